@@ -1,0 +1,81 @@
+//! Customers and contracts as the coordinator keeps them: dates and references only. What names a person (customer
+//! number, service id, addresses) is sealed apart (decision 12).
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ContractId, CustomerId, RequestId, SubjectId};
+use crate::selector::ExternalId;
+use crate::time::Day;
+
+/// Where a contract stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContractState {
+    /// The service is delivered.
+    Active,
+    /// Terminated; the last invoice is open.
+    Ended,
+    /// Terminated, and paid or written off.
+    Settled,
+}
+
+/// One contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// Reference.
+    pub id: ContractId,
+    /// Whose.
+    pub customer: CustomerId,
+    /// Under whose key its identifiers are sealed.
+    pub subject: SubjectId,
+    /// The last event's version: late and doubled events are below it and do no harm.
+    pub version: u64,
+    /// Where it stands.
+    pub state: ContractState,
+    /// First day.
+    pub started: Day,
+    /// Last day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Day>,
+    /// Day of settlement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Day>,
+    /// The request that its end opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+}
+
+/// One customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Customer {
+    /// Reference.
+    pub id: CustomerId,
+    /// The natural person that it is (a sole trader), or its first contact.
+    pub subject: SubjectId,
+    /// All contracts, oldest first. Bounded by [`MAX_CONTRACTS`].
+    pub contracts: Vec<ContractId>,
+}
+
+/// Contracts that one customer may have, since they are kept in one value.
+pub const MAX_CONTRACTS: usize = 10_000;
+
+/// What names the customer, sealed under the subject's key until the request ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomerIdentity {
+    /// The customer number of the billing system.
+    pub number: ExternalId,
+}
+
+/// What names the contract, sealed under the subject's key until the request ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContractIdentity {
+    /// The service id of the billing system.
+    pub service: ExternalId,
+    /// Addresses hosted under the service, for look-up by blind index.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<ExternalId>,
+}

@@ -1,0 +1,26 @@
+//! The nouns of gallra, one spelling each: ids, targets, jobs, permits, receipts, plans, requests, copies.
+//!
+//! Owns the shapes and nothing else. Refuses to know how any of it is stored, sent, signed or decided:
+//! no clock, no randomness, no I/O. Upholds that an illegal id, an unknown action or a bare number without
+//! a unit cannot be built.
+
+pub mod contract;
+pub mod copy;
+pub mod digest;
+pub mod envelope;
+pub mod id;
+pub mod job;
+pub mod message;
+pub mod outcome;
+pub mod permit;
+pub mod plan;
+pub mod proof;
+pub mod receipt;
+pub mod request;
+pub mod selector;
+pub mod target;
+pub mod time;
+
+pub use digest::Digest;
+pub use id::{AgentName, ContractId, CopyId, CustomerId, JobId, Nonce, ObligationId, Pseudonym, RequestId, SubjectId};
+pub use time::{Clock, Day, Instant};

@@ -1,0 +1,146 @@
+//! What coordinator and agent say to each other on the stream, and what the two halves of an agent say to each other.
+//! Plain values: the wire crate carries the first kind over gRPC, the agent carries the second as JSON lines.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::envelope::Envelope;
+use crate::id::{JobId, Nonce};
+use crate::permit::Denial;
+use crate::target::Inventory;
+use crate::time::{Clock, Instant};
+
+/// Longest message on the stream, in bytes: a listing of some thousand copies fits many times.
+pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// From agent to coordinator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "say", deny_unknown_fields)]
+pub enum ToCoordinator {
+    /// First on every stream.
+    Hello {
+        /// What the host has.
+        inventory: Inventory,
+        /// Highest coordinator generation that the agent has seen (I3).
+        generation: u64,
+        /// How many offers the agent takes at once.
+        credits: u32,
+    },
+    /// May this job begin? Counted from here on the agent's boot-time clock.
+    AskBegin {
+        /// The job.
+        job: JobId,
+        /// Digest of the exact offer.
+        spec: Digest,
+        /// Fresh for every asking.
+        nonce: Nonce,
+    },
+    /// What an attempt came to; repeated on every new stream until acknowledged.
+    Receipt {
+        /// Signed by the agent's evidence key.
+        envelope: Envelope,
+    },
+}
+
+/// From coordinator to agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "say", deny_unknown_fields)]
+pub enum ToAgent {
+    /// First on every stream.
+    Welcome {
+        /// The coordinator's generation.
+        generation: u64,
+        /// Which clock it runs under.
+        clock: Clock,
+        /// Its time.
+        now: Instant,
+    },
+    /// The coordinator's simulated clock moved. Never sent under a real clock.
+    ClockMoved {
+        /// Its time now.
+        now: Instant,
+    },
+    /// A job to ask for.
+    Offer {
+        /// The exact bytes of a `JobSpec`, as text.
+        spec: String,
+    },
+    /// Yes.
+    Permitted {
+        /// Signed by the permit key.
+        permit: Envelope,
+    },
+    /// No.
+    Denied {
+        /// The job.
+        job: JobId,
+        /// The asking that it answers.
+        nonce: Nonce,
+        /// Why.
+        reason: Denial,
+    },
+    /// The receipt is durable: the agent may forget it.
+    ReceiptStored {
+        /// SHA-256 of the receipt's payload.
+        receipt: Digest,
+    },
+}
+
+/// From the agent's session to its privileged half.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "say", deny_unknown_fields)]
+pub enum ToPrivileged {
+    /// A stream was opened: say what is unfinished.
+    Connected {
+        /// The coordinator's generation.
+        generation: u64,
+        /// Which clock it runs under.
+        clock: Clock,
+        /// Its time; followed only under a simulated clock that a flag accepts.
+        now: Instant,
+    },
+    /// The simulated clock moved.
+    ClockMoved {
+        /// Its time now.
+        now: Instant,
+    },
+    /// An offer, as it came.
+    Offer {
+        /// The exact bytes of a `JobSpec`, as text.
+        spec: String,
+    },
+    /// A permit, as it came.
+    Permitted {
+        /// Signed by the permit key.
+        permit: Envelope,
+    },
+    /// A denial.
+    Denied {
+        /// The job.
+        job: JobId,
+        /// The asking that it answers.
+        nonce: Nonce,
+        /// Why.
+        reason: Denial,
+    },
+    /// A receipt is durable at the coordinator.
+    ReceiptStored {
+        /// SHA-256 of the receipt's payload.
+        receipt: Digest,
+    },
+}
+
+/// From the agent's privileged half to its session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "say", deny_unknown_fields)]
+pub enum ToSession {
+    /// Once, at start.
+    Ready {
+        /// What the host has.
+        inventory: Inventory,
+        /// Highest generation seen.
+        generation: u64,
+    },
+    /// Pass on.
+    Say(ToCoordinator),
+}

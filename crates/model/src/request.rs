@@ -1,0 +1,221 @@
+//! Requests, jobs and obligations as the coordinator keeps them. Owns the records; their only transitions are in
+//! `gallra-flow`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::id::{AgentName, ContractId, CustomerId, JobId, ObligationId, RequestId, SubjectId};
+use crate::job::Keep;
+use crate::plan::{Anchors, Step};
+use crate::receipt::{Code, Verdict};
+use crate::target::{Instance, TargetId};
+use crate::time::Instant;
+
+/// Where a request stands. What happens beside (held, overdue, needs a period) are facts, not states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestState {
+    /// Durable and acknowledged.
+    Received,
+    /// Waiting for who asks to be proven. Not used by a contract's end.
+    IdentityRequired,
+    /// Proven. Not used by a contract's end.
+    IdentityProven,
+    /// Granted, partly or refused. Not used by a contract's end.
+    Assessed,
+    /// A plan with dates exists.
+    Planned,
+    /// Nobody's approval is missing.
+    Approved,
+    /// Live data has begun to go.
+    Running,
+    /// Live data is confirmed gone; copies remain.
+    AwaitingCopies,
+    /// The final proof is issued.
+    Done,
+}
+
+impl RequestState {
+    /// The word used in tables and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::IdentityRequired => "identity_required",
+            Self::IdentityProven => "identity_proven",
+            Self::Assessed => "assessed",
+            Self::Planned => "planned",
+            Self::Approved => "approved",
+            Self::Running => "running",
+            Self::AwaitingCopies => "awaiting_copies",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// What is true beside the state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Facts {
+    /// The contract was resumed or the request withdrawn.
+    pub cancelled: bool,
+    /// A hold covers a part of it.
+    pub held: bool,
+    /// A target's category has no period.
+    pub needs_period: bool,
+    /// The contract is ended, and not settled.
+    pub unsettled: bool,
+    /// A promised day has passed.
+    pub overdue: bool,
+}
+
+/// One request. Its jobs, copies and obligations have records of their own under its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Reference; also the proof's.
+    pub id: RequestId,
+    /// The person.
+    pub subject: SubjectId,
+    /// The customer.
+    pub customer: CustomerId,
+    /// The contract whose end opened it.
+    pub contract: ContractId,
+    /// When it was acknowledged.
+    pub received: Instant,
+    /// Where it stands.
+    pub state: RequestState,
+    /// What is true beside.
+    pub facts: Facts,
+    /// The dates known so far.
+    pub anchors: Anchors,
+    /// Number and digest of the current plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanRef>,
+    /// When all live data was confirmed gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_confirmed: Option<Instant>,
+    /// When the set of copies was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies_closed: Option<Instant>,
+    /// When the last copy was seen gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies_gone: Option<Instant>,
+    /// How many proofs were issued.
+    pub proofs: u32,
+    /// Digest of what the newest proof says, apart from its date: a new one is issued when it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof_content: Option<Digest>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<Instant>,
+}
+
+/// Which plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanRef {
+    /// Number in the request.
+    pub number: u32,
+    /// Digest of the plan's exact bytes.
+    pub digest: Digest,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Its time or what it waits for has not come.
+    Waiting,
+    /// Due: to be offered when its agent grants credit.
+    Ready,
+    /// The permit is signed; the attempt counts as begun.
+    Begun,
+    /// A receipt settles it.
+    Succeeded,
+    /// The plan was replaced, or the request cancelled, before it began.
+    Dropped,
+}
+
+impl JobState {
+    /// The word used in tables and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Ready => "ready",
+            Self::Begun => "begun",
+            Self::Succeeded => "succeeded",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// How the newest attempt ended, if it did not settle the job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setback {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Its code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+    /// What the agent's operator should do.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hint: String,
+    /// When.
+    pub at: Instant,
+}
+
+/// One job as the coordinator keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobRecord {
+    /// The request.
+    pub request: RequestId,
+    /// Which plan it is of.
+    pub plan: PlanRef,
+    /// The plan's step, as it stands there.
+    pub step: Step,
+    /// Where it stands.
+    pub state: JobState,
+    /// Attempts begun so far.
+    pub attempt: u32,
+    /// When it may be tried (again): the step's own time, or later after a setback or between observations.
+    pub due: Instant,
+    /// What the target's name stood for when it was inspected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Instance>,
+    /// Digest of the receipt that settles it, or of the newest observation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Digest>,
+    /// When that receipt's attempt finished, on the agent's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Instant>,
+    /// How the newest attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setback: Option<Setback>,
+}
+
+impl JobRecord {
+    /// The job's id.
+    pub fn id(&self) -> JobId {
+        self.step.job
+    }
+}
+
+/// What a request leaves behind for later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Obligation {
+    /// The handle that the agent minted.
+    pub handle: ObligationId,
+    /// The request.
+    pub request: RequestId,
+    /// The agent that keeps the row keys behind it.
+    pub agent: AgentName,
+    /// The target.
+    pub target: TargetId,
+    /// How many items.
+    pub items: u64,
+    /// Ground and date.
+    pub keep: Keep,
+}

@@ -1,0 +1,106 @@
+//! What a job carries to find the data by: ids that the billing system uses, matched exactly (decision 10).
+//! Refuses empty selectors and everything that could be read as a path, a glob or SQL on its way to a template.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest service id or customer number accepted, in bytes.
+pub const MAX_ID_BYTES: usize = 128;
+
+/// A service id or customer number as billing writes it: 1 to [`MAX_ID_BYTES`] of letters, digits and `. _ @ + -`,
+/// beginning with a letter or digit, and without `..`.
+///
+/// It is personal data: its `Debug` form shows nothing, and it must never be logged.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ExternalId(String);
+
+/// A text that may not be used as a service id or customer number. Does not quote the text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a service id or customer number: expected 1 to {MAX_ID_BYTES} ASCII letters, digits or . _ @ + -, \
+     beginning with a letter or digit, without '..'"
+)]
+pub struct ExternalIdError;
+
+impl ExternalId {
+    /// The id as text. Personal data: for templates, prepared statements and sealing only.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for ExternalId {
+    type Err = ExternalIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._@+-".contains(c);
+        let good = text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.len() <= MAX_ID_BYTES
+            && text.chars().all(allowed)
+            && !text.contains("..");
+        if good { Ok(Self(text.to_owned())) } else { Err(ExternalIdError) }
+    }
+}
+
+impl TryFrom<String> for ExternalId {
+    type Error = ExternalIdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<ExternalId> for String {
+    fn from(id: ExternalId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Debug for ExternalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExternalId(sealed)")
+    }
+}
+
+/// Whom a job is about, in the words that the host's templates use. At least one is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Selector {
+    /// The service of one contract; unset on jobs about the customer only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ExternalId>,
+    /// The customer number; unset on jobs about one service only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<ExternalId>,
+}
+
+impl Selector {
+    /// Whether nothing is selected: an error everywhere (decision 10).
+    pub fn is_empty(&self) -> bool {
+        self.service.is_none() && self.customer.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_lead_elsewhere_is_refused() {
+        for good in ["1001", "anna.example", "a@b.example", "kund-7_x+1"] {
+            assert!(good.parse::<ExternalId>().is_ok(), "{good}");
+        }
+        for bad in ["", ".", "..", "a..b", "../x", "a/b", "a*", "a?", "a'b", "a b", "a\0", "-x", "å", &"a".repeat(129)]
+        {
+            assert!(bad.parse::<ExternalId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        let id: ExternalId = "anna.example".parse().expect("a literal");
+        assert!(!format!("{id:?}").contains("anna"));
+    }
+}

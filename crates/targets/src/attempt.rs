@@ -1,0 +1,217 @@
+//! The order of one attempt: inspect, look independently, act, look independently again, compare. One order for every
+//! kind of target, so that no driver can leave a step out (decision 9). Knows no permit and signs nothing.
+
+use gallra_model::Instant;
+use gallra_model::copy::CopyListing;
+use gallra_model::job::{Action, JobSpec};
+use gallra_model::outcome::Counts;
+use gallra_model::receipt::{Check, Code, Tally, Verdict};
+use gallra_model::target::Instance;
+
+use crate::driver::{Boundary, Confirmation, Driver, Failure, Inspection, Preserved};
+
+/// What an attempt came to, ready to become a receipt.
+pub struct Report {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Why not done.
+    pub code: Option<Code>,
+    /// For the host's admin.
+    pub hint: String,
+    /// What the target's name stands for.
+    pub instance: Option<Instance>,
+    /// Items by outcome.
+    pub counts: Counts,
+    /// Before the act.
+    pub before: Tally,
+    /// After the act.
+    pub after: Tally,
+    /// The checks made.
+    pub checks: Vec<Check>,
+    /// Backup targets: the listing.
+    pub listing: Option<CopyListing>,
+    /// Preserve: what the agent must seal.
+    pub preserved: Option<Preserved>,
+}
+
+impl Report {
+    fn new() -> Self {
+        Self {
+            verdict: Verdict::Failed,
+            code: None,
+            hint: String::new(),
+            instance: None,
+            counts: Counts::default(),
+            before: Tally::default(),
+            after: Tally::default(),
+            checks: Vec::new(),
+            listing: None,
+            preserved: None,
+        }
+    }
+
+    /// A report of an attempt that touched nothing.
+    pub fn refused(failure: Failure) -> Self {
+        Self { verdict: Verdict::Refused, code: Some(failure.code), hint: failure.hint, ..Self::new() }
+    }
+
+    fn fail(mut self, failure: Failure) -> Self {
+        self.verdict = Verdict::Failed;
+        self.code = Some(failure.code);
+        self.hint = failure.hint;
+        self
+    }
+
+    fn done(mut self) -> Self {
+        self.verdict = Verdict::Done;
+        self
+    }
+}
+
+/// Carries out one job on one target. Never panics, never returns "done" for what was not confirmed.
+pub fn run(driver: &dyn Driver, spec: &JobSpec, now: Instant, boundary: &mut dyn Boundary) -> Report {
+    if spec.selector.is_empty() {
+        return Report::refused(Failure::new(Code::BadSelector, "the job selects nobody: nothing was touched"));
+    }
+    match spec.action {
+        Action::Observe => observe(driver, spec, now),
+        Action::Inspect if driver.kind().is_backup() => observe(driver, spec, now),
+        Action::Inspect | Action::Restrict | Action::Preserve | Action::Erase | Action::Confirm => {
+            live(driver, spec, boundary)
+        }
+    }
+}
+
+fn observe(driver: &dyn Driver, spec: &JobSpec, now: Instant) -> Report {
+    let question = spec.question.clone().unwrap_or_default();
+    let report = Report::new();
+    match driver.observe(&spec.selector, &question, now) {
+        Ok(listing) => {
+            let items = listing.copies.len() as u64;
+            Report { listing: Some(listing), before: Tally { items, ..Tally::default() }, ..report }.done()
+        }
+        Err(failure) => report.fail(failure),
+    }
+}
+
+fn live(driver: &dyn Driver, spec: &JobSpec, boundary: &mut dyn Boundary) -> Report {
+    let mut report = Report::new();
+    let seen = match driver.inspect(&spec.selector) {
+        Ok(seen) => seen,
+        Err(failure) => return report.fail(failure),
+    };
+    report.instance = seen.instance;
+    report.before = seen.found;
+    report.after = seen.found;
+    if spec.action.changes() && seen.instance.is_some() && seen.instance != spec.instance {
+        return Report::refused(Failure::new(
+            Code::InstanceChanged,
+            "the target's name stands for another thing than when it was inspected: inspect again and approve anew",
+        ));
+    }
+    let first = match driver.confirm(&spec.selector, &seen) {
+        Ok(first) => first,
+        Err(failure) => return report.fail(failure),
+    };
+    if let Err(failure) = sees_as_much(&seen, &first) {
+        report.checks = first.checks;
+        return report.fail(failure);
+    }
+    match spec.action {
+        Action::Inspect => {
+            report.checks = first.checks;
+            report.done()
+        }
+        Action::Confirm => settle(report, &seen, first, Counts::default()),
+        Action::Restrict => match driver.restrict(&spec.selector, &seen) {
+            Ok(restricted) => Report { counts: Counts { restricted, ..Counts::default() }, ..report }.done(),
+            Err(failure) => report.fail(failure),
+        },
+        Action::Preserve => preserve(report, driver, spec, &seen),
+        Action::Erase => erase(report, driver, spec, &seen, boundary),
+        Action::Observe => report.fail(Failure::new(Code::Unsupported, "a live target holds no copies")),
+    }
+}
+
+/// The positive control: a check that does not find what is there now could not be believed when it finds nothing later.
+fn sees_as_much(seen: &Inspection, first: &Confirmation) -> Result<(), Failure> {
+    let blind =
+        first.found != seen.found.items || (seen.found.items > 0 && !seen.residue.is_empty() && first.residue == 0);
+    if blind {
+        return Err(Failure::new(
+            Code::CheckBlind,
+            format!(
+                "the independent check found {} of {} items and {} hits of their content before the act: it cannot \
+                 be trusted after it; nothing was touched",
+                first.found, seen.found.items, first.residue
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn preserve(report: Report, driver: &dyn Driver, spec: &JobSpec, seen: &Inspection) -> Report {
+    let Some(keep) = &spec.keep else {
+        return report.fail(Failure::new(Code::Unsupported, "a preserve job without ground and date: nothing is kept"));
+    };
+    if seen.instance.is_none() {
+        return Report { counts: Counts { absent: 1, ..Counts::default() }, ..report }.done();
+    }
+    match driver.preserve(&spec.selector, seen, keep) {
+        Ok(preserved) => {
+            let counts = Counts { retained: preserved.items, ..Counts::default() };
+            Report { counts, preserved: Some(preserved), ..report }.done()
+        }
+        Err(failure) => report.fail(failure),
+    }
+}
+
+fn erase(
+    report: Report,
+    driver: &dyn Driver,
+    spec: &JobSpec,
+    seen: &Inspection,
+    boundary: &mut dyn Boundary,
+) -> Report {
+    let acted =
+        if seen.instance.is_some() { driver.erase(&spec.selector, seen, boundary) } else { Ok(Counts::default()) };
+    let last = driver.confirm(&spec.selector, seen);
+    match (acted, last) {
+        (Ok(claimed), Ok(last)) => settle(report, seen, last, claimed),
+        (Ok(_), Err(failure)) => {
+            Report { counts: Counts { unknown: seen.found.items.max(1), ..Counts::default() }, ..report }.fail(failure)
+        }
+        (Err(failure), last) => {
+            let left = last.map_or(seen.found.items, |last| last.found);
+            let counts =
+                Counts { erased: seen.found.items.saturating_sub(left), failed: left.max(1), ..Counts::default() };
+            let after = Tally { items: left, ..report.after };
+            Report { counts, after, ..report }.fail(failure)
+        }
+    }
+}
+
+/// Compares the last look with what was seen, and only then calls it done.
+fn settle(mut report: Report, seen: &Inspection, last: Confirmation, claimed: Counts) -> Report {
+    report.after = Tally { items: last.found, bytes: 0, others: last.others };
+    report.checks = last.checks;
+    let checks_ok = report.checks.iter().all(|check| check.ok);
+    if last.found > 0 || last.residue > 0 || !checks_ok {
+        report.counts = Counts { failed: last.found.max(1), ..Counts::default() };
+        let hint = format!(
+            "confirm still finds {} items and {} hits of their content: see the target's page in docs/targets",
+            last.found, last.residue
+        );
+        return report.fail(Failure::new(Code::StillThere, hint));
+    }
+    if last.others < seen.found.others {
+        report.counts = Counts { unknown: 1, ..claimed };
+        let hint = format!(
+            "what is not the subject's went from {} to {} items during the act: stop and look",
+            seen.found.others, last.others
+        );
+        return report.fail(Failure::new(Code::OthersChanged, hint));
+    }
+    report.counts = if claimed == Counts::default() { Counts { absent: 1, ..claimed } } else { claimed };
+    report.done()
+}
