@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ContractId, CustomerId, RequestId, SubjectId};
+use crate::id::{ContractId, CustomerId, Nonce, RequestId, SubjectId};
 use crate::selector::ExternalId;
 use crate::time::Day;
 
@@ -67,6 +67,9 @@ pub const MAX_CONTRACTS: usize = 10_000;
 pub struct CustomerIdentity {
     /// The customer number of the billing system.
     pub number: ExternalId,
+    /// Random: what jobs are salted from. Gone with the rest, so that afterwards nobody can test a guess of the number
+    /// against the digests in a receipt.
+    pub salt: Nonce,
 }
 
 /// What names the contract, sealed under the subject's key until the request ends.
@@ -78,4 +81,6 @@ pub struct ContractIdentity {
     /// Addresses hosted under the service, for look-up by blind index.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<ExternalId>,
+    /// Random: as [`CustomerIdentity::salt`].
+    pub salt: Nonce,
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::id::{AgentName, CopyId, JobId, Pseudonym};
+use crate::id::{AgentName, CopyId, JobId, Nonce, Pseudonym};
 use crate::selector::Selector;
 use crate::target::{Instance, TargetId};
 use crate::time::{Clock, Day, Instant};
@@ -78,7 +78,7 @@ pub struct Question {
     pub known: Vec<CopyId>,
 }
 
-/// What an agent is offered. Its digest is over the exact bytes sent (see `docs/formats/job-v0.md`).
+/// What an agent is offered. Its digest is over the exact bytes sent (see `docs/formats/job-v0-draft.md`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobSpec {
@@ -92,6 +92,9 @@ pub struct JobSpec {
     pub target: TargetId,
     /// The subject's name towards this agent.
     pub pseudonym: Pseudonym,
+    /// Differs for every job and follows from a secret that is destroyed with the identifiers: receipts carry the
+    /// digest of these bytes, and without it anyone could test guesses of the selector against that digest.
+    pub salt: Nonce,
     /// The coordinator's generation: an agent refuses one below the highest it has seen (I3).
     pub generation: u64,
     /// Digest of the plan that this is a step of.

@@ -132,7 +132,7 @@ pub enum ToPrivileged {
 
 /// From the agent's privileged half to its session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "say", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", tag = "say", content = "message", deny_unknown_fields)]
 pub enum ToSession {
     /// Once, at start.
     Ready {

@@ -105,6 +105,9 @@ pub struct Request {
     /// Digest of what the newest proof says, apart from its date: a new one is issued when it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof_content: Option<Digest>,
+    /// When the leader looks at it next: the stored timer is an index of this, never the truth (decision 6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake: Option<Instant>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<Instant>,

@@ -5,6 +5,10 @@ use jiff::civil;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+/// How far two machines' clocks may stand apart before anything is concluded from their order, in seconds. A copy that
+/// began up to so long after the residue was confirmed gone still counts (decision 7).
+pub const CLOCK_BOUND_SECONDS: i64 = 600;
+
 /// A point in time, UTC.
 pub type Instant = jiff::Timestamp;
 

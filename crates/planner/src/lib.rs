@@ -1,1 +1,19 @@
-//! (skeleton)
+//! From policy and facts to a plan, and a second opinion on it.
+//!
+//! [`plan`] decides what happens to each target, when and under which rule; [`check`] re-derives the promises on its
+//! own and says where a plan breaks them; [`render`] shows a plan as a timeline. Refuses to know jobs' fates, stores and
+//! what time it is: facts come in as values, and the same facts give the same plan, byte for byte. Upholds I1 (nothing
+//! is due before its earliest day) and I2 (a plan names its parent).
+
+mod backup;
+mod check;
+mod facts;
+mod live;
+mod note;
+mod order;
+mod render;
+
+pub use check::{Problem, check};
+pub use facts::{Facts, MAX_STEPS, PlanError};
+pub use order::plan;
+pub use render::render;

@@ -1,1 +1,23 @@
-//! (skeleton)
+//! Retention rules and the calendar: what a provider's promises and the law make of a few dates.
+//!
+//! Owns the policy pack (text in, [`Policy`] out), the arithmetic of Regulation 1182/71, the combination of rows, and
+//! the answer of `gallra policy explain`. Refuses to know targets, plans and what time it is: every date comes in as a
+//! value. Upholds I1's first half: a window's `earliest` is never before a keep's.
+
+pub mod calendar;
+pub mod combine;
+pub mod explain;
+pub mod pack;
+pub mod problem;
+pub mod reading;
+pub mod render;
+pub mod rule;
+pub mod word;
+
+pub use calendar::{CalendarError, Moment, Period, RunWindow, YearEnd};
+pub use combine::{Combined, Kept, Unmet};
+pub use pack::Policy;
+pub use problem::{Problem, Refused};
+pub use reading::Extra;
+pub use rule::{Clause, Rule, Stricter};
+pub use word::{Anchor, Bound, CATEGORIES, Deed, Sweep, Until};

@@ -1,0 +1,138 @@
+//! The privileged half's state and the small moves that several inputs share.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use gallra_model::message::ToCoordinator;
+use gallra_model::target::{Mode, TargetId, TargetKind};
+use gallra_model::{AgentName, Clock, Digest, Instant, JobId};
+
+use super::begin::{Acting, Asked};
+use super::{Effect, Moment, Note, Offered};
+use crate::agent::record::{Held, Record};
+
+/// What the host's admin decided; it changes only with a new start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// This agent.
+    pub agent: AgentName,
+    /// Program and version, for receipts.
+    pub software: String,
+    /// The targets of `agent.toml`.
+    pub targets: BTreeMap<TargetId, (TargetKind, Mode)>,
+    /// Jobs that change data and may begin in one hour of boot time; unset: no limit.
+    pub jobs_per_hour: Option<u32>,
+    /// Whether a coordinator under a simulated clock is obeyed (decision 6).
+    pub accept_simulated: bool,
+}
+
+/// What is in hand. One thing at a time: a permit that waited behind a long act would be stale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Current {
+    Idle,
+    Asked(Asked),
+    Acting(Acting),
+}
+
+/// The privileged half's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Privileged {
+    pub(super) host: Host,
+    pub(super) started: bool,
+    pub(super) generation: u64,
+    pub(super) told: Option<(Clock, Instant)>,
+    pub(super) waiting: VecDeque<Offered>,
+    pub(super) current: Current,
+    pub(super) signing: BTreeSet<(JobId, u32)>,
+    pub(super) held: Vec<Held>,
+    pub(super) begun_ms: VecDeque<u64>,
+}
+
+impl Privileged {
+    /// A half that has not read its journal yet.
+    pub fn new(host: Host) -> Self {
+        Self {
+            host,
+            started: false,
+            generation: 0,
+            told: None,
+            waiting: VecDeque::new(),
+            current: Current::Idle,
+            signing: BTreeSet::new(),
+            held: Vec::new(),
+            begun_ms: VecDeque::new(),
+        }
+    }
+
+    /// Highest generation seen.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The clock that this agent's statements are made under: its own, or a simulated one that a flag accepts.
+    pub(super) fn clock(&self, moment: &Moment) -> (Clock, Instant) {
+        match self.told {
+            Some((Clock::Simulated, now)) if self.host.accept_simulated => (Clock::Simulated, now),
+            Some(_) | None => (Clock::Real, moment.now),
+        }
+    }
+
+    /// Persists a higher generation before anything is done under it (I3).
+    pub(super) fn see(&mut self, generation: u64, effects: &mut Vec<Effect>) {
+        if generation > self.generation {
+            self.generation = generation;
+            effects.push(Effect::Journal(Record::Generation { generation }));
+        }
+    }
+
+    /// A new stream: what was asked on the old one is void, what is unacknowledged is said again.
+    pub(super) fn connected(&mut self, clock: Clock, now: Instant, effects: &mut Vec<Effect>) {
+        self.told = Some((clock, now));
+        self.waiting.clear();
+        if matches!(self.current, Current::Asked(_)) {
+            self.current = Current::Idle;
+        }
+        effects.extend(self.held.iter().map(say));
+    }
+
+    pub(super) fn clock_moved(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        match &mut self.told {
+            Some((Clock::Simulated, told)) => *told = now,
+            Some((Clock::Real, _)) | None => effects.push(Effect::Note(Note::OutOfTurn)),
+        }
+    }
+
+    /// A simulated clock has come at least so far: a permit may overtake the word that the clock moved.
+    pub(super) fn told_at_least(&mut self, instant: Instant) {
+        match &mut self.told {
+            Some((Clock::Simulated, told)) => *told = instant.max(*told),
+            Some((Clock::Real, _)) | None => {}
+        }
+    }
+
+    /// Asks for the offer whose turn it is, if nothing else is in hand.
+    pub(super) fn ask_next(&mut self, moment: &Moment, effects: &mut Vec<Effect>) {
+        if self.current != Current::Idle || !self.signing.is_empty() {
+            return;
+        }
+        if let Some(offer) = self.waiting.pop_front() {
+            let (job, spec, nonce) = (offer.spec.job, offer.digest, moment.nonce);
+            effects.push(Effect::Say(ToCoordinator::AskBegin { job, spec, nonce }));
+            self.current = Current::Asked(Asked { offer, nonce, since_ms: moment.boot_ms });
+        }
+    }
+
+    /// The digest under which a job is in hand: waiting, asked for or being done.
+    pub(super) fn in_hand(&self, job: JobId) -> Option<Digest> {
+        let current = match &self.current {
+            Current::Idle => None,
+            Current::Asked(asked) => Some(&asked.offer),
+            Current::Acting(acting) => Some(&acting.offer),
+        };
+        current.into_iter().chain(&self.waiting).find(|offer| offer.spec.job == job).map(|offer| offer.digest)
+    }
+}
+
+/// Says a receipt, for the first time or again.
+pub(super) fn say(held: &Held) -> Effect {
+    Effect::Say(ToCoordinator::Receipt { envelope: held.envelope.clone() })
+}

@@ -1,0 +1,110 @@
+//! May this attempt begin? (decision 3). Owns the decision and the permit's content; the six guards are compared by the
+//! store transaction that writes the answer, signing is the edge's. Upholds I1: whatever cannot be shown to be allowed now
+//! is denied, and says why.
+
+use gallra_model::digest::Digest;
+use gallra_model::job::{Action, JobSpec};
+use gallra_model::permit::{Denial, Permit};
+use gallra_model::request::{JobState, RequestState};
+use gallra_model::{AgentName, Instant, JobId, Nonce};
+
+use crate::view::View;
+
+/// Seconds that a permit may be *begun* in, on the agent's own boot-time clock from its asking: long enough for a slow
+/// network, short enough that a stop placed now is honoured soon.
+pub const BEGIN_WITHIN_SECONDS: u32 = 30;
+
+/// One asking.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// Who asks, from its certificate.
+    pub agent: AgentName,
+    /// For which job.
+    pub job: JobId,
+    /// Digest of the offer that it holds.
+    pub spec: Digest,
+    /// Its nonce.
+    pub nonce: Nonce,
+    /// Whether this very stream was given a permit for the job that no receipt has answered: then it comes too late. On a
+    /// new stream the agent's journal has spoken first, so asking again means that nothing was begun.
+    pub permitted_on_this_stream: bool,
+}
+
+/// Decides. `offer` is what the coordinator would offer now: another digest means that something changed since.
+///
+/// # Errors
+/// The denial; nothing may change then.
+pub fn decide(
+    view: &View,
+    asking: &Asking,
+    offer: &JobSpec,
+    offer_digest: Digest,
+    now: Instant,
+) -> Result<Permit, Denial> {
+    let job = view.job(asking.job).ok_or(Denial::Foreign)?;
+    let step = &job.step;
+    if step.agent != asking.agent {
+        return Err(Denial::Foreign);
+    }
+    if Some(job.plan) != view.request.plan || job.state == JobState::Dropped {
+        return Err(Denial::Stale);
+    }
+    match job.state {
+        JobState::Succeeded => return Err(Denial::Begun),
+        JobState::Begun if asking.permitted_on_this_stream => return Err(Denial::Begun),
+        JobState::Waiting => return Err(Denial::NotDue),
+        JobState::Ready | JobState::Begun | JobState::Dropped => {}
+    }
+    if now < step.due || now < job.due || !view.may_start(step) {
+        return Err(Denial::NotDue);
+    }
+    if step.action.changes() {
+        may_change(view)?;
+        if view.inspected(&step.agent, &step.target).is_none() {
+            return Err(Denial::NotInspected);
+        }
+    }
+    if offer_digest != asking.spec {
+        return Err(Denial::Stale);
+    }
+    Ok(Permit {
+        job: asking.job,
+        agent: asking.agent.clone(),
+        attempt: job.attempt + 1,
+        spec: offer_digest,
+        nonce: asking.nonce,
+        pseudonym: offer.pseudonym,
+        target: step.target.clone(),
+        instance: offer.instance,
+        action: step.action,
+        generation: offer.generation,
+        not_before: step.due,
+        begin_within_seconds: BEGIN_WITHIN_SECONDS,
+        clock: offer.clock,
+    })
+}
+
+/// What stands in the way of changing data, whatever the job.
+fn may_change(view: &View) -> Result<(), Denial> {
+    let facts = view.request.facts;
+    if facts.cancelled {
+        return Err(Denial::Cancelled);
+    }
+    if facts.held {
+        return Err(Denial::Held);
+    }
+    match view.request.state {
+        RequestState::Approved | RequestState::Running | RequestState::AwaitingCopies => Ok(()),
+        RequestState::Received
+        | RequestState::IdentityRequired
+        | RequestState::IdentityProven
+        | RequestState::Assessed
+        | RequestState::Planned => Err(Denial::NotApproved),
+        RequestState::Done => Err(Denial::Begun),
+    }
+}
+
+/// Whether an action moves a request that is approved into running.
+pub fn starts_running(action: Action) -> bool {
+    action.changes()
+}

@@ -1,0 +1,91 @@
+//! Backup targets: every one that holds copies of what the plan erases is looked at and observed until they are gone,
+//! and what cannot be promised is said.
+
+use gallra_model::Day;
+use gallra_model::job::Action;
+use gallra_model::plan::{After, BackupExpectation};
+use gallra_model::target::{CopyLife, Inventory};
+use gallra_model::time::day_of;
+
+use super::promise;
+use super::{At, Doubts, shape};
+
+pub(super) fn check<'a>(doubts: &mut Doubts<'a>, inventory: &'a Inventory, at: At<'a>) {
+    let covered: Vec<_> = inventory
+        .targets
+        .iter()
+        .filter(|target| at.target.covers.contains(&target.id) && !target.kind.is_backup())
+        .map(|target| At { agent: at.agent, target })
+        .filter(|covered| shape::bound(doubts, *covered))
+        .collect();
+    let expectation = doubts.plan.backups.iter().find(|own| own.agent == *at.agent && own.target == at.target.id);
+    let inspected = doubts.steps(at, Action::Inspect).count() == 1;
+    if covered.is_empty() {
+        let out = expectation.is_none() && !inspected && doubts.steps(at, Action::Observe).count() == 0;
+        doubts.require(out, at, "not-bound", "its copies hold nothing of this plan, and the plan observes them");
+        return;
+    }
+    doubts.require(inspected, at, "left-out", "its copies hold the data, and the plan does not look at them");
+    let Some(expectation) = expectation else {
+        doubts.wrong(at, "left-out", "its copies hold the data, and the plan expects nothing of them");
+        return;
+    };
+    let left =
+        covered.iter().flat_map(|covered| doubts.steps(*covered, Action::Erase)).map(|step| day_of(step.due)).max();
+    if left.is_some() {
+        let observed = doubts.has(at, Action::Observe, After::LiveConfirmed);
+        doubts.require(observed, at, "unobserved", "what its copies hold is erased, and nobody observes them");
+    }
+    dates(doubts, at, expectation, left, &covered);
+    said(doubts, at, expectation);
+}
+
+fn dates<'a>(
+    doubts: &mut Doubts<'a>,
+    at: At<'a>,
+    expectation: &BackupExpectation,
+    left: Option<Day>,
+    covered: &[At<'a>],
+) {
+    let facts = doubts.facts;
+    let own_rule = facts.policy.rules().iter().any(|rule| rule.category.as_str() == "backup");
+    let promised = match left {
+        None => None,
+        Some(_) if own_rule => promise::of(facts.policy, "backup", &facts.anchors, left).ceiling(),
+        // No text about copies: the live rule's last day binds them too.
+        Some(_) => covered
+            .iter()
+            .filter(|own| doubts.steps(**own, Action::Erase).next().is_some())
+            .filter_map(|own| promise::of(facts.policy, own.target.category.as_str(), &facts.anchors, None).ceiling())
+            .min(),
+    };
+    doubts.require(expectation.latest == promised, at, "bounds", "the copies' last day is not the one promised");
+    let life = at.target.copy_life.unwrap_or(CopyLife::Unknown);
+    doubts.require(expectation.life == life, at, "bounds", "the copies' life is not the one reported");
+    let expected = match (life, left) {
+        (CopyLife::AtMost { days }, Some(left)) => {
+            jiff::Span::new().try_days(i64::from(days)).ok().and_then(|span| left.checked_add(span).ok())
+        }
+        (CopyLife::AtMost { .. }, None) | (CopyLife::Never | CopyLife::Unknown, _) => None,
+    };
+    doubts.require(expectation.expected == expected, at, "bounds", "the copies' expected end does not follow");
+}
+
+fn said<'a>(doubts: &mut Doubts<'a>, at: At<'a>, expectation: &BackupExpectation) {
+    let needed = match expectation.life {
+        CopyLife::Never => Some("copies-never-expire"),
+        CopyLife::Unknown => Some("copies-unknown"),
+        CopyLife::AtMost { .. } => {
+            let late = expectation.expected.zip(expectation.latest).is_some_and(|(end, latest)| end > latest);
+            late.then_some("copies-outlive-promise")
+        }
+    };
+    if let Some(code) = needed {
+        doubts.require(
+            doubts.noted(at, code),
+            at,
+            "unsaid",
+            "copies outlive their promise, and the plan does not say so",
+        );
+    }
+}

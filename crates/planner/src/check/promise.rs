@@ -1,0 +1,134 @@
+//! What the policy's rows promise about a category, read from the rows themselves with the date library's arithmetic.
+//! On purpose no use of the policy crate's own reading or combining.
+
+use gallra_model::Day;
+use gallra_model::plan::Anchors;
+use gallra_policy::calendar::{Period, Unit};
+use gallra_policy::{Anchor, Bound, Clause, Deed, Policy, Until};
+use jiff::ToSpan;
+
+/// The days that bind a category's erasure.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Promise {
+    /// First day on which no duty to keep binds.
+    pub(super) free: Option<Day>,
+    /// The latest day that a customer may count on the data.
+    pub(super) courtesy: Option<Day>,
+    /// The earliest last day promised.
+    pub(super) last: Option<Day>,
+    /// A row counts from a settlement that is missing.
+    pub(super) waits: bool,
+}
+
+impl Promise {
+    /// First day on which erasure is permitted.
+    pub(super) fn floor(&self) -> Option<Day> {
+        self.free.or_else(|| self.courtesy.map(|day| self.last.map_or(day, |last| day.min(last))))
+    }
+
+    /// Whether a duty lasts longer than the promise: then nothing promises an end.
+    pub(super) fn is_broken_by_duty(&self) -> bool {
+        self.free.zip(self.last).is_some_and(|(free, last)| free > last)
+    }
+
+    /// Last day promised, where a duty does not forbid it.
+    pub(super) fn ceiling(&self) -> Option<Day> {
+        if self.is_broken_by_duty() { None } else { self.last }
+    }
+
+    /// Whether any row gives a day.
+    pub(super) fn is_known(&self) -> bool {
+        self.free.is_some() || self.last.is_some()
+    }
+}
+
+/// Reads a category's rows. `left` is the day on which data left the active systems, for rows about copies.
+pub(super) fn of(policy: &Policy, category: &str, anchors: &Anchors, left: Option<Day>) -> Promise {
+    let mut promise = Promise::default();
+    for rule in policy.rules() {
+        if rule.category.as_str() != category || !matches!(rule.action, Deed::Erase | Deed::Keep) {
+            continue;
+        }
+        for clause in &rule.clauses {
+            match last_day(policy, clause, anchors, left) {
+                Some(day) => promise.add(rule.bound, day),
+                None => promise.waits |= needs_settlement(clause.from),
+            }
+        }
+    }
+    promise
+}
+
+impl Promise {
+    fn add(&mut self, bound: Bound, day: Day) {
+        if bound == Bound::Keep {
+            let free = day.checked_add(1.day()).ok();
+            self.free = self.free.max(free);
+            return;
+        }
+        self.last = Some(self.last.map_or(day, |last| last.min(day)));
+        if bound == Bound::At {
+            self.courtesy = self.courtesy.max(Some(day));
+        }
+    }
+}
+
+fn needs_settlement(anchor: Anchor) -> bool {
+    match anchor {
+        Anchor::ContractSettled | Anchor::CustomerSettled | Anchor::FiscalYearEnd => true,
+        Anchor::ContractEnded
+        | Anchor::CustomerEnded
+        | Anchor::Record
+        | Anchor::LeftActive
+        | Anchor::ChangeKnown
+        | Anchor::Received => false,
+    }
+}
+
+fn last_day(policy: &Policy, clause: &Clause, anchors: &Anchors, left: Option<Day>) -> Option<Day> {
+    let plain = event(policy, clause.from, anchors, left).and_then(|day| plus(day, clause.period));
+    let plain = match clause.until {
+        Until::Exact => plain,
+        Until::YearEnd => plain.map(Day::last_of_year),
+    };
+    let strict = clause.stricter.filter(|_| policy.strict_backup());
+    let strict = strict.and_then(|reading| plus(event(policy, reading.from, anchors, left)?, reading.period));
+    match (plain, strict) {
+        (Some(plain), Some(strict)) => Some(plain.min(strict)),
+        (plain, strict) => plain.or(strict),
+    }
+}
+
+fn event(policy: &Policy, anchor: Anchor, anchors: &Anchors, left: Option<Day>) -> Option<Day> {
+    match anchor {
+        Anchor::ContractEnded => anchors.contract_ended,
+        Anchor::ContractSettled => anchors.contract_settled,
+        Anchor::CustomerEnded => anchors.customer_ended,
+        Anchor::CustomerSettled => anchors.customer_settled,
+        Anchor::LeftActive => left,
+        Anchor::FiscalYearEnd => financial_year_end(policy, anchors.customer_settled?),
+        // A contract's end has no record, no change and no question.
+        Anchor::Record | Anchor::ChangeKnown | Anchor::Received => None,
+    }
+}
+
+/// The first day on or after `day` on which a financial year ends, found by walking: slow, and hard to get wrong.
+fn financial_year_end(policy: &Policy, day: Day) -> Option<Day> {
+    let end = policy.fiscal_year_end().to_string();
+    let ends = |candidate: &Day| {
+        let last_of_february = candidate.month() == 2 && candidate.day() == candidate.days_in_month();
+        if end == "02-29" { last_of_february } else { candidate.strftime("%m-%d").to_string() == end }
+    };
+    day.series(1.day()).take(367).find(ends)
+}
+
+fn plus(day: Day, period: Period) -> Option<Day> {
+    let count = i64::from(period.count());
+    let span = match period.unit() {
+        Unit::Days => count.days(),
+        Unit::Weeks => count.weeks(),
+        Unit::Months => count.months(),
+        Unit::Years => count.years(),
+    };
+    day.checked_add(span).ok()
+}

@@ -1,0 +1,192 @@
+//! The plan itself: decisions put in order, numbered, and given job ids. Owns which step waits for which.
+//!
+//! Order: look at everything, then erase and confirm by due time, then preserve what stays, then watch copies, then
+//! look again once they are gone.
+
+use std::collections::BTreeSet;
+
+use gallra_model::job::{Action, Keep};
+use gallra_model::plan::{After, EvidenceKey, Plan, Step};
+use gallra_model::target::TargetInfo;
+use gallra_model::{AgentName, Day, Digest, Instant, JobId};
+
+use crate::backup::{self, Backup};
+use crate::facts::{Facts, MAX_STEPS, PlanError};
+use crate::live::{self, Fate, Live};
+
+/// Makes the plan that these facts lead to: the same facts, the same plan.
+///
+/// # Errors
+/// [`PlanError`] for facts that contradict each other, that bind no target, or whose dates pass the calendar's end.
+pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
+    facts.refuse_contradictions()?;
+    let mut lives = Vec::new();
+    let mut backups = Vec::new();
+    for inventory in facts.sorted() {
+        let bound = inventory.targets.iter().filter(|target| !target.kind.is_backup() && facts.binds(target));
+        for target in bound {
+            lives.push(live::decide(facts, &inventory.agent, target)?);
+        }
+        for target in inventory.targets.iter().filter(|target| target.kind.is_backup()) {
+            backups.extend(backup::decide(facts, &inventory.agent, target, &lives)?);
+        }
+    }
+    if lives.is_empty() {
+        return Err(PlanError::NoTarget);
+    }
+    let steps = Steps::new(facts).ordered(&lives, &backups);
+    if steps.len() > MAX_STEPS {
+        return Err(PlanError::TooLarge);
+    }
+    let notes = lives.into_iter().flat_map(|live| live.notes);
+    let (expectations, about_copies): (Vec<_>, Vec<_>) =
+        backups.into_iter().map(|backup| (backup.expectation, backup.notes)).unzip();
+    Ok(Plan {
+        request: facts.request,
+        number: facts.number,
+        parent: facts.parent,
+        policy: facts.policy.digest(),
+        made: facts.now,
+        clock: facts.clock,
+        anchors: facts.anchors,
+        agents: evidence_keys(facts, &steps),
+        steps,
+        backups: expectations,
+        notes: notes.chain(about_copies.into_iter().flatten()).collect(),
+    })
+}
+
+fn evidence_keys(facts: &Facts<'_>, steps: &[Step]) -> Vec<EvidenceKey> {
+    let used: BTreeSet<_> = steps.iter().map(|step| &step.agent).collect();
+    let inventories = facts.sorted().into_iter().filter(|inventory| used.contains(&inventory.agent));
+    inventories
+        .map(|inventory| EvidenceKey { agent: inventory.agent.clone(), key: inventory.evidence_key.clone() })
+        .collect()
+}
+
+/// Where a step happens, and under which rule.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    agent: &'a AgentName,
+    target: &'a TargetInfo,
+    rule: &'a str,
+}
+
+/// What a step does, and when.
+#[derive(Default)]
+struct Terms {
+    after: Vec<After>,
+    earliest: Option<Day>,
+    latest: Option<Day>,
+    keep: Option<Keep>,
+}
+
+impl Terms {
+    fn after(after: After) -> Self {
+        Self { after: vec![after], ..Self::default() }
+    }
+}
+
+/// Numbers steps as they come.
+struct Steps<'f> {
+    facts: &'f Facts<'f>,
+    made: Vec<Step>,
+}
+
+impl<'f> Steps<'f> {
+    fn new(facts: &'f Facts<'f>) -> Self {
+        Self { facts, made: Vec::new() }
+    }
+
+    fn ordered(mut self, lives: &[Live<'_>], backups: &[Backup<'_>]) -> Vec<Step> {
+        let now = self.facts.now;
+        let inspected: Vec<_> = lives.iter().map(|live| self.inspect(place(live))).collect();
+        for backup in backups {
+            self.inspect(place_of_copies(backup));
+        }
+        let mut looked: Vec<_> = lives.iter().zip(inspected).collect();
+        // Stable: targets due at the same time stay in the order of their inventories.
+        looked.sort_by_key(|(live, _)| live.erased());
+        for (live, inspect) in &looked {
+            self.erase(live, *inspect);
+        }
+        let last_due = lives.iter().filter_map(Live::erased).max().unwrap_or(now);
+        for (live, inspect) in &looked {
+            self.preserve(live, *inspect, last_due);
+        }
+        for backup in backups.iter().filter(|backup| backup.observed) {
+            let terms = Terms { latest: backup.expectation.latest, ..Terms::after(After::LiveConfirmed) };
+            self.add(place_of_copies(backup), Action::Observe, now, terms);
+        }
+        for (live, _) in &looked {
+            if let Some(due) = live.erased() {
+                self.add(place(live), Action::Confirm, due, Terms::after(After::CopiesGone));
+            }
+        }
+        self.made
+    }
+
+    fn inspect(&mut self, place: Place<'_>) -> u32 {
+        self.add(place, Action::Inspect, self.facts.now, Terms::default())
+    }
+
+    fn erase(&mut self, live: &Live<'_>, inspect: u32) {
+        let Fate::Erased { due, earliest, latest } = live.fate else { return };
+        let terms = Terms { earliest, latest, ..Terms::after(After::Step(inspect)) };
+        let erase = self.add(place(live), Action::Erase, due, terms);
+        self.add(place(live), Action::Confirm, due, Terms::after(After::Step(erase)));
+    }
+
+    fn preserve(&mut self, live: &Live<'_>, inspect: u32, due: Instant) {
+        let Fate::Kept(keep) = &live.fate else { return };
+        let terms = Terms {
+            earliest: Some(keep.earliest),
+            latest: keep.latest,
+            keep: Some(keep.clone()),
+            ..Terms::after(After::Step(inspect))
+        };
+        self.add(place(live), Action::Preserve, due, terms);
+    }
+
+    fn add(&mut self, place: Place<'_>, action: Action, due: Instant, terms: Terms) -> u32 {
+        let number = u32::try_from(self.made.len()).unwrap_or(u32::MAX).saturating_add(1);
+        self.made.push(Step {
+            number,
+            job: self.job(number, place, action),
+            agent: place.agent.clone(),
+            target: place.target.id.clone(),
+            kind: place.target.kind,
+            category: place.target.category.clone(),
+            role: place.target.role,
+            action,
+            rule: place.rule.to_owned(),
+            due,
+            earliest: terms.earliest,
+            latest: terms.latest,
+            after: terms.after,
+            keep: terms.keep,
+        });
+        number
+    }
+
+    /// Derived, so that planning again gives the same job; hashed, so that agents cannot tell which jobs belong together.
+    fn job(&self, number: u32, place: Place<'_>, action: Action) -> JobId {
+        JobId::from_digest(&Digest::of_parts(&[
+            b"gallra-job",
+            self.facts.request.as_bytes(),
+            &self.facts.number.to_be_bytes(),
+            &number.to_be_bytes(),
+            place.agent.as_str().as_bytes(),
+            place.target.id.as_str().as_bytes(),
+            action.as_str().as_bytes(),
+        ]))
+    }
+}
+
+fn place<'a>(live: &'a Live<'_>) -> Place<'a> {
+    Place { agent: live.agent, target: live.target, rule: &live.rule }
+}
+
+fn place_of_copies<'a>(backup: &'a Backup<'_>) -> Place<'a> {
+    Place { agent: backup.agent, target: backup.target, rule: &backup.expectation.rule }
+}

@@ -1,0 +1,8 @@
+//! The planner from outside: golden scenarios, generated cases, and plans that were tampered with.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is a failed test")]
+
+mod doubt;
+mod golden;
+mod property;
+mod refusal;
+mod script;

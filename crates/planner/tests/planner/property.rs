@@ -1,0 +1,121 @@
+//! Generated facts: planning twice is planning once, the order of reports leaves no trace, and the checker agrees.
+
+use gallra_model::job::Action;
+use gallra_model::time::day_of;
+use gallra_planner::{check, plan, render};
+use gallra_policy::CATEGORIES;
+use proptest::prelude::*;
+
+use crate::script::World;
+
+fn day() -> impl Strategy<Value = String> {
+    (2024u16..=2028, 1u8..=12, 1u8..=28).prop_map(|(year, month, day)| format!("{year}-{month:02}-{day:02}"))
+}
+
+/// Ended and settled: settled may be missing, and never lies before the end.
+fn dates() -> impl Strategy<Value = String> {
+    (day(), prop::option::of(day())).prop_map(|(a, b)| match b {
+        Some(b) if b >= a => format!("{a} {b}"),
+        Some(b) => format!("{b} {a}"),
+        None => format!("{a} -"),
+    })
+}
+
+fn live(name: usize) -> impl Strategy<Value = String> {
+    let words = (
+        prop::sample::select(vec!["files", "maildir", "sql"]),
+        prop_oneof![
+            3 => prop::sample::select(vec!["customer-data", "contact", "bookkeeping", "chat", "tickets"]),
+            1 => prop::sample::select(CATEGORIES.to_vec()),
+        ],
+        prop::sample::select(vec!["processor contract", "controller customer", "controller contract"]),
+        prop::sample::select(vec!["act", "observe"]),
+    );
+    words.prop_map(move |(kind, category, scope, mode)| format!("t{name} {kind} {category} {scope} {mode}"))
+}
+
+fn agent(name: usize) -> impl Strategy<Value = String> {
+    let life = prop_oneof![(0u32..800).prop_map(|days| days.to_string()), Just("never".into()), Just("unknown".into())];
+    let targets = (live(0), live(1), live(2), live(3), 1usize..=4);
+    (targets, prop::collection::vec((prop::sample::subsequence(vec!["t0", "t1", "t2", "t3"], 1..=4), life), 0..3))
+        .prop_map(move |((a, b, c, d, count), backups)| {
+            let mut lines = vec![format!("agent a{name}")];
+            lines.extend([a, b, c, d].into_iter().take(count));
+            for (number, (covers, life)) in backups.into_iter().enumerate() {
+                let covers: Vec<_> =
+                    covers.into_iter().filter(|name| name[1..].parse::<usize>().unwrap() < count).collect();
+                if !covers.is_empty() {
+                    lines.push(format!(
+                        "r{number} restic backup controller contract act covers {} life {life}",
+                        covers.join(",")
+                    ));
+                }
+            }
+            lines.join("\n")
+        })
+}
+
+fn world() -> impl Strategy<Value = World> {
+    let pack = prop::sample::select(vec!["webone", "strict", "host"]);
+    let now = (day(), 0u8..24).prop_map(|(day, hour)| format!("{day}T{hour:02}:30:00Z"));
+    let anchors = (prop::option::of(dates()), prop::option::of(dates()));
+    (now, pack, anchors, agent(1), agent(0), any::<bool>()).prop_map(
+        |(now, pack, (contract, customer), one, other, two)| {
+            let mut script = format!("now {now}\npack {pack}\n");
+            script.push_str(&contract.map_or(String::new(), |dates| format!("contract {dates}\n")));
+            script.push_str(&customer.map_or(String::new(), |dates| format!("customer {dates}\n")));
+            script.push_str(&format!("{one}\n{}\n", if two { other } else { String::new() }));
+            World::read(&script)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn the_checker_agrees_with_every_plan(world in world()) {
+        let facts = world.facts();
+        if let Ok(plan) = plan(&facts) {
+            prop_assert_eq!(check(&plan, &facts), [], "{}", render(&plan));
+        }
+    }
+
+    #[test]
+    fn planning_twice_is_planning_once_whatever_the_order_of_reports(world in world()) {
+        let first = plan(&world.facts());
+        let mut turned = world.clone();
+        turned.inventories.reverse();
+        prop_assert_eq!(&plan(&turned.facts()), &first);
+        if let Ok(first) = first {
+            prop_assert_eq!(serde_json::to_vec(&first).unwrap(), serde_json::to_vec(&plan(&world.facts()).unwrap()).unwrap());
+        }
+    }
+
+    #[test]
+    fn an_erasure_moved_before_its_earliest_day_is_caught(world in world(), pick in any::<prop::sample::Index>()) {
+        let facts = world.facts();
+        let Ok(mut plan) = plan(&facts) else { return Ok(()) };
+        let bound: Vec<_> = plan.steps.iter_mut().filter(|s| s.action == Action::Erase && s.earliest.is_some()).collect();
+        if bound.is_empty() {
+            return Ok(());
+        }
+        let count = bound.len();
+        let step = bound.into_iter().nth(pick.index(count)).unwrap();
+        while Some(day_of(step.due)) >= step.earliest {
+            step.due -= jiff::ToSpan::hours(24);
+        }
+        prop_assert!(check(&plan, &facts).iter().any(|problem| problem.code == "too-early"));
+    }
+
+    #[test]
+    fn every_plan_can_be_shown(world in world()) {
+        if let Ok(plan) = plan(&world.facts()) {
+            let text = render(&plan);
+            for step in &plan.steps {
+                let place = format!("{}/{}", step.agent, step.target);
+                prop_assert!(text.contains(&place));
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Facts that contradict each other give no plan.
+
+use gallra_model::Digest;
+use gallra_planner::{PlanError, plan};
+
+use crate::script::World;
+
+const SOUND: &str = "contract 2026-01-31 2026-01-31\nagent web1\nfiles files customer-data processor contract act\n";
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    for (script, expected) in [
+        ("agent web1\nfiles files customer-data processor contract act\n".to_owned(), "nothing has ended"),
+        (SOUND.replace("2026-01-31 2026-01-31", "2026-01-31 2026-01-30"), "settled before ended"),
+        (SOUND.replace("contract 2026-01-31", "customer 2026-01-31 -\ncontract -"), "settled before ended"),
+        (format!("{SOUND}agent web1\n"), "two inventories"),
+        (format!("{SOUND}files files chat controller customer act\n"), "reports target files twice"),
+        (format!("{SOUND}repo restic backup controller contract act covers files,mail\n"), "covers mail"),
+        (
+            format!(
+                "{SOUND}r1 restic backup controller contract act\nr2 restic backup controller contract act covers r1\n"
+            ),
+            "covers r1",
+        ),
+        (SOUND.replace("contract act", "customer act"), "no agent reports a target"),
+        ("contract 2026-01-31 2026-01-31\n".to_owned(), "no agent reports a target"),
+        (SOUND.replace("2026-01-31", "9999-12-31"), "cannot be written"),
+    ] {
+        let world = World::read(&script);
+        let error = plan(&world.facts()).expect_err(expected).to_string();
+        assert!(error.contains(expected), "{error}\n{script}");
+    }
+}
+
+#[test]
+fn a_plan_names_its_parent_from_number_two_on() {
+    let world = World::read(SOUND);
+    let parent = Some(Digest::of(b"x"));
+    for (number, parent) in [(0, None), (0, parent), (1, parent), (2, None)] {
+        let mut facts = world.facts();
+        (facts.number, facts.parent) = (number, parent);
+        assert_eq!(plan(&facts), Err(PlanError::Parent { number }));
+    }
+}
+
+#[test]
+fn a_plan_is_bounded() {
+    let mut script = String::from("contract 2026-01-31 2026-01-31\nagent web1\n");
+    for number in 0..=gallra_planner::MAX_STEPS / 4 {
+        script.push_str(&format!("f{number} files customer-data processor contract act\n"));
+    }
+    assert_eq!(plan(&World::read(&script).facts()), Err(PlanError::TooLarge));
+}

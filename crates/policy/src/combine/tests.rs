@@ -1,0 +1,138 @@
+//! Combination rules 1 and 2, on rows made for the purpose, and their properties.
+
+use jiff::civil::date;
+use proptest::prelude::*;
+
+use super::*;
+
+const ENDED: Day = date(2026, 1, 31);
+
+fn policy(rows: &[(&str, &str, &str)]) -> Policy {
+    let mut text = String::from("name = \"host\"\nprovider = \"H\"\n");
+    for (number, (bound, from, period)) in rows.iter().enumerate() {
+        let name: String = std::iter::repeat_n('a', number + 1).collect();
+        let action = if *bound == "keep" { "keep" } else { "erase" };
+        text.push_str(&format!(
+            "[[rule]]\nid = \"host/{name}\"\ncategory = \"mail\"\naction = \"{action}\"\nbound = \"{bound}\"\n\
+             basis = \"contract\"\ncites = []\ncount = [{{ from = \"{from}\", period = \"{period}\" }}]\n"
+        ));
+    }
+    Policy::parse("host", &text, |_| None).expect("in order")
+}
+
+fn window(rows: &[(&str, &str, &str)]) -> Combined {
+    let anchors = Anchors { contract_ended: Some(ENDED), ..Anchors::default() };
+    policy(rows).window(&"mail".parse().expect("a category"), &anchors, &Extra::default()).expect("in range")
+}
+
+fn days(combined: &Combined) -> [Option<Day>; 3] {
+    [combined.earliest, combined.planned, combined.latest]
+}
+
+#[test]
+fn the_latest_keep_is_the_earliest_day() {
+    let combined = window(&[
+        ("keep", "contract_ended", "10 days"),
+        ("keep", "contract_ended", "20 days"),
+        ("by", "contract_ended", "30 days"),
+    ]);
+    assert_eq!(days(&combined), [Some(date(2026, 2, 21)), Some(date(2026, 3, 2)), Some(date(2026, 3, 2))]);
+    assert_eq!(combined.keep.map(|keep| (keep.rule, keep.earliest)), Some(("host/aa".into(), date(2026, 2, 21))));
+    assert_eq!(combined.rule.as_deref(), Some("host/aaa"));
+}
+
+#[test]
+fn a_keep_lifts_the_courtesy_of_an_at() {
+    let combined = window(&[("keep", "contract_ended", "10 days"), ("at", "contract_ended", "30 days")]);
+    assert_eq!(combined.earliest, Some(date(2026, 2, 11)));
+    assert!(combined.in_window);
+}
+
+#[test]
+fn the_courtesy_of_an_at_never_outlasts_a_promise() {
+    let combined = window(&[("at", "contract_ended", "30 days"), ("by", "contract_ended", "10 days")]);
+    assert_eq!(days(&combined), [Some(date(2026, 2, 10)); 3]);
+    assert_eq!(combined.rule.as_deref(), Some("host/aa"));
+}
+
+#[test]
+fn a_keep_beyond_the_promise_wins_and_names_it() {
+    let combined = window(&[("by", "contract_ended", "1 month"), ("keep", "contract_ended", "1 month")]);
+    assert_eq!(days(&combined), [Some(date(2026, 3, 1)), Some(date(2026, 3, 1)), None]);
+    assert_eq!(combined.unmet, Some(Unmet { rule: "host/a".into(), latest: date(2026, 2, 28) }));
+    let note = combined.note.expect("a note");
+    assert!(note.contains("host/a by 2026-02-28") && note.contains("before 2026-03-01"), "{note}");
+}
+
+#[test]
+fn a_keep_that_ends_on_the_last_day_is_no_conflict() {
+    let combined = window(&[("by", "contract_ended", "11 days"), ("keep", "contract_ended", "10 days")]);
+    assert_eq!(days(&combined), [Some(date(2026, 2, 11)); 3]);
+    assert_eq!(combined.unmet, None);
+}
+
+#[test]
+fn a_row_that_waits_is_said_beside_one_that_does_not() {
+    let combined = window(&[("at", "contract_settled", "1 month"), ("keep", "contract_ended", "30 days")]);
+    assert!(combined.waits_for_settlement);
+    assert_eq!(combined.planned, Some(date(2026, 3, 3)));
+    assert_eq!(combined.note.as_deref(), Some("host/a waits for settlement"));
+}
+
+#[test]
+fn a_row_whose_anchor_is_not_given_is_left_out() {
+    let combined = window(&[("by", "record", "1 month")]);
+    assert_eq!(combined, Combined::default());
+}
+
+#[test]
+fn a_category_without_a_row_needs_a_period() {
+    let combined = policy(&[])
+        .window(&"mail".parse().expect("a category"), &Anchors::default(), &Extra::default())
+        .expect("in range");
+    assert!(combined.needs_period);
+    assert_eq!(combined.planned, None);
+}
+
+fn rows() -> impl Strategy<Value = Vec<(&'static str, u16)>> {
+    prop::collection::vec((prop::sample::select(vec!["by", "at", "keep"]), 1u16..400), 1..5)
+}
+
+fn generated(rows: &[(&'static str, u16)]) -> Combined {
+    let rows: Vec<_> = rows.iter().map(|(bound, count)| (*bound, format!("{count} days"))).collect();
+    let rows: Vec<_> = rows.iter().map(|(bound, period)| (*bound, "contract_ended", period.as_str())).collect();
+    window(&rows)
+}
+
+proptest! {
+    #[test]
+    fn never_before_a_keep_and_never_after_a_promise_unless_it_says_so(rows in rows()) {
+        let combined = generated(&rows);
+        let planned = combined.planned.expect("every anchor is known");
+        for (bound, count) in &rows {
+            let last = ENDED.checked_add(jiff::Span::new().days(i64::from(*count))).expect("in range");
+            match *bound {
+                "keep" => prop_assert!(planned > last),
+                _ => prop_assert!(planned <= last || combined.unmet.is_some()),
+            }
+        }
+        prop_assert!(combined.earliest.is_none_or(|earliest| earliest <= planned));
+        prop_assert!(combined.latest.is_none_or(|latest| planned <= latest));
+    }
+
+    #[test]
+    fn another_keep_makes_nothing_earlier(rows in rows(), count in 1u16..400) {
+        let before = generated(&rows);
+        let after = generated(&rows.iter().copied().chain([("keep", count)]).collect::<Vec<_>>());
+        prop_assert!(after.planned >= before.planned);
+    }
+
+    #[test]
+    fn another_promise_makes_nothing_later(rows in rows(), count in 1u16..400) {
+        let before = generated(&rows);
+        let after = generated(&rows.iter().copied().chain([("by", count)]).collect::<Vec<_>>());
+        let keep_only = rows.iter().all(|(bound, _)| *bound == "keep");
+        // A lone duty plans its first free day; a promise beyond it opens an interval and plans its end.
+        prop_assert!(keep_only || after.planned <= before.planned);
+    }
+}

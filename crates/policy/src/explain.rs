@@ -1,0 +1,198 @@
+//! The answer of `gallra policy explain`: one element for each row that bears on a category, and the result. Owns the
+//! reading of what was asked and the answer's fields; a refusal gives no element at all. Pure: the command line only
+//! reads files and prints.
+
+use gallra_model::Day;
+use gallra_model::plan::Anchors;
+use gallra_model::target::Category;
+use serde::Serialize;
+
+use crate::calendar::{CalendarError, Moment, YearEnd, parse_day};
+use crate::combine::Combined;
+use crate::pack::Policy;
+use crate::reading::{Extra, Known, Row, waiting};
+use crate::word::{Anchor, CATEGORIES, category};
+
+/// The category whose explanation also says when its copies go.
+const WITH_COPIES: &str = "customer-data";
+/// The category of the rule about copies.
+const COPIES: &str = "backup";
+
+/// What is asked, as it was typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// `--category`: one of [`CATEGORIES`].
+    pub category: String,
+    /// `--ended`: the contract's and the customer's last day, YYYY-MM-DD.
+    pub ended: Option<String>,
+    /// `--settled`: the day of settlement, the contract's and the customer's, YYYY-MM-DD.
+    pub settled: Option<String>,
+    /// `--left-active`: YYYY-MM-DD.
+    pub left_active: Option<String>,
+    /// `--record`: YYYY-MM-DD or an instant.
+    pub record: Option<String>,
+    /// `--known`: the day a change came to be known, YYYY-MM-DD.
+    pub known: Option<String>,
+    /// `--received`: YYYY-MM-DD.
+    pub received: Option<String>,
+    /// `--fiscal-year-end`: MM-DD. Unset: as the pack says.
+    pub fiscal_year_end: Option<String>,
+}
+
+/// Why a question is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Not a category.
+    #[error("--category: unknown category; one of: {}", CATEGORIES.join(", "))]
+    Category,
+    /// An option that cannot be read.
+    #[error("{option}: {source}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// Why.
+        source: CalendarError,
+    },
+    /// Settled before ended.
+    #[error("--settled: the day lies before --ended, and a contract settles on its last day at the earliest")]
+    SettledBeforeEnded,
+    /// A date that follows falls past the year 9999.
+    #[error("a date that follows cannot be written: {0}")]
+    Dates(#[from] CalendarError),
+}
+
+/// One element of the answer. Field order is the order in JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Element {
+    /// The rule's id, or `result`.
+    pub rule: String,
+    /// What it is about.
+    pub category: String,
+    /// What it asks for.
+    pub action: Option<&'static str>,
+    /// `by`, `at` or `keep`; none for the result.
+    pub bound: Option<&'static str>,
+    /// First day on which erasure is permitted.
+    pub earliest: Option<Moment>,
+    /// The day it is done.
+    pub planned: Option<Moment>,
+    /// Last day by which it must be done.
+    pub latest: Option<Moment>,
+    /// What it was counted from; none for the result.
+    pub anchor: Option<&'static str>,
+    /// That event's day.
+    pub anchor_date: Option<Moment>,
+    /// Why the data may or must be held; none for the result.
+    pub basis: Option<String>,
+    /// Where the rule stands; for the result, the rules that it came from.
+    pub cites: Vec<String>,
+    /// What a reader must know.
+    pub note: Option<String>,
+}
+
+/// Answers.
+///
+/// # Errors
+/// [`Refusal`] for an unknown category, an unreal date, or dates that contradict each other.
+pub fn explain(policy: &Policy, ask: &Ask) -> Result<Vec<Element>, Refusal> {
+    let category = category(&ask.category).ok_or(Refusal::Category)?;
+    let (anchors, extra) = read(ask)?;
+    let combined = policy.window(&category, &anchors, &extra)?;
+    if combined.needs_period {
+        return Ok(vec![result(&category, &combined, Vec::new())]);
+    }
+    let known = Known { policy, anchors: &anchors, extra: &extra };
+    let rows = known.rows(&category)?;
+    let mut elements: Vec<_> = rows.iter().map(element).collect();
+    if category.as_str() == WITH_COPIES {
+        elements.extend(copies(known, &combined)?);
+    }
+    let from = rows.iter().filter(|row| row.dates.is_some()).map(|row| row.rule.id.clone()).collect();
+    elements.push(result(&category, &combined, from));
+    Ok(elements)
+}
+
+fn read(ask: &Ask) -> Result<(Anchors, Extra), Refusal> {
+    let ended = day("--ended", &ask.ended)?;
+    let settled = day("--settled", &ask.settled)?;
+    if ended.zip(settled).is_some_and(|(ended, settled)| settled < ended) {
+        return Err(Refusal::SettledBeforeEnded);
+    }
+    let anchors =
+        Anchors { contract_ended: ended, contract_settled: settled, customer_ended: ended, customer_settled: settled };
+    let extra = Extra {
+        left_active: day("--left-active", &ask.left_active)?,
+        record: option("--record", &ask.record, |text| text.parse::<Moment>())?,
+        change_known: day("--known", &ask.known)?,
+        received: day("--received", &ask.received)?,
+        fiscal_year_end: option("--fiscal-year-end", &ask.fiscal_year_end, |text| text.parse::<YearEnd>())?,
+    };
+    Ok((anchors, extra))
+}
+
+fn day(name: &'static str, text: &Option<String>) -> Result<Option<Day>, Refusal> {
+    option(name, text, parse_day)
+}
+
+fn option<T>(
+    option: &'static str,
+    text: &Option<String>,
+    read: impl Fn(&str) -> Result<T, CalendarError>,
+) -> Result<Option<T>, Refusal> {
+    text.as_deref().map(read).transpose().map_err(|source| Refusal::Option { option, source })
+}
+
+/// The rule about copies, counted from the day on which the data leaves: the given day, or else the planned one.
+fn copies(known: Known<'_>, live: &Combined) -> Result<Vec<Element>, CalendarError> {
+    let extra = Extra { left_active: known.extra.left_active.or(live.planned), ..*known.extra };
+    let known = Known { extra: &extra, ..known };
+    let rules = known.policy.rules().iter().filter(|rule| rule.category.as_str() == COPIES);
+    let clauses = rules.flat_map(|rule| rule.clauses.iter().map(move |clause| (rule, clause)));
+    clauses
+        .filter(|(_, clause)| clause.from == Anchor::LeftActive)
+        .map(|(rule, clause)| {
+            // The day itself waits for settlement here, so the row does too, though its anchor is of another kind.
+            let row = known.row(rule, clause)?.unwrap_or_else(|| waiting(rule, clause.from));
+            Ok(element(&row))
+        })
+        .collect()
+}
+
+fn element(row: &Row<'_>) -> Element {
+    let dates = row.dates.unwrap_or_default();
+    Element {
+        rule: row.rule.id.clone(),
+        category: row.rule.category.to_string(),
+        action: Some(row.rule.action.as_str()),
+        bound: Some(row.rule.bound.as_str()),
+        earliest: dates.earliest.map(Moment::Day),
+        planned: dates.planned.map(Moment::Day),
+        latest: dates.latest.map(Moment::Day),
+        anchor: Some(row.anchor.as_str()),
+        anchor_date: row.anchor_date.map(Moment::Day),
+        basis: Some(row.rule.basis.clone()),
+        cites: row.rule.cites.clone(),
+        note: row.note.clone(),
+    }
+}
+
+fn result(category: &Category, combined: &Combined, cites: Vec<String>) -> Element {
+    let nothing_given = || combined.planned.is_none().then(|| "no day to count from is given".to_owned());
+    Element {
+        rule: "result".to_owned(),
+        category: category.to_string(),
+        action: (!combined.needs_period).then_some("erase"),
+        bound: None,
+        earliest: combined.earliest.map(Moment::Day),
+        planned: combined.planned.map(Moment::Day),
+        latest: combined.latest.map(Moment::Day),
+        anchor: None,
+        anchor_date: None,
+        basis: None,
+        cites,
+        note: combined.note.clone().or_else(nothing_given),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Reading one rule against the known dates: each clause gives its own earliest, planned and latest day, or says that
+//! it waits. Owns the table of bounds; refuses to weigh rows against each other (that is `combine`).
+
+use gallra_model::Day;
+use gallra_model::plan::Anchors;
+use gallra_model::target::Category;
+
+use crate::calendar::{self, CalendarError, Moment, YearEnd};
+use crate::pack::Policy;
+use crate::rule::{Clause, Rule};
+use crate::word::{Anchor, Bound};
+
+/// What is known beside the contract's and the customer's dates. Unset: has not happened, or is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extra {
+    /// The day the data left the active systems.
+    pub left_active: Option<Day>,
+    /// The record's own time.
+    pub record: Option<Moment>,
+    /// The day a change came to be known.
+    pub change_known: Option<Day>,
+    /// The day a request was received.
+    pub received: Option<Day>,
+    /// When the financial year ends. Unset: as the pack says.
+    pub fiscal_year_end: Option<YearEnd>,
+}
+
+/// The three days that a bound gives. See `policies` in the handbook for the table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dates {
+    /// First day on which erasure is permitted.
+    pub earliest: Option<Day>,
+    /// The day it is done.
+    pub planned: Option<Day>,
+    /// Last day by which it must be done.
+    pub latest: Option<Day>,
+}
+
+/// One clause of one rule, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row<'p> {
+    /// The rule.
+    pub rule: &'p Rule,
+    /// What it was counted from.
+    pub anchor: Anchor,
+    /// The anchor's day; unset while it waits for settlement.
+    pub anchor_date: Option<Day>,
+    /// Its days; unset while it waits for settlement.
+    pub dates: Option<Dates>,
+    /// What a reader must know.
+    pub note: Option<String>,
+}
+
+/// What a row that has no day yet says.
+pub const WAITS: &str = "waits for settlement";
+
+/// The anchors' days, looked up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) anchors: &'a Anchors,
+    pub(crate) extra: &'a Extra,
+}
+
+impl<'a> Known<'a> {
+    /// The rows about a category: one for each clause whose anchor is known or waits for settlement.
+    pub(crate) fn rows(&self, category: &'a Category) -> Result<Vec<Row<'a>>, CalendarError> {
+        let clauses = self.policy.rules_for(category).flat_map(|rule| rule.clauses.iter().map(move |c| (rule, c)));
+        clauses.filter_map(|(rule, clause)| self.row(rule, clause).transpose()).collect()
+    }
+
+    /// Reads one clause; none where its anchor is not given.
+    pub(crate) fn row(&self, rule: &'a Rule, clause: &Clause) -> Result<Option<Row<'a>>, CalendarError> {
+        let plain = match self.date(clause.from)? {
+            Some(date) => Some(Counted { from: clause.from, date, last: last_day(date, clause)? }),
+            None => None,
+        };
+        let (counted, note) = self.choose(clause, plain)?;
+        let Some(Counted { from, date, last }) = counted else {
+            let waits = clause.from.waits_for_settlement();
+            return Ok(waits.then(|| waiting(rule, clause.from)));
+        };
+        let (dates, note) = match rule.bound {
+            Bound::By => {
+                let planned = calendar::last_run(rule.sweep, date, last);
+                (Dates { earliest: None, planned: Some(planned), latest: Some(last) }, note)
+            }
+            Bound::At => (Dates { earliest: Some(last), planned: Some(last), latest: Some(last) }, note),
+            Bound::Keep => {
+                let free = calendar::day_after(last)?;
+                let note = note.or_else(|| Some(format!("kept through {last}")));
+                (Dates { earliest: Some(free), planned: Some(free), latest: None }, note)
+            }
+        };
+        Ok(Some(Row { rule, anchor: from, anchor_date: Some(date), dates: Some(dates), note }))
+    }
+
+    /// Weighs a clause's stricter reading: it holds where the pack says so, and is a note where it does not.
+    fn choose(
+        &self,
+        clause: &Clause,
+        plain: Option<Counted>,
+    ) -> Result<(Option<Counted>, Option<String>), CalendarError> {
+        let Some(reading) = clause.stricter else { return Ok((plain, None)) };
+        let Some(date) = self.date(reading.from)? else { return Ok((plain, None)) };
+        let strict = Counted { from: reading.from, date, last: reading.period.last_day(date)? };
+        let binds = self.policy.strict_backup();
+        Ok(match plain {
+            None => (binds.then_some(strict), None),
+            Some(plain) if strict.last >= plain.last => (Some(plain), None),
+            Some(plain) if binds => {
+                let note = format!("strict_backup holds; {} + {} would be {}", plain.from, clause.period, plain.last);
+                (Some(strict), Some(note))
+            }
+            Some(plain) => {
+                let note = format!("stricter reading: {} + {} = {}", strict.from, reading.period, strict.last);
+                (Some(plain), Some(note))
+            }
+        })
+    }
+
+    fn date(&self, anchor: Anchor) -> Result<Option<Day>, CalendarError> {
+        Ok(match anchor {
+            Anchor::ContractEnded => self.anchors.contract_ended,
+            Anchor::ContractSettled => self.anchors.contract_settled,
+            Anchor::CustomerEnded => self.anchors.customer_ended,
+            Anchor::CustomerSettled => self.anchors.customer_settled,
+            Anchor::Record => self.extra.record.map(Moment::day),
+            Anchor::LeftActive => self.extra.left_active,
+            Anchor::ChangeKnown => self.extra.change_known,
+            Anchor::Received => self.extra.received,
+            Anchor::FiscalYearEnd => {
+                let within = self.extra.record.map(Moment::day).or(self.anchors.customer_settled);
+                let end = self.extra.fiscal_year_end.unwrap_or(self.policy.fiscal_year_end());
+                within.map(|day| end.of_year_holding(day)).transpose()?
+            }
+        })
+    }
+}
+
+/// An anchor's day and the last day counted from it.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    from: Anchor,
+    date: Day,
+    last: Day,
+}
+
+fn last_day(date: Day, clause: &Clause) -> Result<Day, CalendarError> {
+    calendar::last_day(date, clause.period, clause.until)
+}
+
+/// A row without days, until somebody settles.
+pub(crate) fn waiting(rule: &Rule, anchor: Anchor) -> Row<'_> {
+    Row { rule, anchor, anchor_date: None, dates: None, note: Some(WAITS.to_owned()) }
+}

@@ -1,0 +1,80 @@
+//! What is printed, whole.
+
+#![allow(clippy::indexing_slicing, reason = "a panic is a failed test")]
+
+use super::*;
+use crate::explain::{Ask, explain};
+use crate::pack::tests::webone;
+
+fn answer() -> Vec<Element> {
+    let day = Some("2026-01-31".to_owned());
+    let ask = Ask { category: "customer-data".into(), ended: day.clone(), settled: day, ..Ask::default() };
+    explain(&webone(), &ask).expect("answered")
+}
+
+#[test]
+fn json_has_the_documented_fields_in_their_order() {
+    let text = explain_json(&answer()[2..]);
+    let expected = r#"[
+  {
+    "rule": "result",
+    "category": "customer-data",
+    "action": "erase",
+    "bound": null,
+    "earliest": "2026-02-28",
+    "planned": "2026-02-28",
+    "latest": "2026-02-28",
+    "anchor": null,
+    "anchor_date": null,
+    "basis": null,
+    "cites": [
+      "webone/customer-data"
+    ],
+    "note": null
+  }
+]
+"#;
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn the_table_shows_dates_first_and_sources_below() {
+    let expected = "\
+RULE                  ACTION  BOUND  EARLIEST    PLANNED     LATEST      COUNTED FROM
+webone/customer-data  erase   at     2026-02-28  2026-02-28  2026-02-28  contract_settled 2026-01-31
+webone/backup         erase   by     -           2026-08-28  2026-08-28  left_active 2026-02-28
+result                erase   -      2026-02-28  2026-02-28  2026-02-28  -
+
+webone/customer-data
+  basis: contract
+  from:  WebOne AB, table, row 'Data lagrad av våra kunder': 1 månad
+  from:  GDPR Art. 28(3)(g)
+webone/backup
+  basis: contract
+  from:  WebOne AB, Gallringstid: backup efter upp till sex månader
+  note:  stricter reading: contract_settled + 6 months = 2026-07-31
+result
+  from:  webone/customer-data
+";
+    assert_eq!(explain_table(&answer()), expected);
+}
+
+#[test]
+fn the_rules_are_listed_with_what_they_count_from() {
+    let text = rules_table(&webone());
+    for line in [
+        "webone/contact        contact        erase   by     change_known, at once",
+        "law/bookkeeping       bookkeeping    keep    keep   fiscal_year_end + 7 years, to the end of that year",
+        "  from:  Swedish Accounting Act (Bokföringslagen, SFS 1999:1078) ch. 7 s. 2",
+    ] {
+        assert!(text.lines().any(|own| own == line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn rules_as_json_carry_the_digest() {
+    let shown: serde_json::Value = serde_json::from_str(&rules_json(&webone())).expect("JSON");
+    assert_eq!(shown["digest"], webone().digest().to_string());
+    assert_eq!(shown["rules"][4]["clauses"][0]["until"], "year-end");
+    assert_eq!(shown["rules"][2]["clauses"][1]["period"], "at once");
+}

@@ -1,0 +1,113 @@
+//! Receipts looked up by the step that they are of (`docs/formats/proof-v0-draft.md`, section 5.1). Owns which receipt
+//! speaks for a step, and when it settles it; refuses to know of copies.
+
+use gallra_model::job::Action;
+use gallra_model::outcome::Counts;
+use gallra_model::plan::{After, Plan, Step};
+use gallra_model::receipt::{Receipt, Verdict};
+use gallra_model::{AgentName, Clock, Digest};
+
+use gallra_model::target::TargetId;
+
+/// One target on one agent.
+pub(super) type Place<'a> = (&'a AgentName, &'a TargetId);
+
+pub(super) fn place(step: &Step) -> Place<'_> {
+    (&step.agent, &step.target)
+}
+
+pub(super) fn is_of(step: &Step, receipt: &Receipt) -> bool {
+    step.job == receipt.job
+        && step.agent == receipt.agent
+        && step.target == receipt.target
+        && step.kind == receipt.kind
+        && step.action == receipt.action
+}
+
+/// Whether a step is the confirmation that comes after the last copy went.
+pub(super) fn is_recheck(step: &Step) -> bool {
+    step.action == Action::Confirm && step.after.contains(&After::CopiesGone)
+}
+
+/// The plan and those receipts that are of it.
+pub(super) struct Book<'a> {
+    pub(super) plan: &'a Plan,
+    receipts: Vec<(&'a Receipt, Digest)>,
+    clock: Clock,
+}
+
+impl<'a> Book<'a> {
+    pub(super) fn new(plan: &'a Plan, receipts: &'a [(Receipt, Digest)], clock: Clock) -> Self {
+        let ours = |receipt: &Receipt| plan.steps.iter().any(|step| is_of(step, receipt));
+        let receipts = receipts.iter().filter(|(r, _)| ours(r)).map(|(r, digest)| (r, *digest)).collect();
+        Self { plan, receipts, clock }
+    }
+
+    pub(super) fn digests(&self) -> Vec<Digest> {
+        self.receipts.iter().map(|(_, digest)| *digest).collect()
+    }
+
+    /// Receipts of a step on the statement's clock, in the file's order.
+    pub(super) fn of_step(&self, step: &'a Step) -> impl DoubleEndedIterator<Item = &'a Receipt> + '_ {
+        let clock = self.clock;
+        self.receipts.iter().map(|(r, _)| *r).filter(move |r| r.clock == clock && is_of(step, r))
+    }
+
+    /// The receipt that speaks for a step: of its newest attempt. A refusal touched nothing and unsays nothing.
+    pub(super) fn newest(&self, step: &'a Step) -> Option<&'a Receipt> {
+        self.of_step(step)
+            .filter(|receipt| receipt.verdict != Verdict::Refused)
+            .max_by_key(|receipt| (receipt.attempt, receipt.finished))
+    }
+
+    /// The receipt that settles a step, whatever it waits for.
+    pub(super) fn settled(&self, step: &'a Step) -> Option<&'a Receipt> {
+        let receipt = self.newest(step).filter(|receipt| receipt.verdict == Verdict::Done)?;
+        let settles = match step.action {
+            Action::Inspect | Action::Restrict => true,
+            Action::Observe => receipt.listing.is_some(),
+            Action::Preserve => preserves(step, receipt),
+            Action::Erase => erases(&receipt.counts) && self.keeps_what_it_retains(step, receipt),
+            Action::Confirm => {
+                receipt.counts.absent > 0
+                    && receipt.counts.settles()
+                    && self.keeps_what_it_retains(step, receipt)
+                    && self.follows_the_erasure(step, receipt)
+            }
+        };
+        settles.then_some(receipt)
+    }
+
+    /// What an erase or confirm job leaves must be behind the handle of a preserve job on the same target.
+    fn keeps_what_it_retains(&self, step: &'a Step, receipt: &Receipt) -> bool {
+        let beside = |other: &&'a Step| other.action == Action::Preserve && place(other) == place(step);
+        let kept = self.plan.steps.iter().filter(beside).filter_map(|other| self.settled(other));
+        let kept = kept.fold(0_u64, |sum, receipt| sum.saturating_add(receipt.counts.retained));
+        receipt.counts.retained <= kept
+    }
+
+    /// A confirmation says something only about what was erased before it began. Same agent, same clock.
+    fn follows_the_erasure(&self, step: &'a Step, receipt: &Receipt) -> bool {
+        let beside = |other: &&'a Step| other.action == Action::Erase && place(other) == place(step);
+        self.plan
+            .steps
+            .iter()
+            .filter(beside)
+            .all(|erase| self.settled(erase).is_some_and(|erased| erased.finished <= receipt.started))
+    }
+}
+
+fn erases(counts: &Counts) -> bool {
+    let gone = [counts.erased, counts.absent, counts.anonymised, counts.key_destroyed];
+    counts.settles() && gone.iter().any(|&count| count > 0)
+}
+
+/// Kept with the ground and date that the plan gives, or nothing was there to keep.
+fn preserves(step: &Step, receipt: &Receipt) -> bool {
+    let counts = &receipt.counts;
+    let kept = match &receipt.kept {
+        Some(kept) => counts.retained > 0 && kept.items == counts.retained && step.keep.as_ref() == Some(&kept.keep),
+        None => counts.retained == 0 && counts.absent > 0,
+    };
+    kept && counts.settles()
+}

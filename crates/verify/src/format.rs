@@ -1,0 +1,6 @@
+//! The documented shapes, read strictly: a field that the page does not list is refused. One module a page.
+
+pub(crate) mod plan;
+pub(crate) mod receipt;
+pub(crate) mod shared;
+pub(crate) mod statement;

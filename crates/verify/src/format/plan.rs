@@ -1,0 +1,122 @@
+//! `docs/formats/plan-v0-draft.md`.
+
+use serde::{Deserialize, Serialize};
+
+use super::shared::{Action, ClockWord, Keep, Role, TargetKind};
+use crate::time::{Day, Instant};
+use crate::word::{Count, Hex64, Id, Name, Word};
+
+pub(crate) const PLAN_TYPE: &str = "application/vnd.gallra.plan.v0-draft+json";
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plan {
+    pub(crate) request: Id,
+    pub(crate) number: Count,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<Hex64>,
+    pub(crate) policy: Hex64,
+    pub(crate) made: Instant,
+    pub(crate) clock: ClockWord,
+    pub(crate) anchors: Anchors,
+    pub(crate) agents: Vec<EvidenceKey>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) backups: Vec<BackupExpectation>,
+    pub(crate) notes: Vec<Note>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Anchors {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contract_ended: Option<Day>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contract_settled: Option<Day>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer_ended: Option<Day>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer_settled: Option<Day>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EvidenceKey {
+    pub(crate) agent: Name,
+    pub(crate) key: Hex64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Step {
+    pub(crate) number: Count,
+    pub(crate) job: Id,
+    pub(crate) agent: Name,
+    pub(crate) target: Name,
+    pub(crate) kind: TargetKind,
+    pub(crate) category: Name,
+    pub(crate) role: Role,
+    pub(crate) action: Action,
+    pub(crate) rule: Name,
+    pub(crate) due: Instant,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) earliest: Option<Day>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) latest: Option<Day>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) after: Vec<After>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) keep: Option<Keep>,
+}
+
+impl Step {
+    /// The confirmation that comes after the last copy went.
+    pub(crate) fn is_recheck(&self) -> bool {
+        self.action == Action::Confirm && self.after.contains(&After::CopiesGone)
+    }
+
+    pub(crate) fn changes_for_good(&self) -> bool {
+        matches!(self.action, Action::Erase | Action::Preserve)
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "step")]
+pub(crate) enum After {
+    Step(Count),
+    LiveConfirmed,
+    CopiesGone,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BackupExpectation {
+    pub(crate) agent: Name,
+    pub(crate) target: Name,
+    pub(crate) rule: Name,
+    pub(crate) life: CopyLife,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expected: Option<Day>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) latest: Option<Day>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub(crate) enum CopyLife {
+    AtMost { days: Count },
+    Never,
+    Unknown,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Note {
+    pub(crate) code: Name,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub(crate) target: Word,
+    pub(crate) text: String,
+}
+
+fn is_empty(word: &Word) -> bool {
+    word.as_str().is_empty()
+}

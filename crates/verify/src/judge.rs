@@ -1,0 +1,192 @@
+//! What follows from the evidence, held against what the issuer says (`docs/formats/proof-v0-draft.md`, section 8; I5).
+//! Upholds that nothing is taken over from the statement: it is right in every word, or the proof is invalid. Only a
+//! target's `why` is the issuer's own word, and finality may be withheld, never given.
+
+use crate::book::Book;
+use crate::copies::{self, CopySet};
+use crate::format::plan::Note;
+use crate::format::shared::Action;
+use crate::format::statement::{CopyResult, Expected, KeptResult, Stage, Statement, TargetResult};
+use crate::live;
+use crate::short;
+use crate::time::Day;
+use crate::verdict::{Failure, Kept, Outcome, Report};
+
+pub(crate) fn judge(statement: &Statement, book: &Book<'_>, report: &mut Report) -> Result<Outcome, Failure> {
+    if statement.sequence.get() == 0 || statement.level != "none" {
+        return Err(Failure::evidence("the statement has no number, or a level that this format cannot have"));
+    }
+    let live = live::targets(book);
+    let confirmed = live::confirmed(&live);
+    let copies = copies::of(book, confirmed.as_ref());
+    let results = live.iter().filter_map(|target| target.result(copies.gone.as_ref()));
+    let targets = targets(statement, results.collect(), report)?;
+    same_copies(statement, &copies, report)?;
+    let kept = same_kept(statement, live::kept(book), report)?;
+    let open = open(book, &targets, &copies);
+    let until = until(book, &targets, &copies);
+    stage(statement, &open, until, kept, report)
+}
+
+/// Every live target of the plan, with the counts of the receipts that settle it.
+fn targets(
+    statement: &Statement,
+    worked_out: Vec<TargetResult>,
+    report: &mut Report,
+) -> Result<Vec<TargetResult>, Failure> {
+    if statement.targets.len() != worked_out.len() {
+        return Err(Failure::evidence("the statement does not list exactly the plan's live targets"));
+    }
+    let mut all = Vec::new();
+    for (said, found) in statement.targets.iter().zip(worked_out) {
+        let found = TargetResult { why: said.why.clone(), ..found };
+        let place = format!("{}/{}", found.agent, found.target);
+        if *said != found || found.proven != found.why.as_str().is_empty() {
+            return Err(Failure::evidence(&format!("target {place}: the statement differs from the receipts")));
+        }
+        let counts: Vec<String> = found.counts.words().iter().filter(|(_, n)| *n > 0).map(word).collect();
+        let counts = if counts.is_empty() { "nothing counted".to_owned() } else { counts.join(", ") };
+        if found.proven {
+            report.ok(format!("target {place} ({}): {counts}", found.category));
+        } else {
+            report.note(format!("target {place} ({}): unproven: {}; {counts}", found.category, found.why));
+        }
+        all.push(found);
+    }
+    Ok(all)
+}
+
+fn word((word, count): &(&str, u64)) -> String {
+    format!("{count} {word}")
+}
+
+fn same_copies(statement: &Statement, found: &CopySet, report: &mut Report) -> Result<(), Failure> {
+    if statement.copies_closed != found.closed {
+        return Err(Failure::evidence("copies: the statement's closing of the set differs from the listings"));
+    }
+    if statement.copies != found.copies {
+        return Err(Failure::evidence("copies: the statement's copies differ from the listings"));
+    }
+    match &found.closed {
+        Some(closed) => report.ok(format!("copies: the set was closed at {closed}")),
+        None => report.note("copies: the set is not closed yet".to_owned()),
+    }
+    let gone = found.copies.iter().filter_map(|copy| copy.gone.as_ref());
+    let last = gone.clone().max().map_or(String::new(), |last| format!(", the last seen gone at {last}"));
+    report.ok(format!("copies: {} of {} gone{last}", gone.count(), found.copies.len()));
+    for copy in found.copies.iter().filter(|copy| copy.gone.is_none()) {
+        report.note(format!("copy {} in {}/{}: {}", short(copy.copy.as_str()), copy.agent, copy.target, due(copy)));
+    }
+    Ok(())
+}
+
+fn due(copy: &CopyResult) -> String {
+    match &copy.expected {
+        Expected::By(day) => format!("expected gone by {day}"),
+        Expected::Never => "never expires by the store's own rules".to_owned(),
+        Expected::Unknown => "expiry unknown".to_owned(),
+    }
+}
+
+fn same_kept(statement: &Statement, found: Vec<KeptResult>, report: &mut Report) -> Result<Option<Kept>, Failure> {
+    if statement.kept != found {
+        return Err(Failure::evidence("kept: the statement's obligations differ from the receipts"));
+    }
+    for kept in &found {
+        let last = kept.keep.earliest.before();
+        let (items, rule) = (kept.items.get(), &kept.keep.rule);
+        report.ok(format!("kept: {items} items in {}/{} under {rule} until {last}", kept.agent, kept.target));
+    }
+    let Some(until) = found.iter().map(|kept| kept.keep.earliest.before()).max() else { return Ok(None) };
+    let mut rules: Vec<String> = found.iter().map(|kept| kept.keep.rule.to_string()).collect();
+    rules.sort();
+    rules.dedup();
+    let items = found.iter().fold(0_u64, |sum, kept| sum.saturating_add(kept.items.get()));
+    Ok(Some(Kept { items, rules, until: until.to_string() }))
+}
+
+/// Notes under which a part of the request has no date, or no step.
+fn blocked<'a>(book: &'a Book<'_>) -> impl Iterator<Item = &'a Note> {
+    let acts_on = |note: &Note| {
+        let changing = book.plan.steps.iter().filter(|step| step.changes_for_good());
+        changing.map(|step| format!("{}/{}", step.agent, step.target)).any(|place| place == note.target.as_str())
+    };
+    book.plan.notes.iter().filter(move |note| match note.code.as_str() {
+        "waits-for-settlement" | "needs-a-period" => true,
+        "observe-mode" => !acts_on(note),
+        _ => false,
+    })
+}
+
+/// What stands between this evidence and *final*.
+fn open(book: &Book<'_>, targets: &[TargetResult], copies: &CopySet) -> Vec<String> {
+    let mut open: Vec<String> = blocked(book)
+        .map(|note| format!("the plan notes {} {}", note.code, note.target).trim_end().to_owned())
+        .collect();
+    let steps = &book.plan.steps;
+    if !steps.iter().any(|step| step.changes_for_good() && !step.kind.is_backup()) {
+        open.push("the plan erases and keeps nothing".to_owned());
+    }
+    let foreign = |action| !matches!(action, Action::Inspect | Action::Observe);
+    if steps.iter().any(|step| step.kind.is_backup() && foreign(step.action)) {
+        open.push("the plan changes a backup target, which this format cannot prove".to_owned());
+    }
+    let unproven = targets.iter().filter(|target| !target.proven);
+    open.extend(unproven.map(|target| format!("target {}/{} is unproven", target.agent, target.target)));
+    if copies.closed.is_none() {
+        open.push("the set of copies is not closed".to_owned());
+    }
+    let left = copies.copies.iter().filter(|copy| copy.gone.is_none()).count();
+    if left > 0 {
+        open.push(format!("{left} copies are not gone"));
+    }
+    open
+}
+
+/// The last day on which a copy that is left should go, where that is all that is open and every one has a day.
+fn until(book: &Book<'_>, targets: &[TargetResult], copies: &CopySet) -> Option<Day> {
+    if copies.unseen || targets.iter().any(|target| !target.proven) || blocked(book).next().is_some() {
+        return None;
+    }
+    let left = copies.copies.iter().filter(|copy| copy.gone.is_none());
+    let days: Option<Vec<&Day>> = left
+        .map(|copy| match &copy.expected {
+            Expected::By(day) => Some(day),
+            Expected::Never | Expected::Unknown => None,
+        })
+        .collect();
+    days?.into_iter().max().cloned()
+}
+
+fn stage(
+    statement: &Statement,
+    open: &[String],
+    until: Option<Day>,
+    kept: Option<Kept>,
+    report: &mut Report,
+) -> Result<Outcome, Failure> {
+    if let (Stage::Final, Some(first)) = (statement.stage, open.first()) {
+        let why = format!("the statement says final, but the evidence leaves open: {first}");
+        return Err(Failure::evidence(&why));
+    }
+    if statement.until != until {
+        return Err(Failure::evidence("the statement's last day differs from the evidence"));
+    }
+    match (statement.stage, open) {
+        (Stage::Final, _) => {
+            report.ok("stage: final, as the evidence shows".to_owned());
+            Ok(Outcome::Final { kept })
+        }
+        (Stage::Interim, []) => {
+            report.note("stage: interim, though the evidence is complete: the issuer withholds finality".to_owned());
+            Ok(Outcome::Interim { until: None, kept })
+        }
+        (Stage::Interim, open) => {
+            for point in open.iter().filter(|point| !point.starts_with("target ")) {
+                report.note(format!("open: {point}"));
+            }
+            report.ok("stage: interim, as the evidence shows".to_owned());
+            Ok(Outcome::Interim { until: until.map(|day| day.to_string()), kept })
+        }
+    }
+}
