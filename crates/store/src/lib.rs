@@ -1,1 +1,31 @@
-//! (skeleton)
+//! The store: one trait, the engines behind it, the schema of its keys, and the sealing of what names a person.
+//!
+//! Owns how state is kept. Refuses to know what a request, a permit or a proof means: values are bytes to it.
+//! Upholds that an acknowledged commit survives any crash (I8), that every queue is bounded (I10), and that no
+//! identifier stands in a key or outside a sealed value (I12, decision 12).
+//!
+//! * [`store`]: the trait [`Store`], sized by what the flow needs: get, range, conditional transaction, watch.
+//! * [`key`], [`keys`]: what a key is, and every family of keys there is.
+//! * [`embedded`]: the engine of a single machine, on redb.
+//! * `etcd`: the engine of several coordinators. It takes its place here as one more module behind the same trait and
+//!   a cargo feature of its own (its client needs `protoc` to build), and runs the same [`contract_tests`].
+//! * [`keyring`]: keys per subject and per epoch, sealed values, blind indexes, pseudonyms.
+//! * [`search`]: offline proof that a text is, or is not, in a store.
+
+#[cfg(any(test, feature = "contract-tests"))]
+pub mod contract_tests;
+pub mod embedded;
+pub mod key;
+pub mod keyring;
+pub mod keys;
+pub mod search;
+pub mod store;
+pub mod txn;
+pub mod watch;
+
+pub use embedded::Embedded;
+pub use key::{Key, KeyPrefix, KeyRange};
+pub use keyring::{Epoch, Keyring, SubjectKey, Wrapped};
+pub use store::{Entry, Page, Store, StoreError};
+pub use txn::{Expect, Revision, Txn};
+pub use watch::{Change, Watch};

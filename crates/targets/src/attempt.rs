@@ -96,32 +96,14 @@ fn observe(driver: &dyn Driver, spec: &JobSpec, now: Instant) -> Report {
 
 fn live(driver: &dyn Driver, spec: &JobSpec, boundary: &mut dyn Boundary) -> Report {
     let mut report = Report::new();
-    let seen = match driver.inspect(&spec.selector) {
-        Ok(seen) => seen,
+    let looked = look(driver, spec, &mut report);
+    let (seen, first) = match looked.and_then(|looked| agree(driver, spec, looked, &mut report)) {
+        Ok(looked) => looked,
+        Err(failure) if failure.code == Code::InstanceChanged => return Report::refused(failure),
         Err(failure) => return report.fail(failure),
     };
-    report.instance = seen.instance;
-    report.before = seen.found;
-    report.after = seen.found;
-    if spec.action.changes() && seen.instance.is_some() && seen.instance != spec.instance {
-        return Report::refused(Failure::new(
-            Code::InstanceChanged,
-            "the target's name stands for another thing than when it was inspected: inspect again and approve anew",
-        ));
-    }
-    let first = match driver.confirm(&spec.selector, &seen) {
-        Ok(first) => first,
-        Err(failure) => return report.fail(failure),
-    };
-    if let Err(failure) = sees_as_much(&seen, &first) {
-        report.checks = first.checks;
-        return report.fail(failure);
-    }
     match spec.action {
-        Action::Inspect => {
-            report.checks = first.checks;
-            report.done()
-        }
+        Action::Inspect => report.done(),
         Action::Confirm => settle(report, &seen, first, Counts::default()),
         Action::Restrict => match driver.restrict(&spec.selector, &seen) {
             Ok(restricted) => Report { counts: Counts { restricted, ..Counts::default() }, ..report }.done(),
@@ -133,6 +115,43 @@ fn live(driver: &dyn Driver, spec: &JobSpec, boundary: &mut dyn Boundary) -> Rep
     }
 }
 
+/// Inspects, and looks independently. What was seen stands in the report even if the looks differ.
+fn look(driver: &dyn Driver, spec: &JobSpec, report: &mut Report) -> Result<(Inspection, Confirmation), Failure> {
+    let seen = driver.inspect(&spec.selector)?;
+    report.instance = seen.instance;
+    report.before = seen.found;
+    report.after = seen.found;
+    if spec.action.changes() && seen.instance.is_some() && seen.instance != spec.instance {
+        return Err(Failure::new(
+            Code::InstanceChanged,
+            "the target's name stands for another thing than when it was inspected: inspect again and approve anew",
+        ));
+    }
+    let first = driver.confirm(&spec.selector, &seen)?;
+    report.checks.clone_from(&first.checks);
+    Ok((seen, first))
+}
+
+/// Has both looks see as much. A target in use changes between them, which is no fault of the check: it is looked at
+/// once more, and before an erasure it is made still first.
+fn agree(
+    driver: &dyn Driver,
+    spec: &JobSpec,
+    looked: (Inspection, Confirmation),
+    report: &mut Report,
+) -> Result<(Inspection, Confirmation), Failure> {
+    let (seen, first) = &looked;
+    if sees_as_much(seen, first).is_ok() {
+        return Ok(looked);
+    }
+    if spec.action == Action::Erase && seen.instance.is_some() {
+        driver.still(&spec.selector, seen)?;
+    }
+    let (seen, first) = look(driver, spec, report)?;
+    sees_as_much(&seen, &first)?;
+    Ok((seen, first))
+}
+
 /// The positive control: a check that does not find what is there now could not be believed when it finds nothing later.
 fn sees_as_much(seen: &Inspection, first: &Confirmation) -> Result<(), Failure> {
     let blind =
@@ -142,7 +161,7 @@ fn sees_as_much(seen: &Inspection, first: &Confirmation) -> Result<(), Failure> 
             Code::CheckBlind,
             format!(
                 "the independent check found {} of {} items and {} hits of their content before the act: it cannot \
-                 be trusted after it; nothing was touched",
+                 be trusted after it; nothing was erased",
                 first.found, seen.found.items, first.residue
             ),
         ));

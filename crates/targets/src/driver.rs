@@ -99,6 +99,15 @@ pub trait Driver: Send {
     /// [`Code::Unsupported`] where the target cannot do it.
     fn restrict(&self, selector: &Selector, seen: &Inspection) -> Result<u64, Failure>;
 
+    /// Keeps everybody but root from changing what `seen` describes, so that two looks at it can agree. Erases nothing.
+    /// Called once before an erasure, and only where the target changed between `inspect` and `confirm`.
+    ///
+    /// # Errors
+    /// Whatever kept it from doing so; [`Code::InstanceChanged`] when the name was used again meanwhile.
+    fn still(&self, _selector: &Selector, _seen: &Inspection) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Erases what `seen` describes. What it returns is a claim; `confirm` decides.
     ///
     /// # Errors

@@ -12,6 +12,9 @@ pub mod maildir;
 pub mod restic;
 pub mod sql;
 pub mod template;
+#[cfg(test)]
+mod testing;
+mod tree;
 
 pub use attempt::{Report, run};
 pub use config::{TargetConfig, open};

@@ -1,0 +1,50 @@
+//! Keyed hashes: blind indexes that turn with the epoch, pseudonyms and closed references that do not. Upholds that
+//! none of them leads back to an identifier for who lacks the key (decisions 12 and 13).
+
+use aws_lc_rs::hmac;
+use gallra_model::{AgentName, Pseudonym, SubjectId};
+
+use super::Keyring;
+use super::secret::Secret;
+use crate::key::Key;
+use crate::keys::{self, IndexKind};
+
+impl Keyring {
+    /// The blind index key of an identifier under the current epoch. The value is hashed as it is: whoever wants case
+    /// or form to make no difference evens it out first, the same way for writing and for looking up.
+    pub fn index(&self, kind: IndexKind, value: &str) -> Key {
+        keys::index(self.current.epoch, kind, &keyed(&self.current.index, kind.word(), value.as_bytes()))
+    }
+
+    /// Where an identifier may be indexed, newest epoch first: while an epoch turns, some still are under the old one.
+    pub fn indexes(&self, kind: IndexKind, value: &str) -> Vec<Key> {
+        self.newest_first()
+            .map(|epoch| keys::index(epoch.epoch, kind, &keyed(&epoch.index, kind.word(), value.as_bytes())))
+            .collect()
+    }
+
+    /// A subject's name towards one agent: two agents cannot tell that theirs are of one subject.
+    pub fn pseudonym(&self, agent: &AgentName, subject: &SubjectId) -> Pseudonym {
+        Pseudonym::from_bytes(keyed(&self.pseudonym, agent.as_str(), subject.as_bytes()))
+    }
+
+    /// What stays of an erased contract, so that a late event cannot reopen it ([`keys::closed`]).
+    pub fn closed_reference(&self, service_id: &str) -> [u8; 16] {
+        keyed(&self.closed, IndexKind::ServiceId.word(), service_id.as_bytes())
+    }
+}
+
+/// The first half of HMAC-SHA256 over a word, a zero byte and a value. No word holds a zero byte, so no two pairs share
+/// their bytes.
+fn keyed(key: &Secret, word: &str, value: &[u8]) -> [u8; 16] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.expose()));
+    context.update(word.as_bytes());
+    context.update(&[0]);
+    context.update(value);
+    let tag = context.sign();
+    let mut half = [0; 16];
+    for (to, from) in half.iter_mut().zip(tag.as_ref()) {
+        *to = *from;
+    }
+    half
+}

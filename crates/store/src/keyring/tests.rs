@@ -1,0 +1,144 @@
+//! What sealing promises: bound to key, place and epoch; gone with the wrapped key; one pseudonym an agent.
+
+use std::os::unix::fs::PermissionsExt;
+
+use gallra_model::{AgentName, CustomerId};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::keys::{IndexKind, What};
+
+fn keyring() -> (TempDir, Keyring) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let keyring = Keyring::create(&dir.path().join("keys")).expect("makes");
+    (dir, keyring)
+}
+
+fn subject(byte: u8) -> SubjectId {
+    SubjectId::from_bytes([byte; 16])
+}
+
+fn place(byte: u8) -> Key {
+    keys::sealed(&subject(byte), What::Customer(CustomerId::from_bytes([byte; 16])))
+}
+
+#[test]
+fn a_value_opens_at_its_place_under_its_key_only() {
+    let (_dir, keyring) = keyring();
+    let (key, _) = keyring.new_subject(&subject(1)).expect("makes");
+    let (other, _) = keyring.new_subject(&subject(1)).expect("makes");
+    let sealed = key.seal(&place(1), b"ada@example.org").expect("seals");
+    assert_eq!(key.open(&place(1), &sealed).expect("opens").as_slice(), b"ada@example.org");
+    assert!(key.open(&place(2), &sealed).is_err(), "another place");
+    assert!(other.open(&place(1), &sealed).is_err(), "another key");
+    assert_ne!(key.seal(&place(1), b"ada@example.org").expect("seals"), sealed, "a fresh nonce each time");
+}
+
+#[test]
+fn without_the_wrapped_key_s_record_nothing_opens() {
+    let (dir, keyring) = keyring();
+    let (key, wrapped) = keyring.new_subject(&subject(1)).expect("makes");
+    let sealed = key.seal(&place(1), b"ada").expect("seals");
+    drop((key, keyring));
+    let keyring = Keyring::open(&dir.path().join("keys")).expect("opens");
+    let again = keyring.unwrap_subject(&wrapped.key, &wrapped.value).expect("unwraps");
+    assert_eq!(again.open(&place(1), &sealed).expect("opens").as_slice(), b"ada");
+    // The record is removed; all that is left are other subjects' records, under any name.
+    let (_, foreign) = keyring.new_subject(&subject(2)).expect("makes");
+    assert!(keyring.unwrap_subject(&wrapped.key, &foreign.value).is_err());
+    let key = keyring.unwrap_subject(&foreign.key, &foreign.value).expect("unwraps");
+    assert!(key.open(&place(1), &sealed).is_err());
+}
+
+#[test]
+fn a_rewrapped_key_outlives_its_old_epoch() {
+    let (dir, mut keyring) = keyring();
+    let dir = dir.path().join("keys");
+    let (key, old) = keyring.new_subject(&subject(1)).expect("makes");
+    let (_, left) = keyring.new_subject(&subject(2)).expect("makes");
+    let sealed = key.seal(&place(1), b"ada").expect("seals");
+    let next = keyring.begin_epoch().expect("begins");
+    let new = keyring.rewrap(&old.key, &old.value, next).expect("rewraps");
+    assert_eq!(new.key, keys::subject_key(next, &subject(1)));
+    assert_eq!(keyring.subject_key_names(&subject(1)), [new.key.clone(), old.key.clone()]);
+    std::fs::remove_file(dir.join(Epoch::FIRST.file())).expect("removes");
+    let keyring = Keyring::open(&dir).expect("opens");
+    assert_eq!(keyring.epochs().collect::<Vec<_>>(), [next]);
+    let key = keyring.unwrap_subject(&new.key, &new.value).expect("unwraps");
+    assert_eq!(key.open(&place(1), &sealed).expect("opens").as_slice(), b"ada");
+    for gone in [old, left] {
+        assert!(matches!(keyring.unwrap_subject(&gone.key, &gone.value), Err(KeyringError::NoEpoch(Epoch::FIRST))));
+        assert!(keyring.unwrap_subject(&new.key, &gone.value).is_err(), "nor under the new epoch's name");
+    }
+}
+
+#[test]
+fn indexes_are_of_their_epoch_and_kind() {
+    let (_dir, mut keyring) = keyring();
+    let first = keyring.index(IndexKind::Address, "ada@example.org");
+    assert_eq!(first, keyring.index(IndexKind::Address, "ada@example.org"));
+    assert_ne!(first, keyring.index(IndexKind::Address, "eda@example.org"));
+    let last = |key: &Key| key.segments().last().map(str::to_owned);
+    assert_ne!(last(&first), last(&keyring.index(IndexKind::ServiceId, "ada@example.org")));
+    keyring.begin_epoch().expect("begins");
+    let second = keyring.index(IndexKind::Address, "ada@example.org");
+    assert_ne!(last(&first), last(&second));
+    assert_eq!(keyring.indexes(IndexKind::Address, "ada@example.org"), [second, first]);
+}
+
+#[test]
+fn a_pseudonym_is_of_one_agent_and_outlasts_epochs() {
+    let (dir, mut keyring) = keyring();
+    let (web, mail): (AgentName, AgentName) = ("web1".parse().expect("a name"), "mail".parse().expect("a name"));
+    let name = keyring.pseudonym(&web, &subject(1));
+    assert_ne!(name, keyring.pseudonym(&mail, &subject(1)));
+    assert_ne!(name, keyring.pseudonym(&web, &subject(2)));
+    let closed = keyring.closed_reference("web-1001");
+    keyring.begin_epoch().expect("begins");
+    let keyring = Keyring::open(&dir.path().join("keys")).expect("opens");
+    assert_eq!(keyring.pseudonym(&web, &subject(1)), name);
+    assert_eq!(keyring.closed_reference("web-1001"), closed);
+}
+
+#[test]
+fn key_files_are_their_owner_s_alone_and_never_written_over() {
+    let (dir, keyring) = keyring();
+    let dir = dir.path().join("keys");
+    drop(keyring);
+    assert_eq!(dir.metadata().expect("is there").permissions().mode() & 0o777, 0o700);
+    assert!(matches!(Keyring::create(&dir), Err(KeyringError::Exists(_))));
+    for name in file::names(&dir).expect("lists") {
+        let path = dir.join(&name);
+        assert_eq!(path.metadata().expect("is there").permissions().mode() & 0o777, 0o600, "{name}");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("sets");
+        assert!(matches!(Keyring::open(&dir), Err(KeyringError::Exposed(at)) if at == name));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("sets");
+        let whole = std::fs::read(&path).expect("reads");
+        std::fs::write(&path, whole.split_last().expect("some bytes").1).expect("writes");
+        assert!(matches!(Keyring::open(&dir), Err(KeyringError::Malformed(at)) if at == name));
+        std::fs::write(&path, whole).expect("writes");
+    }
+    assert!(Keyring::open(&dir).is_ok());
+    std::fs::remove_file(dir.join(LASTING_FILE)).expect("removes");
+    assert!(matches!(Keyring::open(&dir), Err(KeyringError::Missing(_))));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_value_reads_back_and_any_flipped_bit_is_noticed(plain in prop::collection::vec(any::<u8>(), 0..200), at in any::<prop::sample::Index>(), bit in 0u8..8) {
+        let key = SubjectKey::random().expect("makes");
+        let mut sealed = key.seal(&place(1), &plain).expect("seals");
+        prop_assert_eq!(sealed.len(), plain.len() + seal::SEALED_OVERHEAD_BYTES);
+        let opened = key.open(&place(1), &sealed).expect("opens");
+        prop_assert_eq!(opened.as_slice(), plain.as_slice());
+        let at = at.index(sealed.len());
+        if let Some(byte) = sealed.get_mut(at) {
+            *byte ^= 1 << bit;
+        }
+        prop_assert!(key.open(&place(1), &sealed).is_err());
+        prop_assert!(key.open(&place(1), sealed.split_at(at).0).is_err());
+    }
+}

@@ -1,0 +1,36 @@
+//! Keys of agents, what they report, and who may become one.
+
+use gallra_model::AgentName;
+
+use super::Family;
+use crate::key::{Key, KeyPrefix};
+
+/// One enrolled agent.
+pub fn agent(name: &AgentName) -> Key {
+    agents().key(name.as_str())
+}
+
+/// All enrolled agents, by name.
+pub fn agents() -> KeyPrefix {
+    Family::Agent.prefix()
+}
+
+/// What an agent last reported of its host.
+pub fn inventory(agent: &AgentName) -> Key {
+    inventories().key(agent.as_str())
+}
+
+/// All inventories, by agent.
+pub fn inventories() -> KeyPrefix {
+    Family::Inventory.prefix()
+}
+
+/// One open invitation, by a hash of its token: who reads the store cannot join with what it finds.
+pub fn invite(token_hash: &[u8; 16]) -> Key {
+    invites().key(&hex::encode(token_hash))
+}
+
+/// All open invitations.
+pub fn invites() -> KeyPrefix {
+    Family::Invite.prefix()
+}

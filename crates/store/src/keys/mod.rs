@@ -1,0 +1,65 @@
+//! The schema: every family of keys in the store, what it holds and in which order. This page and [`Family`] are the
+//! one list; every key is made by a function here. Knows nothing of what the values mean to anyone.
+//!
+//! All keys begin with `v1/`. Ids are 32 hex characters, digests 64, numbers hexadecimal and of fixed width, so that
+//! the order of keys is the order of numbers. **No key holds an identifier** (decision 12: a removed key lingers in
+//! pages, history and snapshots): ids are random references, `<hash>` is keyed, and agents, targets and categories
+//! are words of the operator's.
+//!
+//! | family | key after `v1/` | holds | order |
+//! | --- | --- | --- | --- |
+//! | meta | `meta/{schema,generation,epoch,policy}` | schema version, coordinator's generation, current key epoch, digest of the current policy | |
+//! | guard | `guard/global`, `…/category/<word>`, `…/target/<agent>/<target>`, `…/customer/<id>`, `…/contract/<id>`, `…/request/<id>` | a counter, raised by all that may stop an act (decision 3) | |
+//! | policy | `policy/<digest>` | a policy version, exact bytes | |
+//! | customer | `customer/<id>` | `Customer`: references only | made |
+//! | contract | `contract/<id>` | `Contract`: references and dates | made |
+//! | event | `event/<contract>/<version>` | a billing event that was taken in | version |
+//! | closed | `closed/<hash>` | last version of a contract that is erased, until billing no longer lists it | |
+//! | request | `request/<id>` | `Request` | made |
+//! | plan | `plan/<request>/<number>` | a signed plan | number |
+//! | job | `job/<request>/<job>` | `JobRecord` | request made |
+//! | job-request | `job-request/<job>` | the job's request, so that a receipt finds it; there while the job is open | |
+//! | job-agent | `job-agent/<agent>/<job>` | the job's request: what an agent has open | |
+//! | ready | `ready/<agent>/<due>/<job>` | the job's request: what may be offered from when on | due |
+//! | timer | `timer/<due>/<request>` | nothing: whom to look at when. An index, not the truth (decision 6) | due |
+//! | receipt | `receipt/<request>/<digest>` | a receipt's envelope, exact bytes | request made |
+//! | copy | `copy/<request>/<copy>` | `CopyRecord` | request made |
+//! | obligation | `obligation/<request>/<handle>` | `Obligation` | request made |
+//! | proof | `proof/<request>/<sequence>` | a proof file, exact bytes | sequence |
+//! | agent | `agent/<name>` | an enrolled agent, its keys | |
+//! | inventory | `inventory/<agent>` | what it last reported | |
+//! | invite | `invite/<hash>` | an open invitation; the token itself is nowhere | |
+//! | index | `index/<epoch>/<kind>/<hash>` | the id that an identifier belongs to (blind index) | |
+//! | sealed | `sealed/<subject>/<what>/<id>` | a value sealed under the subject's key | |
+//! | key | `key/<epoch>/<subject>` | the subject's key, wrapped under the epoch's | |
+//!
+//! `<due>` is milliseconds since 1970 UTC. Large families (ready, timer, request and what hangs on it) begin with a
+//! time, so that writes fall together: the engine needs it for speed. `job-request` and `job-agent` cannot, since a
+//! job's id must not tell when or with what it was made (decision 13): write them when the job is first offered rather
+//! than when it is planned, and remove them when it is settled, so that they hold what is open, not what waits.
+
+mod family;
+mod fleet;
+mod people;
+mod request;
+mod rules;
+mod time;
+
+pub use family::Family;
+pub use fleet::{agent, agents, inventories, inventory, invite, invites};
+pub use people::{
+    IndexKind, What, closed, contract, contracts, customer, customers, event, events, index, indexes_of,
+    parse_subject_key, sealed, sealed_of, subject_key, subject_keys_of,
+};
+pub use request::{
+    copies_of, copy, job, job_of_agent, job_request, jobs_of, jobs_of_agent, obligation, obligations_of, parse_job,
+    plan, plans_of, proof, proofs_of, receipt, receipts_of, request, requests,
+};
+pub use rules::{
+    guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target, meta_epoch,
+    meta_generation, meta_policy, meta_schema, policies, policy,
+};
+pub use time::{parse_ready, parse_timer, ready, ready_due, ready_of, timer, timers, timers_due};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Keys of a request and all that hangs on it, so that one range reads, and one sweep removes, each part.
+
+use gallra_model::{AgentName, CopyId, Digest, JobId, ObligationId, RequestId};
+
+use super::Family;
+use crate::key::{Key, KeyPrefix};
+
+fn part(family: Family, request: &RequestId) -> KeyPrefix {
+    family.under(&[&request.to_string()])
+}
+
+/// One request.
+pub fn request(id: &RequestId) -> Key {
+    requests().key(&id.to_string())
+}
+
+/// All requests, oldest first.
+pub fn requests() -> KeyPrefix {
+    Family::Request.prefix()
+}
+
+/// One plan of a request; numbers count from 1.
+pub fn plan(request: &RequestId, number: u32) -> Key {
+    plans_of(request).key(&format!("{number:08x}"))
+}
+
+/// A request's plans, in order of numbers.
+pub fn plans_of(request: &RequestId) -> KeyPrefix {
+    part(Family::Plan, request)
+}
+
+/// One job of a request.
+pub fn job(request: &RequestId, job: &JobId) -> Key {
+    jobs_of(request).key(&job.to_string())
+}
+
+/// A request's jobs.
+pub fn jobs_of(request: &RequestId) -> KeyPrefix {
+    part(Family::Job, request)
+}
+
+/// Request and job of a job's key; none for another key.
+pub fn parse_job(key: &Key) -> Option<(RequestId, JobId)> {
+    let (request, job) = Family::Job.prefix().rest(key)?.split_once('/')?;
+    Some((request.parse().ok()?, job.parse().ok()?))
+}
+
+/// From an open job to its request.
+pub fn job_request(job: &JobId) -> Key {
+    Family::JobRequest.prefix().key(&job.to_string())
+}
+
+/// An open job of an agent.
+pub fn job_of_agent(agent: &AgentName, job: &JobId) -> Key {
+    jobs_of_agent(agent).key(&job.to_string())
+}
+
+/// An agent's open jobs.
+pub fn jobs_of_agent(agent: &AgentName) -> KeyPrefix {
+    Family::JobAgent.under(&[agent.as_str()])
+}
+
+/// One receipt, by the digest of its payload: the same receipt sent twice is one entry (I6).
+pub fn receipt(request: &RequestId, digest: &Digest) -> Key {
+    receipts_of(request).key(&digest.to_string())
+}
+
+/// A request's receipts.
+pub fn receipts_of(request: &RequestId) -> KeyPrefix {
+    part(Family::Receipt, request)
+}
+
+/// One copy that can hold what a request is about.
+pub fn copy(request: &RequestId, copy: &CopyId) -> Key {
+    copies_of(request).key(&copy.to_string())
+}
+
+/// A request's copies.
+pub fn copies_of(request: &RequestId) -> KeyPrefix {
+    part(Family::Copy, request)
+}
+
+/// What a request leaves behind.
+pub fn obligation(request: &RequestId, handle: &ObligationId) -> Key {
+    obligations_of(request).key(&handle.to_string())
+}
+
+/// All that a request leaves behind.
+pub fn obligations_of(request: &RequestId) -> KeyPrefix {
+    part(Family::Obligation, request)
+}
+
+/// One proof of a request; sequences count from 1.
+pub fn proof(request: &RequestId, sequence: u32) -> Key {
+    proofs_of(request).key(&format!("{sequence:08x}"))
+}
+
+/// A request's proofs, in order of issue.
+pub fn proofs_of(request: &RequestId) -> KeyPrefix {
+    part(Family::Proof, request)
+}

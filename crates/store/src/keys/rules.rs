@@ -1,0 +1,67 @@
+//! Keys of what holds for many at once: facts about the store, guards, policies.
+
+use gallra_model::target::{Category, TargetId};
+use gallra_model::{AgentName, ContractId, CustomerId, Digest, RequestId};
+
+use super::Family;
+use crate::key::{Key, KeyPrefix};
+
+/// The version of the schema that the store was last written with.
+pub fn meta_schema() -> Key {
+    Family::Meta.prefix().key("schema")
+}
+
+/// The coordinator's generation (I3), raised at each restore.
+pub fn meta_generation() -> Key {
+    Family::Meta.prefix().key("generation")
+}
+
+/// Number and first instant of the current key epoch.
+pub fn meta_epoch() -> Key {
+    Family::Meta.prefix().key("epoch")
+}
+
+/// Digest of the policy in force.
+pub fn meta_policy() -> Key {
+    Family::Meta.prefix().key("policy")
+}
+
+/// One policy version.
+pub fn policy(digest: &Digest) -> Key {
+    policies().key(&digest.to_string())
+}
+
+/// All policy versions.
+pub fn policies() -> KeyPrefix {
+    Family::Policy.prefix()
+}
+
+/// The guard of everything.
+pub fn guard_global() -> Key {
+    Family::Guard.prefix().key("global")
+}
+
+/// The guard of a category.
+pub fn guard_category(category: &Category) -> Key {
+    Family::Guard.under(&["category"]).key(category.as_str())
+}
+
+/// The guard of one target.
+pub fn guard_target(agent: &AgentName, target: &TargetId) -> Key {
+    Family::Guard.under(&["target", agent.as_str()]).key(target.as_str())
+}
+
+/// The guard of a customer; a hold on a subject raises that of each customer that the subject belongs to.
+pub fn guard_customer(customer: &CustomerId) -> Key {
+    Family::Guard.under(&["customer"]).key(&customer.to_string())
+}
+
+/// The guard of a contract.
+pub fn guard_contract(contract: &ContractId) -> Key {
+    Family::Guard.under(&["contract"]).key(&contract.to_string())
+}
+
+/// The guard of a request.
+pub fn guard_request(request: &RequestId) -> Key {
+    Family::Guard.under(&["request"]).key(&request.to_string())
+}

@@ -1,0 +1,153 @@
+//! What the schema promises: order, no overlap, exact prefixes, and that keys read back.
+
+use std::collections::BTreeSet;
+
+use gallra_model::{
+    AgentName, ContractId, CopyId, CustomerId, Digest, Instant, JobId, ObligationId, RequestId, SubjectId,
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::key::Key;
+use crate::keyring::Epoch;
+
+fn agent_named(name: &str) -> AgentName {
+    name.parse().expect("a name")
+}
+
+fn id(byte: u8) -> [u8; 16] {
+    [byte; 16]
+}
+
+/// At least one key of every family, as the builders make them.
+fn one_of_each() -> Vec<(Family, Key)> {
+    let (customer_id, contract_id) = (CustomerId::from_bytes(id(1)), ContractId::from_bytes(id(2)));
+    let (request_id, job_id, subject) =
+        (RequestId::from_bytes(id(3)), JobId::from_bytes(id(4)), SubjectId::from_bytes(id(5)));
+    let (web, digest, now) = (agent_named("web1"), Digest::of(b"x"), Instant::UNIX_EPOCH);
+    let epoch = Epoch::FIRST;
+    vec![
+        (Family::Meta, meta_schema()),
+        (Family::Meta, meta_generation()),
+        (Family::Meta, meta_epoch()),
+        (Family::Meta, meta_policy()),
+        (Family::Guard, guard_global()),
+        (Family::Guard, guard_category(&"mail".parse().expect("a word"))),
+        (Family::Guard, guard_target(&web, &"sites".parse().expect("a name"))),
+        (Family::Guard, guard_customer(&customer_id)),
+        (Family::Guard, guard_contract(&contract_id)),
+        (Family::Guard, guard_request(&request_id)),
+        (Family::Policy, policy(&digest)),
+        (Family::Customer, customer(&customer_id)),
+        (Family::Contract, contract(&contract_id)),
+        (Family::Event, event(&contract_id, 7)),
+        (Family::Closed, closed(&id(6))),
+        (Family::Request, request(&request_id)),
+        (Family::Plan, plan(&request_id, 1)),
+        (Family::Job, job(&request_id, &job_id)),
+        (Family::JobRequest, job_request(&job_id)),
+        (Family::JobAgent, job_of_agent(&web, &job_id)),
+        (Family::Ready, ready(&web, now, &job_id)),
+        (Family::Timer, timer(now, &request_id)),
+        (Family::Receipt, receipt(&request_id, &digest)),
+        (Family::Copy, copy(&request_id, &CopyId::from_bytes(id(7)))),
+        (Family::Obligation, obligation(&request_id, &ObligationId::from_bytes(id(8)))),
+        (Family::Proof, proof(&request_id, 1)),
+        (Family::Agent, agent(&web)),
+        (Family::Inventory, inventory(&web)),
+        (Family::Invite, invite(&id(9))),
+        (Family::Index, index(epoch, IndexKind::Address, &id(10))),
+        (Family::Sealed, sealed(&subject, What::Customer(customer_id))),
+        (Family::Sealed, sealed(&subject, What::Job(job_id))),
+        (Family::SubjectKey, subject_key(epoch, &subject)),
+    ]
+}
+
+#[test]
+fn every_key_is_of_exactly_its_family() {
+    let keys = one_of_each();
+    let met: BTreeSet<Family> = keys.iter().map(|(family, _)| *family).collect();
+    assert_eq!(met.len(), Family::ALL.len(), "a family has no key here");
+    for (family, key) in &keys {
+        assert_eq!(Family::of(key), Some(*family), "{key}");
+        let covering: Vec<_> = Family::ALL.iter().filter(|other| other.prefix().covers(key)).collect();
+        assert_eq!(covering, [family], "{key}");
+        assert_eq!(Key::parse(key.as_str()).as_ref(), Ok(key));
+    }
+    let different: BTreeSet<&Key> = keys.iter().map(|(_, key)| key).collect();
+    assert_eq!(different.len(), keys.len());
+}
+
+#[test]
+fn the_table_of_this_module_names_every_family() {
+    let page = include_str!("mod.rs");
+    for family in Family::ALL {
+        assert!(page.contains(&format!("//! | {} | `{}/", family.word(), family.word())), "{family:?}");
+    }
+}
+
+#[test]
+fn an_agent_s_entries_are_not_its_namesake_s() {
+    let job = JobId::from_bytes(id(1));
+    let (one, ten) = (agent_named("web1"), agent_named("web10"));
+    assert!(ready_of(&one).covers(&ready(&one, Instant::UNIX_EPOCH, &job)));
+    assert!(!ready_of(&one).covers(&ready(&ten, Instant::UNIX_EPOCH, &job)));
+    assert!(!jobs_of_agent(&one).covers(&job_of_agent(&ten, &job)));
+    assert!(!ready_due(&one, Instant::MAX).contains(&ready(&ten, Instant::UNIX_EPOCH, &job)));
+}
+
+#[test]
+fn a_request_s_parts_lie_in_its_own_ranges() {
+    let (mine, other) = (RequestId::from_bytes(id(1)), RequestId::from_bytes(id(2)));
+    let parts =
+        [(plans_of(&mine), plan(&mine, 1), plan(&other, 1)), (proofs_of(&mine), proof(&mine, 1), proof(&other, 1))];
+    for (of_mine, in_it, beside) in parts {
+        assert!(of_mine.range().contains(&in_it) && !of_mine.range().contains(&beside));
+    }
+}
+
+#[test]
+fn a_timer_is_never_due_before_its_instant() {
+    let request = RequestId::from_bytes(id(1));
+    let at: Instant = "2026-01-31T12:00:00.0005Z".parse().expect("a literal");
+    let before: Instant = "2026-01-31T12:00:00.0004Z".parse().expect("a literal");
+    let after: Instant = "2026-01-31T12:00:00.001Z".parse().expect("a literal");
+    assert!(!timers_due(before).contains(&timer(at, &request)));
+    assert!(timers_due(after).contains(&timer(at, &request)));
+}
+
+proptest! {
+    #[test]
+    fn order_of_keys_is_order_of_numbers(a in any::<u64>(), b in any::<u64>(), c in any::<u32>(), d in any::<u32>()) {
+        let (contract, request) = (ContractId::from_bytes(id(1)), RequestId::from_bytes(id(1)));
+        prop_assert_eq!(event(&contract, a).cmp(&event(&contract, b)), a.cmp(&b));
+        prop_assert_eq!(plan(&request, c).cmp(&plan(&request, d)), c.cmp(&d));
+        prop_assert_eq!(proof(&request, c).cmp(&proof(&request, d)), c.cmp(&d));
+    }
+
+    #[test]
+    fn due_is_what_the_time_says(at in -1_000i64..4_102_444_800_000, now in -1_000i64..4_102_444_800_000, byte in any::<u8>()) {
+        let (at, now) = (Instant::from_millisecond(at).expect("in range"), Instant::from_millisecond(now).expect("in range"));
+        let (request, job, web) = (RequestId::from_bytes(id(byte)), JobId::from_bytes(id(byte)), agent_named("web1"));
+        let due = at.max(Instant::UNIX_EPOCH) <= now.max(Instant::UNIX_EPOCH);
+        prop_assert_eq!(timers_due(now).contains(&timer(at, &request)), due);
+        prop_assert_eq!(ready_due(&web, now).contains(&ready(&web, at, &job)), due);
+        let read = at.max(Instant::UNIX_EPOCH);
+        prop_assert_eq!(parse_timer(&timer(at, &request)), Some((read, request)));
+        prop_assert_eq!(parse_ready(&ready(&web, at, &job)), Some((web, read, job)));
+    }
+
+    #[test]
+    fn reading_a_key_never_panics_and_takes_its_own_family_only(text in "[!-~]{1,80}|v1/(timer|ready|job|key)/[0-9a-f/]{1,80}") {
+        let key = Key::parse(&text).expect("of key characters");
+        let read = [
+            (Family::Timer, parse_timer(&key).is_some()),
+            (Family::Ready, parse_ready(&key).is_some()),
+            (Family::Job, parse_job(&key).is_some()),
+            (Family::SubjectKey, parse_subject_key(&key).is_some()),
+        ];
+        for (family, read) in read {
+            prop_assert!(!read || Family::of(&key) == Some(family));
+        }
+    }
+}

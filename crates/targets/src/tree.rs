@@ -1,0 +1,24 @@
+//! Trees of files on disk: what the drivers `files` and `maildir` share.
+//!
+//! Owns every system call that they make. Refuses to know what the files mean. Upholds I11 against a tenant who fights
+//! back: whatever acts goes from an open directory to one name in it, never along a path, never through a symbolic
+//! link, never across a mount point. What only looks (`raw`) uses plain paths on purpose: it is the second opinion.
+
+mod config;
+mod count;
+mod erase;
+mod inspect;
+mod look;
+mod open;
+mod raw;
+mod remove;
+mod shut;
+#[cfg(test)]
+pub(crate) mod tests;
+mod trash;
+mod walk;
+
+pub use config::{Config, HardLinks};
+pub(crate) use inspect::Tree;
+pub(crate) use open::trouble;
+pub(crate) use walk::Entry;

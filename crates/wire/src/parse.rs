@@ -1,0 +1,75 @@
+//! From text fields to typed values; every failure is an `INVALID_ARGUMENT` that names the field and what it expects,
+//! and never quotes what was sent, which may be personal data.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use gallra_model::{Day, Instant};
+use tonic::Status;
+
+/// Parses a field through its type's own `FromStr`.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`.
+pub fn field<T>(name: &str, text: &str) -> Result<T, Status>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    text.parse().map_err(|error: T::Err| Status::invalid_argument(format!("{name}: {error}")))
+}
+
+/// Parses a day, `YYYY-MM-DD`.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`.
+pub fn day(name: &str, text: &str) -> Result<Day, Status> {
+    let shaped = text.len() == 10 && text.bytes().enumerate().all(|(at, b)| (b == b'-') == (at == 4 || at == 7));
+    let wrong = || Status::invalid_argument(format!("{name}: expected a calendar day, YYYY-MM-DD"));
+    if !shaped {
+        return Err(wrong());
+    }
+    text.parse().map_err(|_| wrong())
+}
+
+/// Parses a day that may be empty.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`.
+pub fn optional_day(name: &str, text: &str) -> Result<Option<Day>, Status> {
+    if text.is_empty() { Ok(None) } else { day(name, text).map(Some) }
+}
+
+/// Parses an instant, RFC 3339.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`.
+pub fn instant(name: &str, text: &str) -> Result<Instant, Status> {
+    text.parse().map_err(|_| Status::invalid_argument(format!("{name}: expected an instant, RFC 3339 in UTC")))
+}
+
+/// A message field that must be set.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`.
+pub fn required<T>(name: &str, value: Option<T>) -> Result<T, Status> {
+    value.ok_or_else(|| Status::invalid_argument(format!("{name}: must be set")))
+}
+
+/// The text of something that may be missing: empty when it is.
+pub fn text_or_empty<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_strict() {
+        assert!(day("ended", "2026-02-28").is_ok());
+        for bad in ["", "2026-02-29", "2026-2-28", "20260228", "2026-02-28T00:00", "2026-13-01"] {
+            assert!(day("ended", bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The agent's stream to and from the model's messages.
+
+use gallra_model::Clock;
+use gallra_model::envelope::{Envelope, Signature};
+use gallra_model::message::{ToAgent, ToCoordinator};
+use gallra_model::permit::Denial;
+use tonic::Status;
+
+use crate::v1::session_request::Say as Ask;
+use crate::v1::session_response::Say as Answer;
+use crate::{parse, target, v1};
+
+/// To the wire.
+pub fn envelope_to_wire(envelope: &Envelope) -> v1::Envelope {
+    v1::Envelope {
+        payload_type: envelope.payload_type.clone(),
+        payload: envelope.payload.clone(),
+        signatures: envelope
+            .signatures
+            .iter()
+            .map(|signature| v1::Signature { keyid: signature.keyid.clone(), sig: signature.sig.clone() })
+            .collect(),
+    }
+}
+
+/// From the wire. Nothing is checked here but the shape.
+pub fn envelope_from_wire(envelope: v1::Envelope) -> Envelope {
+    Envelope {
+        payload_type: envelope.payload_type,
+        payload: envelope.payload,
+        signatures: envelope
+            .signatures
+            .into_iter()
+            .map(|signature| Signature { keyid: signature.keyid, sig: signature.sig })
+            .collect(),
+    }
+}
+
+/// The agent's words to the wire.
+pub fn request_of(message: &ToCoordinator) -> v1::SessionRequest {
+    let say = match message {
+        ToCoordinator::Hello { inventory, generation, credits } => Ask::Hello(v1::Hello {
+            inventory: Some(target::inventory_to_wire(inventory)),
+            generation: *generation,
+            credits: *credits,
+        }),
+        ToCoordinator::AskBegin { job, spec, nonce } => {
+            Ask::AskBegin(v1::AskBegin { job: job.to_string(), spec: spec.to_string(), nonce: nonce.to_string() })
+        }
+        ToCoordinator::Receipt { envelope } => {
+            Ask::Receipt(v1::SubmitReceipt { envelope: Some(envelope_to_wire(envelope)) })
+        }
+    };
+    v1::SessionRequest { say: Some(say) }
+}
+
+/// The agent's words from the wire.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` naming the field.
+pub fn to_coordinator(request: v1::SessionRequest) -> Result<ToCoordinator, Status> {
+    Ok(match parse::required("say", request.say)? {
+        Ask::Hello(hello) => ToCoordinator::Hello {
+            inventory: target::inventory_from_wire(parse::required("hello.inventory", hello.inventory)?)?,
+            generation: hello.generation,
+            credits: hello.credits,
+        },
+        Ask::AskBegin(ask) => ToCoordinator::AskBegin {
+            job: parse::field("ask_begin.job", &ask.job)?,
+            spec: parse::field("ask_begin.spec", &ask.spec)?,
+            nonce: parse::field("ask_begin.nonce", &ask.nonce)?,
+        },
+        Ask::Receipt(receipt) => ToCoordinator::Receipt {
+            envelope: envelope_from_wire(parse::required("receipt.envelope", receipt.envelope)?),
+        },
+    })
+}
+
+/// A clock to the wire.
+pub fn clock_to_wire(clock: Clock) -> v1::ClockKind {
+    match clock {
+        Clock::Real => v1::ClockKind::Real,
+        Clock::Simulated => v1::ClockKind::Simulated,
+    }
+}
+
+fn clock_from_wire(clock: v1::ClockKind) -> Result<Clock, Status> {
+    match clock {
+        v1::ClockKind::Real => Ok(Clock::Real),
+        v1::ClockKind::Simulated => Ok(Clock::Simulated),
+        v1::ClockKind::Unspecified => Err(Status::invalid_argument("clock: unspecified or unknown")),
+    }
+}
+
+/// The coordinator's words to the wire.
+pub fn response_of(message: &ToAgent) -> v1::SessionResponse {
+    let say = match message {
+        ToAgent::Welcome { generation, clock, now } => Answer::Welcome(v1::Welcome {
+            generation: *generation,
+            clock: clock_to_wire(*clock).into(),
+            now: now.to_string(),
+        }),
+        ToAgent::ClockMoved { now } => Answer::ClockMoved(v1::ClockMoved { now: now.to_string() }),
+        ToAgent::Offer { spec } => Answer::Offer(v1::Offer { spec: spec.clone() }),
+        ToAgent::Permitted { permit } => Answer::Permitted(v1::Permitted { permit: Some(envelope_to_wire(permit)) }),
+        ToAgent::Denied { job, nonce, reason } => Answer::Denied(v1::Denied {
+            job: job.to_string(),
+            nonce: nonce.to_string(),
+            reason: denial_to_wire(*reason).into(),
+        }),
+        ToAgent::ReceiptStored { receipt } => Answer::ReceiptStored(v1::ReceiptStored { receipt: receipt.to_string() }),
+    };
+    v1::SessionResponse { say: Some(say) }
+}
+
+/// The coordinator's words from the wire.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` naming the field.
+pub fn to_agent(response: v1::SessionResponse) -> Result<ToAgent, Status> {
+    Ok(match parse::required("say", response.say)? {
+        Answer::Welcome(welcome) => ToAgent::Welcome {
+            generation: welcome.generation,
+            clock: clock_from_wire(welcome.clock())?,
+            now: parse::instant("welcome.now", &welcome.now)?,
+        },
+        Answer::ClockMoved(moved) => ToAgent::ClockMoved { now: parse::instant("clock_moved.now", &moved.now)? },
+        Answer::Offer(offer) => ToAgent::Offer { spec: offer.spec },
+        Answer::Permitted(permitted) => {
+            ToAgent::Permitted { permit: envelope_from_wire(parse::required("permitted.permit", permitted.permit)?) }
+        }
+        Answer::Denied(denied) => ToAgent::Denied {
+            job: parse::field("denied.job", &denied.job)?,
+            nonce: parse::field("denied.nonce", &denied.nonce)?,
+            reason: denial_from_wire(denied.reason())?,
+        },
+        Answer::ReceiptStored(stored) => {
+            ToAgent::ReceiptStored { receipt: parse::field("receipt_stored.receipt", &stored.receipt)? }
+        }
+    })
+}
+
+fn denial_to_wire(denial: Denial) -> v1::DenialReason {
+    match denial {
+        Denial::NotDue => v1::DenialReason::NotDue,
+        Denial::Held => v1::DenialReason::Held,
+        Denial::Cancelled => v1::DenialReason::Cancelled,
+        Denial::NotApproved => v1::DenialReason::NotApproved,
+        Denial::Begun => v1::DenialReason::Begun,
+        Denial::Stale => v1::DenialReason::Stale,
+        Denial::NotInspected => v1::DenialReason::NotInspected,
+        Denial::Raced => v1::DenialReason::Raced,
+        Denial::Foreign => v1::DenialReason::Foreign,
+    }
+}
+
+fn denial_from_wire(reason: v1::DenialReason) -> Result<Denial, Status> {
+    Ok(match reason {
+        v1::DenialReason::NotDue => Denial::NotDue,
+        v1::DenialReason::Held => Denial::Held,
+        v1::DenialReason::Cancelled => Denial::Cancelled,
+        v1::DenialReason::NotApproved => Denial::NotApproved,
+        v1::DenialReason::Begun => Denial::Begun,
+        v1::DenialReason::Stale => Denial::Stale,
+        v1::DenialReason::NotInspected => Denial::NotInspected,
+        v1::DenialReason::Raced => Denial::Raced,
+        v1::DenialReason::Foreign => Denial::Foreign,
+        v1::DenialReason::Unspecified => return Err(Status::invalid_argument("denied.reason: unspecified or unknown")),
+    })
+}
