@@ -1,1 +1,17 @@
-//! (skeleton)
+//! The agent: acts on one host under permit, journals, signs receipts.
+//!
+//! Owns the edges of `gallra_flow::agent`: files, keys, clocks, drivers, the network. Its two halves, [`privileged`] and
+//! [`session`], share nothing and speak only in serialised messages through [`channel`] (decision 15). Refuses to decide:
+//! what may be asked for, done and signed is `gallra-flow`'s. Upholds I4 (nothing is done before the journal is durable).
+
+pub mod channel;
+pub mod clock;
+pub mod config;
+pub mod dir;
+pub mod join;
+pub mod journal;
+pub mod privileged;
+pub mod retry;
+pub mod serve;
+pub mod session;
+pub mod vault;

@@ -1,1 +1,23 @@
-//! (skeleton)
+//! The coordinator: takes contract events, plans, offers jobs to agents, signs permits and proofs.
+//!
+//! Owns the wiring of the pure machines to the store, the clock, the keys and the network; every decision is theirs.
+//! Refuses to know paths, SQL and the data that is erased. All state is in the store, and recovery is the ordinary path:
+//! load, decide, commit by compare-and-swap (decision 4).
+
+pub mod api;
+pub mod clock;
+pub mod contracts;
+pub mod core;
+pub mod error;
+pub mod fleet;
+pub mod gate;
+pub mod guards;
+pub mod init;
+pub mod issue;
+pub mod jobs;
+pub mod layout;
+pub mod leader;
+pub mod people;
+pub mod planning;
+pub mod serve;
+pub mod state;

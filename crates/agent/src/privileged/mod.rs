@@ -1,0 +1,221 @@
+//! The agent's privileged half: carries out what `gallra_flow::agent::privileged` decides, one effect after the other.
+//! Holds the journal, the drivers, the vault and the evidence key; refuses to know the network and the mTLS key. An
+//! effect that fails ends the half: nothing after it is carried out, and the next start reads the journal (I4).
+
+mod act;
+mod note;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gallra_flow::agent::privileged::{Effect, Host, Input, Privileged, step};
+use gallra_model::envelope::Envelope;
+use gallra_model::job::JobSpec;
+use gallra_model::message::{ToCoordinator, ToPrivileged, ToSession};
+use gallra_model::permit::Permit;
+use gallra_model::target::{Inventory, TargetId, TargetInfo};
+use gallra_model::{Digest, JobId};
+use gallra_proof::key::{SigningKey, VerifyingKey};
+use gallra_targets::Driver;
+
+use crate::channel::{Closed, Next, PrivilegedEnd};
+use crate::clock::{ClockError, Clocks};
+use crate::journal::{Journal, JournalError};
+use crate::vault::{Vault, VaultError};
+
+/// How often the half looks up when nothing is said to it.
+const TICK: Duration = Duration::from_secs(5);
+
+/// Why the half ended.
+#[derive(Debug, thiserror::Error)]
+pub enum HalfError {
+    /// The journal cannot be written or read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A handle could not be thrown away.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// No randomness.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+    /// A receipt could not be signed.
+    #[error("a receipt could not be written: {0}")]
+    Receipt(String),
+    /// The session ended; not an error of this half.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// One target, opened.
+pub struct Target {
+    /// What is reported of it.
+    pub info: TargetInfo,
+    /// Who does it.
+    pub driver: Box<dyn Driver>,
+}
+
+/// The two keys of this half.
+pub struct Keys {
+    /// Signs receipts.
+    pub evidence: SigningKey,
+    /// Checks permits.
+    pub permit: VerifyingKey,
+}
+
+/// Where the half's memory is.
+pub struct Memory {
+    /// The journal.
+    pub journal: Journal,
+    /// What it held when it was opened.
+    pub records: Vec<gallra_flow::agent::record::Record>,
+    /// What is kept for later.
+    pub vault: Vault,
+}
+
+/// What a half is made of.
+pub struct Setup {
+    /// The host's decisions. `targets` in it is filled from the field below.
+    pub host: Host,
+    /// The targets, in the order of `agent.toml`.
+    pub targets: Vec<Target>,
+    /// How long an act may last under one permit.
+    pub longest_act: Duration,
+    /// Its keys.
+    pub keys: Keys,
+    /// Its memory.
+    pub memory: Memory,
+    /// Where time and randomness come from.
+    pub clocks: Clocks,
+}
+
+/// The privileged half.
+pub struct Half {
+    state: Option<Privileged>,
+    inventory: Inventory,
+    drivers: BTreeMap<TargetId, Box<dyn Driver>>,
+    longest_act: Duration,
+    keys: Keys,
+    memory: Memory,
+    clocks: Clocks,
+    end: PrivilegedEnd,
+}
+
+impl Half {
+    /// A half that has done nothing yet.
+    pub fn new(setup: Setup, end: PrivilegedEnd) -> Self {
+        let Setup { mut host, targets, longest_act, keys, memory, clocks } = setup;
+        let infos: Vec<TargetInfo> = targets.iter().map(|target| target.info.clone()).collect();
+        host.targets = infos.iter().map(|info| (info.id.clone(), (info.kind, info.mode))).collect();
+        let inventory =
+            Inventory { agent: host.agent.clone(), evidence_key: keys.evidence.verifying().to_hex(), targets: infos };
+        let drivers = targets.into_iter().map(|target| (target.info.id, target.driver)).collect();
+        let state = Some(Privileged::new(host));
+        Self { state, inventory, drivers, longest_act, keys, memory, clocks, end }
+    }
+
+    /// Works until the session ends.
+    ///
+    /// # Errors
+    /// What ended it, if not the session.
+    pub fn run(mut self) -> Result<(), HalfError> {
+        match self.work() {
+            Err(HalfError::Closed(Closed)) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn work(&mut self) -> Result<(), HalfError> {
+        let records = std::mem::take(&mut self.memory.records);
+        self.take(Input::Restarted(records))?;
+        let generation = self.state.as_ref().map_or(0, Privileged::generation);
+        self.end.say(&ToSession::Ready { inventory: self.inventory.clone(), generation })?;
+        loop {
+            match self.end.next(TICK) {
+                Next::Message(message) => {
+                    if let Some(input) = self.input_of(message) {
+                        self.take(input)?;
+                    }
+                }
+                Next::Idle => self.take(Input::Tick)?,
+                Next::Malformed => tracing::error!("the session wrote a line that is no message: ignored"),
+                Next::Closed => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes one input, and whatever its effects answer with.
+    fn take(&mut self, input: Input) -> Result<(), HalfError> {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let moment = (self.clocks)()?;
+            let state = self.state.take().ok_or(Closed)?;
+            let (state, effects) = step(state, input, &moment);
+            self.state = Some(state);
+            for effect in effects {
+                inputs.extend(self.carry_out(effect)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Result<Option<Input>, HalfError> {
+        match effect {
+            Effect::Journal(record) => self.memory.journal.append(&record)?,
+            Effect::Compact => self.memory.journal.compact()?,
+            Effect::Discard(handle) => self.memory.vault.discard(handle)?,
+            Effect::Note(note) => note::log(note),
+            Effect::Say(message) => self.say(message)?,
+            Effect::Act(act) => return Ok(Some(Input::Acted(Box::new(self.act(&act)?)))),
+            Effect::Sign(receipt) => {
+                let wrong = |error: &dyn std::fmt::Display| HalfError::Receipt(error.to_string());
+                let envelope = gallra_proof::receipt::sign(&receipt, &self.keys.evidence).map_err(|e| wrong(&e))?;
+                let digest = gallra_proof::dsse::payload_digest(&envelope).map_err(|e| wrong(&e))?;
+                let (job, attempt) = (receipt.job, receipt.attempt);
+                note::signed(&receipt);
+                return Ok(Some(Input::Signed { job, attempt, receipt: digest, envelope }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Before the first stream there is nobody to tell: the journal has it, and it is said when there is.
+    fn say(&self, message: ToCoordinator) -> Result<(), HalfError> {
+        Ok(self.end.say(&ToSession::Say(message))?)
+    }
+
+    /// A message of the session as an input; what cannot be understood is logged and dropped.
+    fn input_of(&self, message: ToPrivileged) -> Option<Input> {
+        Some(match message {
+            ToPrivileged::Connected { generation, clock, now } => Input::Connected { generation, clock, now },
+            ToPrivileged::ClockMoved { now } => Input::ClockMoved(now),
+            ToPrivileged::Offer { spec } => match serde_json::from_str::<JobSpec>(&spec) {
+                Ok(parsed) => Input::Offered(Box::new(parsed), Digest::of(spec.as_bytes())),
+                // The parser's own words may quote the offer, and an offer names a customer.
+                Err(_) => {
+                    tracing::warn!("an offer that is no job of this version: ignored; are both sides of one version?");
+                    return None;
+                }
+            },
+            ToPrivileged::Permitted { permit } => match gallra_proof::permit::open(&permit, &self.keys.permit) {
+                Ok((permit, digest)) => Input::Permitted(Box::new(permit), digest),
+                Err(error) => {
+                    tracing::warn!(%error, "a permit that does not check");
+                    Input::PermitBad(claimed_job(&permit))
+                }
+            },
+            ToPrivileged::Denied { job, nonce, reason } => Input::Denied(job, nonce, reason),
+            ToPrivileged::ReceiptStored { receipt } => Input::ReceiptStored(receipt),
+        })
+    }
+}
+
+/// The job that an unchecked permit claims to be about: enough to end an asking, never to begin anything.
+fn claimed_job(envelope: &Envelope) -> Option<JobId> {
+    let payload = STANDARD.decode(&envelope.payload).ok()?;
+    serde_json::from_slice::<Permit>(&payload).ok().map(|permit| permit.job)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! The whole privileged half, in its thread, over its channel, with real files, keys and signatures and a driver that
+//! notes every call. "Touches nothing" means here that the driver was not even asked to look.
+#![allow(clippy::wildcard_enum_match_arm, reason = "a panic is a failed test")]
+
+mod rig;
+
+use gallra_flow::agent::record::{Begun, Record};
+use gallra_model::job::Action;
+use gallra_model::receipt::{Code, Receipt, Verdict};
+use gallra_model::target::{Mode, TargetKind};
+use gallra_model::{Clock, Nonce};
+
+use rig::{Disk, Rig, keep, permit, sign, spec};
+
+use super::*;
+
+/// An asked-for erasure, and its nonce.
+fn asked(rig: &mut Rig<'_>) -> (JobSpec, Nonce) {
+    let spec = spec(Action::Erase);
+    rig.offer(&spec);
+    let nonce = rig.asking();
+    (spec, nonce)
+}
+
+fn assert_refused(rig: &mut Rig<'_>, what: &str) {
+    let receipt = rig.receipt();
+    assert_eq!((receipt.verdict, receipt.code), (Verdict::Refused, Some(Code::BadPermit)), "{what}");
+    assert!(rig.calls().is_empty(), "{what}: {:?}", rig.calls());
+    let begun = |record: &Record| matches!(record, Record::Begin(_));
+    assert!(!rig.records().iter().any(begun), "{what}");
+}
+
+#[test]
+fn given_no_permit_it_touches_nothing() {
+    let disk = Disk::new();
+    let mut rig = Rig::start(&disk);
+    let (spec, nonce) = asked(&mut rig);
+    rig.tell(ToPrivileged::Denied { job: spec.job, nonce, reason: gallra_model::permit::Denial::Held });
+    // Whatever is said next is only read after the denial was handled.
+    rig.offer(&spec);
+    rig.asking();
+    assert!(rig.calls().is_empty());
+    assert!(rig.stop().is_ok());
+    assert!(disk.calls().is_empty());
+}
+
+#[test]
+fn given_an_altered_permit_it_touches_nothing() {
+    let disk = Disk::new();
+    let mut rig = Rig::start(&disk);
+    let (spec, nonce) = asked(&mut rig);
+    let mut altered = sign(&permit(&spec, nonce));
+    // Still good JSON, still the same job: only the signature knows.
+    let payload = STANDARD.decode(&altered.payload).expect("base64");
+    let text = String::from_utf8(payload).expect("JSON").replace("\"attempt\":1", "\"attempt\":2");
+    altered.payload = STANDARD.encode(text);
+    rig.tell(ToPrivileged::Permitted { permit: altered });
+    assert_refused(&mut rig, "altered");
+}
+
+#[test]
+fn given_a_foreign_permit_it_touches_nothing() {
+    let disk = Disk::new();
+    let mut rig = Rig::start(&disk);
+    let (spec, nonce) = asked(&mut rig);
+    let foreign = SigningKey::from_seed(&[99; 32]);
+    let envelope = gallra_proof::permit::sign(&permit(&spec, nonce), &foreign).expect("signs");
+    rig.tell(ToPrivileged::Permitted { permit: envelope });
+    assert_refused(&mut rig, "another's key");
+    rig.acknowledge();
+    let (spec, nonce) = asked(&mut rig);
+    let other = Permit { agent: "web2".parse().expect("a label"), ..permit(&spec, nonce) };
+    rig.tell(ToPrivileged::Permitted { permit: sign(&other) });
+    assert_refused(&mut rig, "another agent's");
+}
+
+#[test]
+fn given_an_expired_permit_it_touches_nothing() {
+    let disk = Disk::new();
+    let mut rig = Rig::start(&disk);
+    let (spec, nonce) = asked(&mut rig);
+    disk.advance_ms(30_001);
+    rig.permit(&permit(&spec, nonce));
+    assert_refused(&mut rig, "expired");
+}
+
+#[test]
+fn given_a_permit_for_anything_else_it_touches_nothing() {
+    type Case = (&'static str, fn(&mut Permit));
+    let cases: [Case; 4] = [
+        ("nonce", |p| p.nonce = Nonce::from_bytes([0; 16])),
+        ("instance", |p| p.instance = Some(Digest::of(b"another tree"))),
+        ("action", |p| p.action = Action::Inspect),
+        ("generation", |p| p.generation = 0),
+    ];
+    for (what, change) in cases {
+        let disk = Disk::new();
+        let mut rig = Rig::start(&disk);
+        let (spec, nonce) = asked(&mut rig);
+        let mut wrong = permit(&spec, nonce);
+        change(&mut wrong);
+        rig.permit(&wrong);
+        assert_refused(&mut rig, what);
+    }
+}
+
+#[test]
+fn a_replayed_permit_and_a_repeated_offer_are_one_act() {
+    let disk = Disk::new();
+    let mut rig = Rig::start(&disk);
+    let (spec, nonce) = asked(&mut rig);
+    rig.offer(&spec);
+    rig.permit(&permit(&spec, nonce));
+    let receipt = rig.receipt();
+    assert_eq!((receipt.verdict, receipt.attempt, receipt.counts.erased), (Verdict::Done, 1, 3));
+    rig.permit(&permit(&spec, nonce));
+    rig.offer(&spec);
+    assert_eq!(rig.receipt(), receipt, "offered again, it says the same receipt again");
+    assert_eq!(disk.acts(), 1);
+    // Acknowledged, then asked anew: the old permit still answers nothing.
+    rig.acknowledge();
+    rig.offer(&spec);
+    let fresh = rig.asking();
+    assert_ne!(fresh, nonce);
+    rig.permit(&permit(&spec, nonce));
+    assert_eq!(rig.receipt().code, Some(Code::BadPermit));
+    assert_eq!(disk.acts(), 1);
+}
+
+#[test]
+fn i4_a_crash_between_journal_and_receipt_gives_one_unknown_receipt() {
+    let disk = Disk::new();
+    let spec = spec(Action::Erase);
+    let begun = Begun {
+        job: spec.job,
+        attempt: 2,
+        permit: Digest::of(b"permit"),
+        spec: Digest::of(b"spec"),
+        target: spec.target.clone(),
+        kind: TargetKind::Files,
+        action: spec.action,
+        pseudonym: spec.pseudonym,
+        instance: spec.instance,
+        handle: None,
+        started: "2026-03-01T03:00:00Z".parse().expect("a literal"),
+        clock: Clock::Real,
+    };
+    let (mut journal, _) = disk.journal();
+    journal.append(&Record::Begin(begun)).expect("appends");
+    drop(journal);
+    let mut rig = Rig::start(&disk);
+    let receipt = rig.receipt();
+    assert_eq!((receipt.verdict, receipt.code, receipt.attempt), (Verdict::Unknown, Some(Code::Interrupted), 2));
+    rig.stop().expect("ends");
+    let mut rig = Rig::start(&disk);
+    assert_eq!(rig.receipt(), receipt, "the same, not a second one");
+    rig.acknowledge();
+    rig.stop().expect("ends");
+    let ends = disk.records().iter().filter(|record| matches!(record, Record::End(_))).count();
+    assert_eq!((ends, disk.calls().len()), (1, 0));
+}
+
+#[test]
+fn observe_mode_is_refused_without_asking() {
+    let disk = Disk::new();
+    disk.set_mode(Mode::Observe);
+    let mut rig = Rig::start(&disk);
+    rig.offer(&spec(Action::Erase));
+    let receipt = rig.receipt();
+    assert_eq!((receipt.verdict, receipt.code, receipt.attempt), (Verdict::Refused, Some(Code::ObserveMode), 0));
+    assert!(rig.calls().is_empty());
+    // Looking needs a permit like everything else, and gets one.
+    let look = spec(Action::Inspect);
+    rig.acknowledge();
+    rig.offer(&look);
+    let nonce = rig.asking();
+    rig.permit(&permit(&look, nonce));
+    assert_eq!(rig.receipt().verdict, Verdict::Done);
+    assert_eq!(disk.acts(), 0);
+}
+
+#[test]
+fn i3_an_old_generation_is_refused_after_a_restart_too() {
+    let disk = Disk::new();
+    let mut rig = Rig::start(&disk);
+    rig.offer(&JobSpec { generation: 9, ..spec(Action::Erase) });
+    rig.asking();
+    rig.stop().expect("ends");
+    let mut rig = Rig::start(&disk);
+    assert_eq!(rig.generation, 9);
+    rig.offer(&spec(Action::Erase));
+    let newer = JobSpec { generation: 9, ..spec(Action::Inspect) };
+    rig.offer(&newer);
+    let nonce = rig.asking();
+    rig.permit(&permit(&newer, nonce));
+    assert_eq!(rig.receipt().action, Action::Inspect, "the older offer was never asked for");
+}
+
+#[test]
+fn what_is_preserved_is_sealed_under_the_handle_that_the_receipt_names() {
+    let disk = Disk::new();
+    let mut rig = Rig::start(&disk);
+    let preserve = JobSpec { keep: Some(keep()), ..spec(Action::Preserve) };
+    rig.offer(&preserve);
+    let nonce = rig.asking();
+    rig.permit(&permit(&preserve, nonce));
+    let receipt = rig.receipt();
+    let kept = receipt.kept.expect("a handle");
+    assert_eq!((receipt.verdict, kept.items, receipt.counts.retained), (Verdict::Done, 2, 2));
+    let sealed = Vault::new(&disk.privileged()).open(2034, kept.handle).expect("opens");
+    assert_eq!(STANDARD.decode(sealed.keys).expect("base64"), b"rows of anna.example");
+    rig.stop().expect("ends");
+    assert!(!disk.holds("anna.example"), "no identifier lies in the agent's state in plain");
+}
+
+#[test]
+fn an_act_stops_at_an_item_when_its_time_is_over_and_when_the_agent_ends() {
+    for ending in ["time", "end"] {
+        let disk = Disk::new();
+        disk.make_endless();
+        let mut rig = Rig::start(&disk);
+        let (spec, nonce) = asked(&mut rig);
+        rig.permit(&permit(&spec, nonce));
+        disk.wait_for_act();
+        if ending == "time" {
+            disk.advance_ms(60_001);
+            assert_eq!(rig.receipt().code, Some(Code::Stopped));
+        }
+        rig.stop().expect("ends");
+        let last = disk.records().pop().expect("an end");
+        let Record::End(held) = last else { panic!("{ending}: {last:?}") };
+        let (receipt, _): (Receipt, _) = gallra_proof::receipt::open(&held.envelope, &disk.evidence()).expect("signed");
+        assert_eq!(receipt.code, Some(Code::Stopped), "{ending}");
+    }
+}
+
+#[test]
+fn nothing_is_acknowledged_away_that_was_not() {
+    let disk = Disk::new();
+    disk.set_mode(Mode::Observe);
+    let mut rig = Rig::start(&disk);
+    rig.offer(&spec(Action::Erase));
+    let receipt = rig.receipt();
+    rig.tell(ToPrivileged::ReceiptStored { receipt: Digest::of(b"another") });
+    rig.stop().expect("ends");
+    let mut rig = Rig::start(&disk);
+    assert_eq!(rig.receipt(), receipt);
+    rig.acknowledge();
+    rig.stop().expect("ends");
+    assert!(matches!(disk.records().last(), Some(Record::Stored { .. })));
+}

@@ -1,0 +1,141 @@
+//! The command tree: one noun a file, verbs inside. Names are the contract of `docs/design`; they are added, never renamed.
+
+pub mod agent;
+pub mod backup;
+pub mod contract;
+pub mod job;
+pub mod plan;
+pub mod policy;
+pub mod proof;
+pub mod receipt;
+pub mod request;
+pub mod target;
+pub mod verify;
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::demo;
+use crate::exit::{Failure, OK};
+use crate::output::Format;
+
+/// Erases personal data when it may and must go, and proves it.
+#[derive(Parser)]
+#[command(
+    name = "gallra",
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 denied, \
+    5 coordinator not reached, 6 not possible now; `gallra verify` has more.\nFirst steps: gallra demo"
+)]
+pub struct Arguments {
+    /// Directory with client.toml, authority.pem, client.pem and client.key.
+    #[arg(long, global = true, env = "GALLRA_PROFILE", value_name = "DIR")]
+    profile: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How a reader prints.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Shown {
+    /// Columns for a person, or JSON for a program.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Play seven months of a provider on this machine, and end with a verified proof.
+    Demo(demo::DemoArgs),
+    /// Check, show and explain retention rules. Offline.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Show what will happen to each target, when, and under which rule.
+    #[command(subcommand)]
+    Plan(plan::PlanCommand),
+    /// Report what the billing system knows: a contract started, ended, was settled.
+    #[command(subcommand)]
+    Contract(contract::ContractCommand),
+    /// Follow what was asked.
+    #[command(subcommand)]
+    Request(request::RequestCommand),
+    /// See the steps that agents carry out, and try one again.
+    #[command(subcommand)]
+    Job(job::JobCommand),
+    /// See what agents signed.
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
+    /// See which backup copies still hold a subject's data.
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Invite hosts, and see which have joined.
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
+    /// See the places with personal data that agents report.
+    #[command(subcommand)]
+    Target(target::TargetCommand),
+    /// Fetch proofs.
+    #[command(subcommand)]
+    Proof(proof::ProofCommand),
+    /// Check a proof offline, without the coordinator and without network.
+    Verify(verify::VerifyArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// What to say on stderr, and the exit code.
+pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
+    let profile = arguments.profile.as_deref();
+    match arguments.command {
+        Command::Demo(args) => demo::run(args).await,
+        Command::Policy(command) => Ok(policy::run(command)),
+        Command::Plan(command) => plan::run(profile, command).await,
+        Command::Contract(command) => contract::run(profile, command).await,
+        Command::Request(command) => request::run(profile, command).await,
+        Command::Job(command) => job::run(profile, command).await,
+        Command::Receipt(command) => receipt::run(profile, command).await,
+        Command::Backup(command) => backup::run(profile, command).await,
+        Command::Agent(command) => agent::run(profile, command).await,
+        Command::Target(command) => target::run(profile, command).await,
+        Command::Proof(command) => proof::run(profile, command).await,
+        Command::Verify(args) => Ok(verify::run(&args)),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "gallra", &mut std::io::stdout());
+            Ok(OK)
+        }
+        Command::Man => man(),
+    }
+}
+
+fn man() -> Result<u8, Failure> {
+    clap_mangen::Man::new(Arguments::command())
+        .render(&mut std::io::stdout())
+        .map_err(|error| Failure::new(crate::exit::FAILED, format!("the manual page cannot be written: {error}")))?;
+    Ok(OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_is_sound_and_every_command_has_help() {
+        let mut tree = Arguments::command();
+        tree.build();
+        tree.clone().debug_assert();
+        let mut open: Vec<_> = tree.get_subcommands().collect();
+        while let Some(command) = open.pop() {
+            assert!(command.get_about().is_some(), "{} has no help", command.get_name());
+            open.extend(command.get_subcommands());
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `gallra proof …`: what is handed out.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use gallra_wire::v1::proof_service_client::ProofServiceClient;
+use gallra_wire::{v1, words};
+
+use super::Shown;
+use crate::client::connect;
+use crate::exit::{FAILED, Failure, OK};
+use crate::output;
+
+/// Proofs.
+#[derive(Subcommand)]
+pub enum ProofCommand {
+    /// Fetch a proof file.
+    #[command(
+        after_help = "Example:\n  gallra proof get REQUEST --out proof.json && gallra verify proof.json --key issuer.pub"
+    )]
+    Get {
+        /// The request.
+        request: String,
+        /// Which of its proofs; 0 is the newest.
+        #[arg(long, default_value_t = 0)]
+        sequence: u32,
+        /// Write here instead of stdout.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// List a request's proofs.
+    List {
+        /// The request.
+        request: String,
+        /// How it is printed.
+        #[command(flatten)]
+        shown: Shown,
+    },
+    /// Print the public key that proofs are signed with (PEM).
+    Key,
+}
+
+/// Runs one of them.
+///
+/// # Errors
+/// What to say on stderr, and the exit code.
+pub async fn run(profile: Option<&Path>, command: ProofCommand) -> Result<u8, Failure> {
+    let mut client = ProofServiceClient::new(connect(profile).await?);
+    match command {
+        ProofCommand::Get { request, sequence, out } => {
+            let answer = client.get_proof(v1::GetProofRequest { request, sequence }).await?.into_inner();
+            let written = match &out {
+                Some(path) => std::fs::write(path, &answer.file),
+                None => std::io::stdout().write_all(&answer.file),
+            };
+            written.map_err(|error| Failure::new(FAILED, format!("the proof cannot be written: {error}")))?;
+        }
+        ProofCommand::List { request, shown } => {
+            let proofs = client.list_proofs(v1::ListProofsRequest { request }).await?.into_inner().proofs;
+            output::list(shown.output, &proofs, ["sequence", "stage", "until", "issued", "bytes"], |proof| {
+                [
+                    proof.sequence.to_string(),
+                    words::stage_word(proof.stage),
+                    proof.until.clone(),
+                    proof.issued.clone(),
+                    proof.bytes.to_string(),
+                ]
+            });
+        }
+        ProofCommand::Key => {
+            let pem = client.get_issuer_key(v1::GetIssuerKeyRequest {}).await?.into_inner().pem;
+            output::line(pem.trim_end());
+        }
+    }
+    Ok(OK)
+}

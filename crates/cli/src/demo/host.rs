@@ -1,0 +1,39 @@
+//! The demonstration's `agent.toml`: what the admin of the provider's one host allows. A real one is documented in
+//! `deploy/agent.example.toml`.
+
+use super::site::Options;
+
+const LIVE: &str = include_str!("host.toml");
+const BACKUP: &str = include_str!("host-backup.toml");
+
+/// Targets whose mode the options may change, as `host.toml` names them.
+const TARGETS: [&str; 5] = ["www", "mail", "register-service", "register-contact", "register-invoices"];
+
+/// The file's text for a site.
+pub(super) fn agent_toml(options: &Options) -> String {
+    let mut text = LIVE.to_owned();
+    for target in TARGETS {
+        let mode = if options.observe.iter().any(|name| name == target) { "observe" } else { "act" };
+        text = text.replace(&format!("@mode:{target}@"), mode);
+    }
+    if options.backups {
+        text.push_str(BACKUP);
+    }
+    text.replace("@keep@", &options.keep)
+        .replace("@own_group@", if options.own_group { "true" } else { "false" })
+        .replace("@dir@", &options.dir.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_placeholder_is_filled() {
+        let start = "2026-01-02T08:00:00Z".parse().expect("a literal");
+        let options = Options::new(std::path::Path::new("/d"), std::path::Path::new("/p"), start);
+        assert!(!agent_toml(&options).contains('@'));
+        let observed = Options { observe: vec!["mail".to_owned()], ..options };
+        assert_eq!(agent_toml(&observed).matches("mode = \"observe\"").count(), 2, "mail, and the backups as always");
+    }
+}

@@ -1,0 +1,328 @@
+//! One provider with a coordinator and an agent as real processes in a folder. Owns starting, stopping (by process id) and
+//! moving the simulated clock; the demonstration and the outer ring of tests both stand on it.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use gallra_model::Instant;
+use gallra_wire::v1;
+use gallra_wire::v1::agent_registry_service_client::AgentRegistryServiceClient;
+use gallra_wire::v1::clock_service_client::ClockServiceClient;
+use rustix::process::{Pid, Signal, kill_process};
+use tonic::transport::Channel;
+
+use super::host;
+use super::provider::Provider;
+use super::routine::Routine;
+use crate::client;
+
+/// Longest wait for a process to answer or to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a state is looked at while it is waited for.
+const LOOK: Duration = Duration::from_millis(20);
+
+const WEBONE: &str = include_str!("../../../../policies/webone.toml");
+const LAW_SE: &str = include_str!("../../../../policies/law-se.toml");
+
+/// What may differ between one site and another.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Folder of the site; made if missing.
+    pub dir: PathBuf,
+    /// Folder of the programs.
+    pub programs: PathBuf,
+    /// The clock's first instant.
+    pub start: Instant,
+    /// The repository's keep rule, as agent.toml writes it.
+    pub keep: String,
+    /// The same as arguments of `restic forget`; empty stops the pruning.
+    pub keep_arguments: Vec<String>,
+    /// Whether the routine makes a group of snapshots per customer.
+    pub own_group: bool,
+    /// Mode of each target: `act` unless named here.
+    pub observe: Vec<String>,
+    /// Whether there is a backup target at all.
+    pub backups: bool,
+}
+
+impl Options {
+    /// The demonstration's options.
+    ///
+    /// # Errors
+    /// When the running program's own folder is not to be found.
+    pub fn new(dir: &Path, programs: &Path, start: Instant) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            programs: programs.to_owned(),
+            start,
+            keep: "{ within = \"5m\" }".to_owned(),
+            keep_arguments: vec!["--keep-within".to_owned(), "5m".to_owned()],
+            own_group: false,
+            observe: Vec::new(),
+            backups: true,
+        }
+    }
+}
+
+/// The folder that holds `gallra`, `gallra-coordinator` and `gallra-agent`: the running program's, or the one above it for
+/// a test.
+///
+/// # Errors
+/// When it is nowhere near.
+pub fn programs() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let near = own.ancestors().skip(1).take(2);
+    near.map(Path::to_owned)
+        .find(|dir| dir.join("gallra-coordinator").is_file() && dir.join("gallra-agent").is_file())
+        .context(
+            "gallra-coordinator and gallra-agent are not beside this program: build them with `cargo build --bins`",
+        )
+}
+
+/// A running site.
+pub struct Site {
+    /// What it was made with.
+    pub options: Options,
+    /// The provider's data.
+    pub provider: Provider,
+    /// The provider's backups.
+    pub routine: Routine,
+    coordinator: Option<Child>,
+    agent: Option<Child>,
+    channel: Option<Channel>,
+    now: Instant,
+}
+
+impl Site {
+    /// Makes a site: provider, repository, coordinator and agent, both running and connected.
+    ///
+    /// # Errors
+    /// What did not start, and its log.
+    pub async fn create(options: Options, groups: Vec<Vec<PathBuf>>) -> anyhow::Result<Self> {
+        let dir = options.dir.clone();
+        for part in ["logs", "policy"] {
+            fs::create_dir_all(dir.join(part))?;
+        }
+        fs::write(dir.join("policy/webone.toml"), WEBONE)?;
+        fs::write(dir.join("policy/law-se.toml"), LAW_SE)?;
+        let provider = Provider::create(&dir.join("srv"))?;
+        let routine = Routine {
+            repository: dir.join("backup/repo"),
+            password: dir.join("backup/password"),
+            groups,
+            keep: options.keep_arguments.clone(),
+        };
+        if options.backups {
+            fs::create_dir_all(dir.join("backup"))?;
+            routine.create()?;
+        }
+        let now = options.start;
+        let mut site = Self { options, provider, routine, coordinator: None, agent: None, channel: None, now };
+        site.init_coordinator()?;
+        site.start_coordinator().await?;
+        site.join_agent().await?;
+        site.start_agent().await?;
+        Ok(site)
+    }
+
+    /// A folder or file of the site.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.options.dir.join(name)
+    }
+
+    /// The operator's profile.
+    pub fn profile(&self) -> PathBuf {
+        self.path("coordinator/operator")
+    }
+
+    /// The simulated time.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The connection to the coordinator.
+    ///
+    /// # Errors
+    /// When it is stopped.
+    pub fn channel(&self) -> anyhow::Result<Channel> {
+        self.channel.clone().context("the coordinator is stopped")
+    }
+
+    /// The processes' ids: coordinator, agent.
+    pub fn pids(&self) -> (Option<u32>, Option<u32>) {
+        (self.coordinator.as_ref().map(Child::id), self.agent.as_ref().map(Child::id))
+    }
+
+    fn program(&self, name: &str, log: &str) -> anyhow::Result<Command> {
+        let log = File::options().create(true).append(true).open(self.path("logs").join(log))?;
+        let mut command = Command::new(self.options.programs.join(name));
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).env("RUST_LOG", "info");
+        Ok(command)
+    }
+
+    fn init_coordinator(&self) -> anyhow::Result<()> {
+        let (listen, enrol) = (odd_port()?, odd_port()?);
+        let status = self
+            .program("gallra-coordinator", "coordinator.log")?
+            .args(["init", "--installation", "demo", "--operator", "demo-operator"])
+            .args(["--listen", &format!("127.0.0.1:{listen}"), "--enrol-listen", &format!("127.0.0.1:{enrol}")])
+            .arg("--dir")
+            .arg(self.path("coordinator"))
+            .arg("--policy")
+            .arg(self.path("policy/webone.toml"))
+            .status()?;
+        ensure!(status.success(), "gallra-coordinator init failed: see logs/coordinator.log");
+        Ok(())
+    }
+
+    /// Starts the coordinator and waits until it answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn start_coordinator(&mut self) -> anyhow::Result<()> {
+        let child = self
+            .program("gallra-coordinator", "coordinator.log")?
+            .arg("serve")
+            .arg("--dir")
+            .arg(self.path("coordinator"))
+            .args(["--demonstration-clock", &self.now.to_string()])
+            .spawn()?;
+        self.coordinator = Some(child);
+        let profile = self.profile();
+        let channel =
+            wait_for("the coordinator to answer", async || client::connect(Some(&profile)).await.ok()).await?;
+        self.channel = Some(channel);
+        Ok(())
+    }
+
+    async fn join_agent(&self) -> anyhow::Result<()> {
+        let mut registry = AgentRegistryServiceClient::new(self.channel()?);
+        let request = v1::InviteAgentRequest { name: "web1".to_owned(), valid_seconds: 600 };
+        let token = registry.invite_agent(request).await?.into_inner().token;
+        let status = self
+            .program("gallra-agent", "agent.log")?
+            .arg("join")
+            .arg("--dir")
+            .arg(self.path("agent"))
+            .env("GALLRA_JOIN_TOKEN", token)
+            .status()?;
+        ensure!(status.success(), "gallra-agent join failed: see logs/agent.log");
+        Ok(())
+    }
+
+    /// Starts the agent and waits until its stream is open.
+    ///
+    /// # Errors
+    /// When it does not connect.
+    pub async fn start_agent(&mut self) -> anyhow::Result<()> {
+        fs::write(self.path("agent.toml"), host::agent_toml(&self.options))?;
+        let child = self
+            .program("gallra-agent", "agent.log")?
+            .args(["serve", "--accept-simulated-clock"])
+            .arg("--dir")
+            .arg(self.path("agent"))
+            .arg("--config")
+            .arg(self.path("agent.toml"))
+            .spawn()?;
+        self.agent = Some(child);
+        self.wait_connected().await
+    }
+
+    /// Waits until the agent's stream is open.
+    ///
+    /// # Errors
+    /// When it does not open in time.
+    pub async fn wait_connected(&self) -> anyhow::Result<()> {
+        let channel = self.channel()?;
+        wait_for("the agent to connect", async || {
+            let mut registry = AgentRegistryServiceClient::new(channel.clone());
+            let agent = registry.get_agent(v1::GetAgentRequest { name: "web1".to_owned() }).await.ok()?.into_inner();
+            (agent.connected && agent.targets > 0).then_some(())
+        })
+        .await
+    }
+
+    /// Stops the coordinator: SIGTERM to its id.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub async fn stop_coordinator(&mut self) -> anyhow::Result<()> {
+        self.channel = None;
+        stop(self.coordinator.take()).await
+    }
+
+    /// Stops the agent: SIGTERM to its id.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub async fn stop_agent(&mut self) -> anyhow::Result<()> {
+        stop(self.agent.take()).await
+    }
+
+    /// Moves the clock, and waits until everything that is due and can be done is done.
+    ///
+    /// # Errors
+    /// When work is left after a minute.
+    pub async fn advance(&mut self, to: Instant) -> anyhow::Result<()> {
+        let mut clock = ClockServiceClient::new(self.channel()?);
+        let request = v1::AdvanceClockRequest { to: to.to_string(), wait_seconds: 60 };
+        clock.advance_clock(request).await.with_context(|| format!("the clock at {to}"))?;
+        self.now = to;
+        Ok(())
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        for child in [&mut self.agent, &mut self.coordinator].into_iter().flatten() {
+            // By its own handle, so by its id; nothing else is ever signalled.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+async fn stop(child: Option<Child>) -> anyhow::Result<()> {
+    let Some(mut child) = child else { return Ok(()) };
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("a process without an id")?;
+    kill_process(pid, Signal::TERM)?;
+    let ended = wait_for("a process to end", async || child.try_wait().ok().flatten()).await;
+    if ended.is_err() {
+        child.kill()?;
+        child.wait()?;
+        bail!("process {} did not end when told to", child.id());
+    }
+    Ok(())
+}
+
+/// Looks at a state until it holds, with a bound.
+///
+/// # Errors
+/// When it does not hold in time.
+pub async fn wait_for<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> anyhow::Result<T> {
+    let mut again = tokio::time::interval(LOOK);
+    let waited = tokio::time::timeout(PATIENCE, async {
+        loop {
+            again.tick().await;
+            if let Some(found) = look().await {
+                return found;
+            }
+        }
+    });
+    waited.await.with_context(|| format!("waited {} s for {what}", PATIENCE.as_secs()))
+}
+
+/// A free odd port on loopback.
+fn odd_port() -> anyhow::Result<u16> {
+    for _ in 0..200 {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        if port % 2 == 1 {
+            return Ok(port);
+        }
+    }
+    bail!("no free odd port on loopback")
+}

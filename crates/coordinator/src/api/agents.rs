@@ -1,0 +1,85 @@
+//! `AgentRegistryService`.
+
+use std::time::Duration;
+
+use gallra_identity::{JoinToken, Secret, TokenRecord};
+use gallra_model::AgentName;
+use gallra_model::target::Inventory;
+use gallra_store::{Txn, keys};
+use gallra_wire::{parse, v1};
+use tonic::{Request, Response, Status};
+
+use super::Api;
+use crate::clock::real_now;
+use crate::core::Core;
+use crate::error::{CoreError, decode, encode};
+use crate::jobs::AgentRecord;
+use crate::state;
+
+/// Seconds that a join token lives unless asked otherwise, and at most.
+const VALID: (u32, u32) = (3_600, 604_800);
+
+#[tonic::async_trait]
+impl v1::agent_registry_service_server::AgentRegistryService for Api {
+    async fn invite_agent(
+        &self,
+        request: Request<v1::InviteAgentRequest>,
+    ) -> Result<Response<v1::InviteAgentResponse>, Status> {
+        let request = request.into_inner();
+        let name: AgentName = parse::field("name", &request.name)?;
+        let seconds = if request.valid_seconds == 0 { VALID.0 } else { request.valid_seconds };
+        if seconds > VALID.1 {
+            return Err(Status::invalid_argument(format!("valid_seconds: at most {}", VALID.1)));
+        }
+        if self.core.store.get(&keys::agent(&name)).await.map_err(CoreError::from)?.is_some() {
+            return Err(CoreError::Exists("an agent of this name").into());
+        }
+        Ok(Response::new(invite(&self.core, &name, Duration::from_secs(seconds.into())).await?))
+    }
+
+    async fn list_agents(&self, _: Request<v1::ListAgentsRequest>) -> Result<Response<v1::ListAgentsResponse>, Status> {
+        let records: Vec<AgentRecord> = state::all(&*self.core.store, &keys::agents(), "agent").await?;
+        let mut agents = Vec::with_capacity(records.len());
+        for record in &records {
+            agents.push(to_wire(&self.core, record).await?);
+        }
+        Ok(Response::new(v1::ListAgentsResponse { agents }))
+    }
+
+    async fn get_agent(&self, request: Request<v1::GetAgentRequest>) -> Result<Response<v1::Agent>, Status> {
+        let name: AgentName = parse::field("name", &request.into_inner().name)?;
+        Ok(Response::new(to_wire(&self.core, &self.core.agent(&name).await?).await?))
+    }
+}
+
+async fn invite(core: &Core, name: &AgentName, valid: Duration) -> Result<v1::InviteAgentResponse, CoreError> {
+    let crypto = |error: &dyn std::fmt::Display| CoreError::Crypto(error.to_string());
+    let expires = real_now().checked_add(valid).map_err(|error| crypto(&error))?;
+    let authority = core.authority.certificate_pem();
+    let token = JoinToken::invite(&core.enrolment_address, name.as_str(), authority, expires)
+        .map_err(|error| crypto(&error))?;
+    let record = TokenRecord::new(&token.secret, name.as_str(), expires);
+    core.store.commit(Txn::new().create(invite_key(&token.secret), encode(&record)?)).await?;
+    Ok(v1::InviteAgentResponse { token: token.to_string(), expires: expires.to_string() })
+}
+
+/// Where an invitation is stored: by the secret's hash, so that the name of who is invited is in no key.
+pub(super) fn invite_key(secret: &Secret) -> gallra_store::Key {
+    let mut short = [0; 16];
+    for (to, from) in short.iter_mut().zip(gallra_model::Digest::of(secret.to_hex().as_bytes()).as_bytes()) {
+        *to = *from;
+    }
+    keys::invite(&short)
+}
+
+async fn to_wire(core: &Core, record: &AgentRecord) -> Result<v1::Agent, CoreError> {
+    let inventory = core.store.get(&keys::inventory(&record.name)).await?;
+    let inventory: Option<Inventory> = inventory.map(|entry| decode("inventory", &entry.value)).transpose()?;
+    Ok(v1::Agent {
+        name: record.name.to_string(),
+        connected: core.fleet.is_connected(&record.name),
+        joined: record.joined.to_string(),
+        evidence_key: record.evidence_key.clone(),
+        targets: inventory.map_or(0, |inventory| u32::try_from(inventory.targets.len()).unwrap_or(u32::MAX)),
+    })
+}

@@ -1,0 +1,66 @@
+//! `ContractService`.
+
+use gallra_model::contract::{Contract, ContractState};
+use gallra_wire::{parse, v1};
+use tonic::{Request, Response, Status};
+
+use super::Api;
+use crate::contracts::Start;
+
+#[tonic::async_trait]
+impl v1::contract_service_server::ContractService for Api {
+    async fn start_contract(
+        &self,
+        request: Request<v1::StartContractRequest>,
+    ) -> Result<Response<v1::Contract>, Status> {
+        let request = request.into_inner();
+        let start = Start {
+            service: parse::field("service", &request.service)?,
+            customer: parse::field("customer", &request.customer)?,
+            addresses: request.addresses.iter().map(|id| parse::field("addresses", id)).collect::<Result<_, _>>()?,
+            started: parse::day("started", &request.started)?,
+            version: request.version,
+        };
+        Ok(Response::new(to_wire(&self.core.start_contract(&start).await?)))
+    }
+
+    async fn end_contract(&self, request: Request<v1::EndContractRequest>) -> Result<Response<v1::Contract>, Status> {
+        let request = request.into_inner();
+        let service = parse::field("service", &request.service)?;
+        let ended = parse::day("ended", &request.ended)?;
+        Ok(Response::new(to_wire(&self.core.end_contract(&service, ended, request.version).await?)))
+    }
+
+    async fn settle_contract(
+        &self,
+        request: Request<v1::SettleContractRequest>,
+    ) -> Result<Response<v1::Contract>, Status> {
+        let request = request.into_inner();
+        let service = parse::field("service", &request.service)?;
+        let settled = parse::day("settled", &request.settled)?;
+        Ok(Response::new(to_wire(&self.core.settle_contract(&service, settled, request.version).await?)))
+    }
+
+    async fn get_contract(&self, request: Request<v1::GetContractRequest>) -> Result<Response<v1::Contract>, Status> {
+        let service = parse::field("service", &request.into_inner().service)?;
+        Ok(Response::new(to_wire(&self.core.find_contract(&service).await?.1)))
+    }
+}
+
+fn to_wire(contract: &Contract) -> v1::Contract {
+    v1::Contract {
+        id: contract.id.to_string(),
+        customer: contract.customer.to_string(),
+        version: contract.version,
+        state: match contract.state {
+            ContractState::Active => v1::ContractState::Active,
+            ContractState::Ended => v1::ContractState::Ended,
+            ContractState::Settled => v1::ContractState::Settled,
+        }
+        .into(),
+        started: contract.started.to_string(),
+        ended: parse::text_or_empty(contract.ended),
+        settled: parse::text_or_empty(contract.settled),
+        request: parse::text_or_empty(contract.request),
+    }
+}

@@ -1,0 +1,51 @@
+//! The gRPC services: each handler decodes, makes one call of the core, and encodes. Who may call is the gate's matter.
+
+mod agents;
+mod backups;
+mod clock;
+mod contracts;
+mod enrolment;
+mod jobs;
+mod plans;
+mod proofs;
+mod receipts;
+mod requests;
+mod sessions;
+mod targets;
+
+use std::sync::Arc;
+
+use gallra_model::message::MAX_MESSAGE_BYTES;
+use gallra_wire::v1;
+use tonic::service::Routes;
+
+use crate::core::Core;
+
+/// What every service holds.
+#[derive(Clone)]
+pub struct Api {
+    core: Arc<Core>,
+}
+
+/// The services behind client certificates.
+pub fn routes(core: &Arc<Core>) -> Routes {
+    let api = Api { core: Arc::clone(core) };
+    let sessions =
+        v1::agent_service_server::AgentServiceServer::new(api.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    Routes::new(sessions)
+        .add_service(v1::agent_registry_service_server::AgentRegistryServiceServer::new(api.clone()))
+        .add_service(v1::backup_service_server::BackupServiceServer::new(api.clone()))
+        .add_service(v1::clock_service_server::ClockServiceServer::new(api.clone()))
+        .add_service(v1::contract_service_server::ContractServiceServer::new(api.clone()))
+        .add_service(v1::job_service_server::JobServiceServer::new(api.clone()))
+        .add_service(v1::plan_service_server::PlanServiceServer::new(api.clone()))
+        .add_service(v1::proof_service_server::ProofServiceServer::new(api.clone()))
+        .add_service(v1::receipt_service_server::ReceiptServiceServer::new(api.clone()))
+        .add_service(v1::request_service_server::RequestServiceServer::new(api.clone()))
+        .add_service(v1::target_service_server::TargetServiceServer::new(api))
+}
+
+/// The one service without: its credential is the token.
+pub fn enrolment_routes(core: &Arc<Core>) -> Routes {
+    Routes::new(v1::enrolment_service_server::EnrolmentServiceServer::new(Api { core: Arc::clone(core) }))
+}

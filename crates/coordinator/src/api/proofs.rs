@@ -1,0 +1,59 @@
+//! `ProofService`.
+
+use gallra_model::RequestId;
+use gallra_model::proof::Stage;
+use gallra_wire::{parse, v1};
+use tonic::{Request, Response, Status};
+
+use super::Api;
+use crate::error::CoreError;
+use crate::issue::StoredProof;
+use crate::state;
+
+#[tonic::async_trait]
+impl v1::proof_service_server::ProofService for Api {
+    async fn list_proofs(
+        &self,
+        request: Request<v1::ListProofsRequest>,
+    ) -> Result<Response<v1::ListProofsResponse>, Status> {
+        let id: RequestId = parse::field("request", &request.into_inner().request)?;
+        state::load(&*self.core.store, &id).await?;
+        let proofs = self.core.proofs(&id).await?.iter().map(|proof| to_wire(&id, proof)).collect();
+        Ok(Response::new(v1::ListProofsResponse { proofs }))
+    }
+
+    async fn get_proof(&self, request: Request<v1::GetProofRequest>) -> Result<Response<v1::GetProofResponse>, Status> {
+        let request = request.into_inner();
+        let id: RequestId = parse::field("request", &request.request)?;
+        let mut proofs = self.core.proofs(&id).await?;
+        let found = match request.sequence {
+            0 => proofs.pop(),
+            wanted => proofs.into_iter().find(|proof| proof.sequence == wanted),
+        };
+        let proof = found.ok_or(CoreError::NotFound("proof yet: one is issued when live data is confirmed gone"))?;
+        let answer = v1::GetProofResponse { proof: Some(to_wire(&id, &proof)), file: proof.file.into_bytes() };
+        Ok(Response::new(answer))
+    }
+
+    async fn get_issuer_key(
+        &self,
+        _: Request<v1::GetIssuerKeyRequest>,
+    ) -> Result<Response<v1::GetIssuerKeyResponse>, Status> {
+        Ok(Response::new(v1::GetIssuerKeyResponse { pem: self.core.issuer.verifying().to_pem() }))
+    }
+}
+
+fn to_wire(request: &RequestId, proof: &StoredProof) -> v1::Proof {
+    v1::Proof {
+        request: request.to_string(),
+        sequence: proof.sequence,
+        stage: match proof.stage {
+            Stage::Interim => v1::Stage::Interim,
+            Stage::Final => v1::Stage::Final,
+        }
+        .into(),
+        until: parse::text_or_empty(proof.until),
+        issued: proof.issued.to_string(),
+        bytes: proof.file.len() as u64,
+    }
+}

@@ -1,0 +1,153 @@
+//! `RequestService`.
+
+use std::pin::Pin;
+
+use gallra_flow::view::View;
+use gallra_model::RequestId;
+use gallra_model::request::{JobState, Obligation, RequestState};
+use gallra_store::{KeyRange, keys};
+use gallra_wire::{parse, v1};
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status};
+
+use super::Api;
+use crate::core::Core;
+use crate::error::CoreError;
+use crate::state;
+
+/// Requests on a page unless asked otherwise, and at most.
+const PAGE: (u32, u32) = (100, 1_000);
+
+#[tonic::async_trait]
+impl v1::request_service_server::RequestService for Api {
+    async fn get_request(&self, request: Request<v1::GetRequestRequest>) -> Result<Response<v1::Request>, Status> {
+        let id = parse::field("id", &request.into_inner().id)?;
+        Ok(Response::new(read(&self.core, &id).await?))
+    }
+
+    async fn list_requests(
+        &self,
+        request: Request<v1::ListRequestsRequest>,
+    ) -> Result<Response<v1::ListRequestsResponse>, Status> {
+        let request = request.into_inner();
+        let size = if request.page_size == 0 { PAGE.0 } else { request.page_size.min(PAGE.1) };
+        let range = from(&keys::requests().range(), &request.page_token)?;
+        let page = self.core.store.range(&range, size as usize).await.map_err(CoreError::from)?;
+        let mut requests = Vec::with_capacity(page.entries.len());
+        for entry in &page.entries {
+            let stored: gallra_model::request::Request = crate::error::decode("request", &entry.value)?;
+            if request.open_only && stored.done.is_some() {
+                continue;
+            }
+            requests.push(read(&self.core, &stored.id).await?);
+        }
+        let next_page_token = page.more.map(|key| key.to_string()).unwrap_or_default();
+        Ok(Response::new(v1::ListRequestsResponse { requests, next_page_token }))
+    }
+
+    type WatchRequestStream = Pin<Box<dyn Stream<Item = Result<v1::Request, Status>> + Send>>;
+
+    async fn watch_request(
+        &self,
+        request: Request<v1::GetRequestRequest>,
+    ) -> Result<Response<Self::WatchRequestStream>, Status> {
+        let id: RequestId = parse::field("id", &request.into_inner().id)?;
+        let mut watch = self.core.store.watch(keys::requests());
+        let first = read(&self.core, &id).await?;
+        let core = std::sync::Arc::clone(&self.core);
+        let (send, receive) = tokio::sync::mpsc::channel(4);
+        tokio::spawn(async move {
+            let mut last = first;
+            // The receiver's end of the channel is the caller: it ends this task by going away.
+            while send.send(Ok(last.clone())).await.is_ok() && last.done.is_empty() {
+                last = loop {
+                    tokio::select! {
+                        change = watch.next() => if change == gallra_store::Change::Closed { return },
+                        () = send.closed() => return,
+                    }
+                    match read(&core, &id).await {
+                        Ok(next) if next != last => break next,
+                        Ok(_) => {}
+                        Err(error) => {
+                            let _ = send.send(Err(error)).await;
+                            return;
+                        }
+                    }
+                };
+            }
+        });
+        Ok(Response::new(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receive))))
+    }
+}
+
+/// A range from a page token on.
+fn from(range: &KeyRange, token: &str) -> Result<KeyRange, Status> {
+    if token.is_empty() {
+        return Ok(range.clone());
+    }
+    let key = gallra_store::Key::parse(token).map_err(|_| Status::invalid_argument("page_token: not one of ours"))?;
+    Ok(range.clone().starting_at(&key))
+}
+
+async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
+    let loaded = state::load(&*core.store, id).await?;
+    let unproven = core.proofs(id).await?.pop().map(|proof| proof.unproven).unwrap_or_default();
+    Ok(to_wire(&loaded.view, unproven))
+}
+
+fn to_wire(view: &View, unproven: Vec<String>) -> v1::Request {
+    let request = &view.request;
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let facts = [
+        (request.facts.cancelled, "cancelled"),
+        (request.facts.held, "held"),
+        (request.facts.needs_period, "needs_period"),
+        (request.facts.unsettled, "unsettled"),
+        (request.facts.overdue, "overdue"),
+    ];
+    v1::Request {
+        id: request.id.to_string(),
+        subject: request.subject.to_string(),
+        state: state_to_wire(request.state).into(),
+        facts: facts.iter().filter(|(holds, _)| *holds).map(|(_, word)| (*word).to_owned()).collect(),
+        received: request.received.to_string(),
+        plan: request.plan.map_or(0, |plan| plan.number),
+        plan_digest: parse::text_or_empty(request.plan.map(|plan| plan.digest)),
+        live_confirmed: parse::text_or_empty(request.live_confirmed),
+        copies_closed: parse::text_or_empty(request.copies_closed),
+        copies_left: count(view.copies_left().count()),
+        jobs: count(view.current_jobs().count()),
+        jobs_settled: count(view.current_jobs().filter(|job| job.state == JobState::Succeeded).count()),
+        proofs: request.proofs,
+        obligations: view.obligations.iter().map(obligation_to_wire).collect(),
+        unproven,
+        done: parse::text_or_empty(request.done),
+    }
+}
+
+fn state_to_wire(state: RequestState) -> v1::RequestState {
+    match state {
+        RequestState::Received => v1::RequestState::Received,
+        RequestState::IdentityRequired => v1::RequestState::IdentityRequired,
+        RequestState::IdentityProven => v1::RequestState::IdentityProven,
+        RequestState::Assessed => v1::RequestState::Assessed,
+        RequestState::Planned => v1::RequestState::Planned,
+        RequestState::Approved => v1::RequestState::Approved,
+        RequestState::Running => v1::RequestState::Running,
+        RequestState::AwaitingCopies => v1::RequestState::AwaitingCopies,
+        RequestState::Done => v1::RequestState::Done,
+    }
+}
+
+fn obligation_to_wire(obligation: &Obligation) -> v1::Obligation {
+    v1::Obligation {
+        handle: obligation.handle.to_string(),
+        agent: obligation.agent.to_string(),
+        target: obligation.target.to_string(),
+        items: obligation.items,
+        rule: obligation.keep.rule.clone(),
+        ground: obligation.keep.ground.clone(),
+        earliest: obligation.keep.earliest.to_string(),
+        latest: parse::text_or_empty(obligation.keep.latest),
+    }
+}

@@ -1,0 +1,178 @@
+//! `AgentService`: one task a stream. It carries words between the agent and the core; what is offered is
+//! `flow::dispatch`'s decision, what is permitted `flow::permit`'s.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use gallra_flow::dispatch::Input;
+use gallra_flow::permit::Asking;
+use gallra_model::message::{ToAgent, ToCoordinator};
+use gallra_model::target::Inventory;
+use gallra_model::{AgentName, Clock};
+use gallra_store::{Change, Txn, keys};
+use gallra_wire::session::{response_of, to_coordinator};
+use gallra_wire::v1;
+use tokio::sync::mpsc;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::Api;
+use crate::core::Core;
+use crate::error::{CoreError, encode};
+use crate::gate;
+
+/// Words to an agent that may wait in memory; the store keeps what does not fit.
+const OUTBOX: usize = 64;
+
+type Words = Pin<Box<dyn Stream<Item = Result<v1::SessionResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl v1::agent_service_server::AgentService for Api {
+    type SessionStream = Words;
+
+    async fn session(&self, request: Request<Streaming<v1::SessionRequest>>) -> Result<Response<Words>, Status> {
+        let caller = gate::caller(&request)?;
+        let name: AgentName = caller.name.parse().map_err(|_| Status::permission_denied("not an agent's name"))?;
+        self.core.agent(&name).await.map_err(|_| Status::permission_denied("no such agent is registered"))?;
+        let (send, receive) = mpsc::channel(OUTBOX);
+        let core = Arc::clone(&self.core);
+        let inbound = request.into_inner();
+        tokio::spawn(async move {
+            if let Err(status) = serve(&core, &name, inbound, &send).await {
+                tracing::warn!(agent = %name, code = ?status.code(), why = status.message(), "a stream ended");
+                let _ = send.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receive))))
+    }
+}
+
+/// One stream, once it is open.
+struct Session<'a> {
+    core: &'a Core,
+    agent: &'a AgentName,
+    number: u64,
+    outbox: &'a mpsc::Sender<Result<v1::SessionResponse, Status>>,
+}
+
+/// Closes the stream's place in the fleet, however its task ends.
+struct Place<'a>(&'a Session<'a>);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.core.fleet.close(self.0.agent, self.0.number);
+    }
+}
+
+async fn serve(
+    core: &Core,
+    agent: &AgentName,
+    mut inbound: Streaming<v1::SessionRequest>,
+    outbox: &mpsc::Sender<Result<v1::SessionResponse, Status>>,
+) -> Result<(), Status> {
+    let Some(first) = inbound.message().await? else { return Ok(()) };
+    let ToCoordinator::Hello { inventory, generation, credits } = to_coordinator(first)? else {
+        return Err(Status::invalid_argument("the first word on a stream is hello"));
+    };
+    if generation > core.generation {
+        return Err(Status::failed_precondition("the agent has seen a newer coordinator: this one is out of date"));
+    }
+    store_inventory(core, agent, &inventory).await?;
+    let session = Session { core, agent, number: core.fleet.open(agent), outbox };
+    let _place = Place(&session);
+    tracing::info!(%agent, targets = inventory.targets.len(), "agent connected");
+    let mut ready = core.store.watch(keys::ready_of(agent));
+    let mut clock = core.fleet.clock_moves();
+    let welcome = ToAgent::Welcome { generation: core.generation, clock: core.time.kind(), now: core.time.now() };
+    session.say(&welcome).await?;
+    session.input(&Input::Hello { credits }).await?;
+    session.dispatch().await?;
+    loop {
+        let word = tokio::select! {
+            word = inbound.next() => match word {
+                Some(word) => Some(to_coordinator(word?)?),
+                None => return Ok(()),
+            },
+            change = ready.next() => if change == Change::Closed { return Ok(()) } else { None },
+            moved = clock.changed() => {
+                moved.map_err(|_| Status::unavailable("the coordinator stops"))?;
+                clock.mark_changed();
+                None
+            }
+        };
+        // The agent hears of the time before it hears of anything that is due by it.
+        if clock.has_changed().unwrap_or(false) {
+            clock.mark_unchanged();
+            session.tell_time().await?;
+        }
+        if let Some(word) = word {
+            session.hear(word).await?;
+        }
+        session.dispatch().await?;
+    }
+}
+
+async fn store_inventory(core: &Core, agent: &AgentName, inventory: &Inventory) -> Result<(), Status> {
+    let record = core.agent(agent).await?;
+    if inventory.agent != *agent || inventory.evidence_key != record.evidence_key {
+        return Err(Status::permission_denied("the inventory names another agent or another evidence key"));
+    }
+    let txn = Txn::new().put(keys::inventory(agent), encode(inventory)?);
+    core.store.commit(txn).await.map_err(CoreError::from)?;
+    Ok(())
+}
+
+impl Session<'_> {
+    async fn say(&self, word: &ToAgent) -> Result<(), Status> {
+        self.outbox.send(Ok(response_of(word))).await.map_err(|_| Status::cancelled("the agent went away"))
+    }
+
+    /// Gives the stream's machine an input, and offers what it wants offered.
+    async fn input(&self, input: &Input) -> Result<(), Status> {
+        let replaced = || Status::aborted("a newer stream of this agent took over");
+        for job in self.core.fleet.step(self.agent, self.number, input).ok_or_else(replaced)? {
+            if let Some(spec) = self.core.offer(&job).await? {
+                self.say(&ToAgent::Offer { spec }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell_time(&self) -> Result<(), Status> {
+        if self.core.time.kind() == Clock::Simulated {
+            self.say(&ToAgent::ClockMoved { now: self.core.time.now() }).await?;
+        }
+        self.input(&Input::ClockMoved).await
+    }
+
+    async fn dispatch(&self) -> Result<(), Status> {
+        let ready = self.core.ready_jobs(self.agent).await?;
+        self.input(&Input::Ready(ready)).await
+    }
+
+    async fn hear(&self, word: ToCoordinator) -> Result<(), Status> {
+        match word {
+            ToCoordinator::Hello { .. } => Err(Status::invalid_argument("hello is said once on a stream")),
+            ToCoordinator::AskBegin { job, spec, nonce } => {
+                let permitted_on_this_stream = self.core.fleet.was_permitted(self.agent, job);
+                let asking = Asking { agent: self.agent.clone(), job, spec, nonce, permitted_on_this_stream };
+                match self.core.ask(&asking).await? {
+                    Ok(permit) => {
+                        self.input(&Input::Permitted(job)).await?;
+                        self.say(&ToAgent::Permitted { permit }).await
+                    }
+                    Err(reason) => {
+                        tracing::info!(agent = %self.agent, %job, ?reason, "denied");
+                        self.say(&ToAgent::Denied { job, nonce, reason }).await?;
+                        self.input(&Input::Denied(job, reason)).await
+                    }
+                }
+            }
+            ToCoordinator::Receipt { envelope } => {
+                let (job, receipt) = self.core.take_receipt(self.agent, &envelope).await?;
+                self.input(&Input::Receipt(job)).await?;
+                self.say(&ToAgent::ReceiptStored { receipt }).await
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The coordinator's heart: holds store, clock, keys and fleet together, and moves one request by one input. Load, decide
+//! with the pure machine, commit by compare-and-swap, and again when somebody else was faster (bounded, I10).
+
+use std::sync::Arc;
+
+use gallra_flow::request::{Effect, Input, Refused, step};
+use gallra_flow::view::View;
+use gallra_identity::Authority;
+use gallra_model::RequestId;
+use gallra_policy::Policy;
+use gallra_proof::key::SigningKey;
+use gallra_store::{Keyring, Store, StoreError, Txn};
+use tokio::sync::Notify;
+
+use crate::clock::Time;
+use crate::error::CoreError;
+use crate::fleet::Fleet;
+use crate::state::{self, Loaded, StoredReceipt};
+
+/// Tries at one change before the caller is told that too much happens at once.
+pub const MAX_TRIES: u32 = 32;
+
+/// Everything that the coordinator's calls and loops share.
+pub struct Core {
+    /// All state.
+    pub store: Arc<dyn Store>,
+    /// Seals, blind indexes and pseudonyms.
+    pub keyring: Keyring,
+    /// The policy in force.
+    pub policy: Policy,
+    /// Signs plans and proofs.
+    pub issuer: SigningKey,
+    /// Signs permits.
+    pub permits: SigningKey,
+    /// Signs certificates.
+    pub authority: Authority,
+    /// The time.
+    pub time: Time,
+    /// The stored generation (decision 4).
+    pub generation: u64,
+    /// Who is connected.
+    pub fleet: Fleet,
+    /// Wakes the leader's loop.
+    pub wake: Notify,
+    /// Held by whoever passes over due requests, so that two passes never plan the same one.
+    pub leading: tokio::sync::Mutex<()>,
+    /// Where agents open sessions: https URL.
+    pub session_address: String,
+    /// Where hosts enrol: https URL.
+    pub enrolment_address: String,
+}
+
+/// What goes along with a request's change in the same transaction.
+#[derive(Default)]
+pub struct Along {
+    /// Writes and expectations of the caller's own.
+    pub txn: Txn,
+    /// A receipt that arrives with the change: evidence for a proof issued in it.
+    pub receipt: Option<StoredReceipt>,
+}
+
+impl Core {
+    /// Moves a request by one input, and issues a proof in the same transaction when one is due.
+    ///
+    /// # Errors
+    /// The machine's refusal, a conflict in `along`'s expectations, or the store's.
+    pub async fn apply<F>(&self, id: &RequestId, input: &Input, along: F) -> Result<View, CoreError>
+    where
+        F: Fn(&View) -> Result<Along, CoreError> + Send + Sync,
+    {
+        for _ in 0..MAX_TRIES {
+            let loaded = state::load(&*self.store, id).await?;
+            let now = self.time.now();
+            let (next, effects) = step(&loaded.view, input, now)?;
+            let along = along(&loaded.view)?;
+            let issued = if effects.contains(&Effect::ConsiderProof) {
+                self.consider_proof(&loaded, &next, along.receipt.as_ref(), now).await?
+            } else {
+                None
+            };
+            let (next, mut txn) = match issued {
+                Some(issued) => (issued.view.clone(), self.with_proof(&loaded, issued, along.txn).await?),
+                None => {
+                    let txn = state::save(&*self.store, &loaded, &next).await?;
+                    (next, merge(txn, along.txn))
+                }
+            };
+            if next.request.done.is_some() && loaded.view.request.done.is_none() {
+                txn = self.forget(&next, txn).await?;
+            }
+            match self.store.commit(txn).await {
+                Ok(_) => {
+                    self.wake.notify_one();
+                    return Ok(next);
+                }
+                Err(StoreError::Conflict { key }) if key == gallra_store::keys::request(id) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(CoreError::Busy)
+    }
+
+    /// Moves a request by one input with nothing along.
+    ///
+    /// # Errors
+    /// As [`Core::apply`].
+    pub async fn move_request(&self, id: &RequestId, input: &Input) -> Result<View, CoreError> {
+        self.apply(id, input, |_| Ok(Along::default())).await
+    }
+
+    async fn with_proof(&self, loaded: &Loaded, issued: crate::issue::Issued, along: Txn) -> Result<Txn, CoreError> {
+        let txn = state::save(&*self.store, loaded, &issued.view).await?;
+        let key = gallra_store::keys::proof(&issued.view.request.id, issued.view.request.proofs);
+        Ok(merge(txn.create(key, crate::error::encode(&issued.stored)?), along))
+    }
+}
+
+/// Two transactions as one.
+pub fn merge(into: Txn, from: Txn) -> Txn {
+    let txn = from.expects().iter().fold(into, |txn, (key, expect)| txn.expect(key.clone(), *expect));
+    from.writes().iter().fold(txn, |txn, write| match write {
+        gallra_store::txn::Write::Put { key, value } => txn.put(key.clone(), value.clone()),
+        gallra_store::txn::Write::Delete { key } => txn.delete(key.clone()),
+    })
+}
+
+/// Random bytes for ids.
+///
+/// # Errors
+/// When the operating system gives none.
+pub fn random<const N: usize>() -> Result<[u8; N], CoreError> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| CoreError::Crypto("no randomness to be had".into()))?;
+    Ok(bytes)
+}
+
+impl From<Refused> for CoreError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NoSuchJob => Self::NotFound("job"),
+            Refused::OtherAnchors => Self::Outdated,
+            Refused::NotASuccessor | Refused::Done | Refused::Job(_) => Self::Precondition(refused.to_string()),
+        }
+    }
+}

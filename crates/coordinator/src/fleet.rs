@@ -1,0 +1,95 @@
+//! Which agents are connected, and what each stream holds. Owns nothing durable: everything here is rebuilt from the store
+//! when a stream opens (decision 4).
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use gallra_flow::dispatch::{self, Input, Stream};
+use gallra_model::{AgentName, JobId};
+use tokio::sync::{Notify, watch};
+
+/// All open streams.
+pub struct Fleet {
+    streams: Mutex<BTreeMap<AgentName, Open>>,
+    /// Notified whenever a stream takes an input: `AdvanceClock` waits on it.
+    pub moved: Notify,
+    clock_moves: watch::Sender<u64>,
+}
+
+struct Open {
+    number: u64,
+    stream: Stream,
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self { streams: Mutex::default(), moved: Notify::new(), clock_moves: watch::Sender::new(0) }
+    }
+}
+
+impl Fleet {
+    fn streams(&self) -> MutexGuard<'_, BTreeMap<AgentName, Open>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a stream for an agent; an older one of the same agent loses its place. Returns the stream's number.
+    pub fn open(&self, agent: &AgentName) -> u64 {
+        let mut streams = self.streams();
+        let number = streams.get(agent).map_or(1, |open| open.number + 1);
+        streams.insert(agent.clone(), Open { number, stream: Stream::default() });
+        drop(streams);
+        self.moved.notify_waiters();
+        number
+    }
+
+    /// Closes a stream, unless a newer one took its place.
+    pub fn close(&self, agent: &AgentName, number: u64) {
+        let mut streams = self.streams();
+        if streams.get(agent).is_some_and(|open| open.number == number) {
+            streams.remove(agent);
+        }
+        drop(streams);
+        self.moved.notify_waiters();
+    }
+
+    /// Gives a stream an input; returns what to offer. `None` when a newer stream took its place.
+    pub fn step(&self, agent: &AgentName, number: u64, input: &Input) -> Option<Vec<JobId>> {
+        let mut streams = self.streams();
+        let open = streams.get_mut(agent).filter(|open| open.number == number)?;
+        let (next, offers) = dispatch::step(&open.stream, input);
+        open.stream = next;
+        drop(streams);
+        self.moved.notify_waiters();
+        Some(offers)
+    }
+
+    /// Whether an agent's stream is open.
+    pub fn is_connected(&self, agent: &AgentName) -> bool {
+        self.streams().contains_key(agent)
+    }
+
+    /// Names of connected agents.
+    pub fn connected(&self) -> Vec<AgentName> {
+        self.streams().keys().cloned().collect()
+    }
+
+    /// Whether a job was permitted on this agent's present stream.
+    pub fn was_permitted(&self, agent: &AgentName, job: JobId) -> bool {
+        self.streams().get(agent).is_some_and(|open| open.stream.was_permitted(job))
+    }
+
+    /// Whether a job is parked on this agent's present stream.
+    pub fn is_parked(&self, agent: &AgentName, job: JobId) -> bool {
+        self.streams().get(agent).is_some_and(|open| open.stream.is_parked(job))
+    }
+
+    /// Tells every stream that the simulated clock moved.
+    pub fn clock_moved(&self) {
+        self.clock_moves.send_modify(|moves| *moves += 1);
+    }
+
+    /// Follows the moves of the simulated clock.
+    pub fn clock_moves(&self) -> watch::Receiver<u64> {
+        self.clock_moves.subscribe()
+    }
+}

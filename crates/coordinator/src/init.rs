@@ -1,0 +1,135 @@
+//! `gallra-coordinator init`: makes authority, keys, store and the first operator's certificate. Runs once; refuses a
+//! directory that holds anything. Uses real time: certificates are for real machines.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use gallra_identity::{Authority, CallerRole, Credential, LEAF_DAYS};
+use gallra_policy::Policy;
+use gallra_proof::key::SigningKey;
+use gallra_store::{Embedded, Keyring, Store as _, Txn, keys};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clock::real_now;
+use crate::core::random;
+use crate::error::encode;
+use crate::layout::{Config, Layout, make_private_dir, write_new};
+
+/// What `init` is told.
+pub struct Init {
+    /// The directory to make.
+    pub dir: PathBuf,
+    /// The installation's name.
+    pub installation: String,
+    /// Where sessions and commands are taken, `host:port`.
+    pub listen: String,
+    /// Where hosts enrol, `host:port`.
+    pub enrol_listen: String,
+    /// Host names and addresses beside those of the two listeners that the server's certificate is for.
+    pub names: Vec<String>,
+    /// The policy pack; the packs that it includes lie beside it.
+    pub policy: PathBuf,
+    /// The first operator's name.
+    pub operator: String,
+}
+
+/// Makes it.
+///
+/// # Errors
+/// Says what was in the way; what was made so far is left, so that nothing is overwritten by a second run.
+pub async fn run(init: &Init) -> anyhow::Result<()> {
+    ensure!(!has_content(&init.dir), "{} is not empty: init makes a new coordinator only", init.dir.display());
+    let (name, packs) = read_packs(&init.policy)?;
+    make_private_dir(&init.dir)?;
+    let layout = Layout::new(&init.dir);
+    let now = real_now();
+    let authority = Authority::create(&init.installation, now)?;
+    write_credential(&layout.path("authority.pem"), &authority.to_pem())?;
+    let server = authority.issue_server(&server_names(init)?, now, leaf_validity())?;
+    write_credential(&layout.path("server.pem"), &server)?;
+    write_signing_keys(&layout)?;
+    write_operator(&layout, init, &authority, now)?;
+    make_private_dir(&layout.path("policy"))?;
+    for (pack, text) in &packs {
+        write_new(&layout.path("policy").join(format!("{pack}.toml")), 0o644, text.as_bytes())?;
+    }
+    let config = Config {
+        installation: init.installation.clone(),
+        listen: init.listen.clone(),
+        enrol_listen: init.enrol_listen.clone(),
+        policy: name,
+    };
+    write_new(&layout.path("coordinator.toml"), 0o644, toml::to_string(&config)?.as_bytes())?;
+    make_store(&layout).await
+}
+
+async fn make_store(layout: &Layout) -> anyhow::Result<()> {
+    make_private_dir(&layout.path("keys"))?;
+    Keyring::create(&layout.path("keys")).context("the key-wrapping keys cannot be made")?;
+    make_private_dir(&layout.path("store"))?;
+    let store = Embedded::create(&layout.path("store")).context("the store cannot be made")?;
+    store.commit(Txn::new().create(keys::meta_generation(), encode(&1_u64)?)).await?;
+    Ok(())
+}
+
+fn has_content(dir: &Path) -> bool {
+    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+fn leaf_validity() -> SignedDuration {
+    SignedDuration::from_hours(24 * i64::from(LEAF_DAYS))
+}
+
+/// A policy file and the packs that it includes, which lie beside it.
+fn read_packs(file: &Path) -> anyhow::Result<(String, Vec<(String, String)>)> {
+    let name = file.file_stem().and_then(|stem| stem.to_str()).context("--policy: not a file name")?.to_owned();
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let beside = file.parent().unwrap_or_else(|| Path::new("."));
+    let packs = std::cell::RefCell::new(vec![(name.clone(), text.clone())]);
+    let policy = Policy::parse(&name, &text, |include: &str| {
+        let text = std::fs::read_to_string(beside.join(format!("{include}.toml"))).ok()?;
+        packs.borrow_mut().push((include.to_owned(), text.clone()));
+        Some(text)
+    });
+    if let Err(problems) = policy {
+        bail!("{}: {problems}", file.display());
+    }
+    Ok((name, packs.into_inner()))
+}
+
+fn server_names(init: &Init) -> anyhow::Result<Vec<String>> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    for address in [&init.listen, &init.enrol_listen] {
+        let (host, _) = address.rsplit_once(':').with_context(|| format!("{address}: expected host:port"))?;
+        names.push(host.to_owned());
+    }
+    names.extend(init.names.iter().cloned());
+    names.retain(|name| name != "0.0.0.0" && name != "[::]");
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+fn write_credential(path: &Path, credential: &Credential) -> anyhow::Result<()> {
+    write_new(path, 0o600, format!("{}{}", credential.key_pem, credential.cert_pem).as_bytes())
+}
+
+fn write_signing_keys(layout: &Layout) -> anyhow::Result<()> {
+    for name in ["issuer", "permit"] {
+        let key = SigningKey::from_seed(&random()?);
+        write_new(&layout.path(&format!("{name}.key")), 0o600, key.to_pem()?.as_bytes())?;
+        write_new(&layout.path(&format!("{name}.pub")), 0o644, key.verifying().to_pem().as_bytes())?;
+    }
+    Ok(())
+}
+
+fn write_operator(layout: &Layout, init: &Init, authority: &Authority, now: Timestamp) -> anyhow::Result<()> {
+    let dir = layout.path("operator");
+    make_private_dir(&dir)?;
+    let credential = authority.issue(CallerRole::Operator, &init.operator, now, leaf_validity())?;
+    write_new(&dir.join("client.pem"), 0o644, credential.cert_pem.as_bytes())?;
+    write_new(&dir.join("client.key"), 0o600, credential.key_pem.as_bytes())?;
+    write_new(&dir.join("authority.pem"), 0o644, authority.certificate_pem().as_bytes())?;
+    let address = format!("address = \"https://{}\"\n", init.listen);
+    write_new(&dir.join("client.toml"), 0o644, address.as_bytes())
+}

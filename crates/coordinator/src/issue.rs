@@ -1,0 +1,129 @@
+//! Issues proofs: assembles the statement from plan and receipts, and signs it when it says something that the newest
+//! proof did not. Whether it may be called final is `gallra-proof`'s reading of I5, made from the evidence alone.
+
+use gallra_flow::request::{Input, step};
+use gallra_flow::view::View;
+use gallra_model::proof::{PROOF_FORMAT, ProofFile, Stage, Statement};
+use gallra_model::{Day, Instant, RequestId};
+use gallra_proof::statement::{self, Evidence};
+use gallra_store::keys;
+
+use crate::core::Core;
+use crate::error::{CoreError, decode};
+use crate::state::{self, Loaded, StoredReceipt};
+
+/// A proof as it is stored.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredProof {
+    /// Counts from 1 in the request.
+    pub sequence: u32,
+    /// How far it goes.
+    pub stage: Stage,
+    /// Interim: the last expected day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Day>,
+    /// When it was signed.
+    pub issued: Instant,
+    /// Targets that are not proven, as `agent/target: why`.
+    pub unproven: Vec<String>,
+    /// The exact bytes of the file, which are text.
+    pub file: String,
+}
+
+/// A proof and the view in which it is issued.
+pub struct Issued {
+    /// The next view.
+    pub view: View,
+    /// The proof.
+    pub stored: StoredProof,
+}
+
+fn crypto(error: impl std::fmt::Display) -> CoreError {
+    CoreError::Crypto(error.to_string())
+}
+
+impl Core {
+    /// Assembles a proof of `next`, and signs it if it says something new.
+    ///
+    /// # Errors
+    /// The store's, or an unreadable stored receipt.
+    pub async fn consider_proof(
+        &self,
+        loaded: &Loaded,
+        next: &View,
+        arriving: Option<&StoredReceipt>,
+        now: Instant,
+    ) -> Result<Option<Issued>, CoreError> {
+        let (Some(plan), Some(plan_ref), Some(plan_envelope)) = (&next.plan, next.request.plan, &loaded.plan) else {
+            return Ok(None);
+        };
+        let mut stored = state::receipts(&*self.store, &next.request.id).await?;
+        // The same receipt may have come on another stream meanwhile; twice in a file would make it invalid.
+        if let Some(new) = arriving
+            && stored.iter().all(|old| old.digest != new.digest)
+        {
+            stored.push(new.clone());
+        }
+        let mut receipts = Vec::with_capacity(stored.len());
+        let mut envelopes = Vec::with_capacity(stored.len());
+        for receipt in stored {
+            let payload = gallra_proof::dsse::payload(&receipt.envelope).map_err(crypto)?;
+            let parsed: gallra_model::receipt::Receipt = decode("receipt", &payload)?;
+            // Receipts of an earlier plan's jobs are kept, and prove nothing about this one.
+            if plan.steps.iter().any(|step| step.job == parsed.job) {
+                receipts.push((parsed, receipt.digest));
+                envelopes.push(receipt.envelope);
+            }
+        }
+        let jobs: Vec<_> = next.current_jobs().cloned().collect();
+        let evidence = Evidence {
+            request: &next.request,
+            plan,
+            plan_digest: plan_ref.digest,
+            jobs: &jobs,
+            receipts: &receipts,
+            copies: &next.copies,
+            obligations: &next.obligations,
+        };
+        let statement = statement::assemble(&evidence, next.request.proofs + 1, now, self.time.kind());
+        // More of the same evidence is no news: a monthly look that finds the same copies issues nothing.
+        let said = Statement { evidence: Vec::new(), ..statement.clone() };
+        let content = statement::content_digest(&said);
+        if next.request.proof_content == Some(content) {
+            return Ok(None);
+        }
+        let stage = statement.stage;
+        let unproven = statement
+            .targets
+            .iter()
+            .filter(|target| !target.proven)
+            .map(|target| format!("{}/{}: {}", target.agent, target.target, target.why))
+            .collect();
+        let file = ProofFile {
+            format: PROOF_FORMAT.to_owned(),
+            statement: statement::sign(&statement, &self.issuer),
+            plan: plan_envelope.clone(),
+            receipts: envelopes,
+        };
+        let bytes = gallra_proof::file::write(&file).map_err(crypto)?;
+        let (view, _) = step(next, &Input::ProofIssued { stage, content }, now)?;
+        let stored = StoredProof {
+            sequence: statement.sequence,
+            stage,
+            until: statement.until,
+            issued: now,
+            unproven,
+            file: String::from_utf8(bytes).map_err(crypto)?,
+        };
+        Ok(Some(Issued { view, stored }))
+    }
+
+    /// A request's proofs, oldest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn proofs(&self, request: &RequestId) -> Result<Vec<StoredProof>, CoreError> {
+        state::all(&*self.store, &keys::proofs_of(request), "proof").await
+    }
+}

@@ -1,0 +1,202 @@
+//! Offers, askings and receipts of one agent: builds offers from the seal, answers askings in one guarded transaction
+//! (decision 3), and takes receipts whose signature and place are right.
+
+use gallra_flow::job::{Offering, spec};
+use gallra_flow::permit::{Asking, decide};
+use gallra_flow::request::Input;
+use gallra_flow::view::View;
+use gallra_flow::{copy, request};
+use gallra_model::envelope::Envelope;
+use gallra_model::job::{Action, JobSpec, Question};
+use gallra_model::permit::{Denial, Permit};
+use gallra_model::request::JobRecord;
+use gallra_model::{AgentName, Digest, JobId, Nonce, RequestId};
+use gallra_store::{StoreError, Txn, keys};
+
+use crate::core::{Along, Core, MAX_TRIES};
+use crate::error::{CoreError, decode, encode};
+use crate::guards;
+use crate::state::{self, StoredReceipt};
+
+/// Most ready jobs looked at for one stream at once.
+const READY_PAGE: usize = 1_000;
+
+/// One agent as it is registered.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentRecord {
+    /// Its name.
+    pub name: AgentName,
+    /// Its evidence key: Ed25519, 32 bytes, lowercase hex.
+    pub evidence_key: String,
+    /// SHA-256 of its certificate, lowercase hex.
+    pub certificate: String,
+    /// When it joined.
+    pub joined: gallra_model::Instant,
+}
+
+impl Core {
+    /// A registered agent.
+    ///
+    /// # Errors
+    /// [`CoreError::NotFound`], or the store's.
+    pub async fn agent(&self, name: &AgentName) -> Result<AgentRecord, CoreError> {
+        let entry = self.store.get(&keys::agent(name)).await?.ok_or(CoreError::NotFound("agent"))?;
+        decode("agent", &entry.value)
+    }
+
+    /// The jobs that an agent can be offered, first due first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn ready_jobs(&self, agent: &AgentName) -> Result<Vec<JobId>, CoreError> {
+        let page = self.store.range(&keys::ready_of(agent).range(), READY_PAGE).await?;
+        Ok(page.entries.iter().filter_map(|entry| keys::parse_ready(&entry.key)).map(|(_, _, job)| job).collect())
+    }
+
+    /// The exact bytes of a job's offer, as of now. `None` when it is nobody's to offer any more.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn offer(&self, job: &JobId) -> Result<Option<String>, CoreError> {
+        let id = match state::request_of(&*self.store, job).await {
+            Err(CoreError::NotFound(_)) => return Ok(None),
+            other => other?,
+        };
+        let loaded = state::load(&*self.store, &id).await?;
+        let Some(record) = loaded.view.job(*job) else { return Ok(None) };
+        if loaded.view.request.done.is_some() {
+            return Ok(None);
+        }
+        let bytes = self.spec_of(&loaded.view, record).await?.1;
+        String::from_utf8(bytes).map(Some).map_err(|_| CoreError::Crypto("an offer is no text".into()))
+    }
+
+    async fn spec_of(&self, view: &View, job: &JobRecord) -> Result<(JobSpec, Vec<u8>), CoreError> {
+        let step = &job.step;
+        let info = self.target(&step.agent, &step.target).await?;
+        let (selector, secret) = self.selector(view, info.scope).await?;
+        let salt = Digest::of_parts(&[b"gallra-job-salt", secret.as_bytes(), step.job.as_bytes()]);
+        let offering = Offering {
+            selector,
+            salt: Nonce::from_digest(&salt),
+            pseudonym: self.pseudonym(&step.agent, &view.request.subject),
+            generation: self.generation,
+            clock: self.time.kind(),
+            instance: view.inspected(&step.agent, &step.target).flatten(),
+            question: step.kind.is_backup().then(|| question(view, job)),
+        };
+        let spec = spec(job, offering);
+        let bytes = encode(&spec)?;
+        Ok((spec, bytes))
+    }
+
+    /// Answers one asking. The permit, the attempt and the comparison of the six guards are one transaction.
+    ///
+    /// # Errors
+    /// The store's; a denial is an answer, not an error.
+    pub async fn ask(&self, asking: &Asking) -> Result<Result<Envelope, Denial>, CoreError> {
+        let id = match state::request_of(&*self.store, &asking.job).await {
+            Err(CoreError::NotFound(_)) => return Ok(Err(Denial::Foreign)),
+            other => other?,
+        };
+        for _ in 0..MAX_TRIES {
+            match self.try_permit(&id, asking).await {
+                Ok(Ok(permit)) => {
+                    let signed = gallra_proof::permit::sign(&permit, &self.permits);
+                    return signed.map(Ok).map_err(|error| CoreError::Crypto(error.to_string()));
+                }
+                Ok(Err(denial)) => return Ok(Err(denial)),
+                Err(CoreError::Store(StoreError::Conflict { key })) if key == keys::request(&id) => {}
+                Err(CoreError::Store(StoreError::Conflict { .. })) => return Ok(Err(Denial::Raced)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Err(Denial::Raced))
+    }
+
+    async fn try_permit(&self, id: &RequestId, asking: &Asking) -> Result<Result<Permit, Denial>, CoreError> {
+        let first = state::load(&*self.store, id).await?;
+        let Some(record) = first.view.job(asking.job) else { return Ok(Err(Denial::Foreign)) };
+        // Guards before facts: whatever changes between the two reads makes the transaction fail.
+        let guards = guards::read(&*self.store, &first.view, record).await?;
+        let loaded = state::load(&*self.store, id).await?;
+        let Some(record) = loaded.view.job(asking.job) else { return Ok(Err(Denial::Foreign)) };
+        if record.step.agent != asking.agent {
+            return Ok(Err(Denial::Foreign));
+        }
+        if loaded.view.request.done.is_some() {
+            return Ok(Err(Denial::Begun));
+        }
+        let (spec, bytes) = self.spec_of(&loaded.view, record).await?;
+        let now = self.time.now();
+        let permit = match decide(&loaded.view, asking, &spec, Digest::of(&bytes), now) {
+            Ok(permit) => permit,
+            Err(denial) => return Ok(Err(denial)),
+        };
+        let (next, _) = request::step(&loaded.view, &Input::Permitted(asking.job), now)?;
+        let txn = guards.expect(state::save(&*self.store, &loaded, &next).await?);
+        self.store.commit(txn).await?;
+        Ok(Ok(permit))
+    }
+
+    /// Takes a receipt. Returns its digest once it is durable, also when it was stored before or settles nothing.
+    ///
+    /// # Errors
+    /// [`CoreError::Invalid`] when the signature, the agent or the job is wrong.
+    pub async fn take_receipt(&self, agent: &AgentName, envelope: &Envelope) -> Result<(JobId, Digest), CoreError> {
+        let key = self.agent(agent).await?.evidence_key;
+        let key =
+            gallra_proof::key::VerifyingKey::from_hex(&key).map_err(|error| CoreError::Crypto(error.to_string()))?;
+        let wrong = |why: String| CoreError::Invalid(format!("receipt: {why}"));
+        let (receipt, digest) =
+            gallra_proof::receipt::open(envelope, &key).map_err(|error| wrong(error.to_string()))?;
+        if receipt.agent != *agent {
+            return Err(wrong("it names another agent".into()));
+        }
+        let job = receipt.job;
+        let id = state::request_of(&*self.store, &job).await?;
+        let at = keys::receipt(&id, &digest);
+        if self.store.get(&at).await?.is_some() {
+            return Ok((job, digest));
+        }
+        let stored = StoredReceipt { stored: self.time.now(), digest, envelope: envelope.clone() };
+        let write = Txn::new().put(at, encode(&stored)?);
+        let input = Input::Receipt { receipt: Box::new(receipt.clone()), digest };
+        let taken = self
+            .apply(&id, &input, |before| {
+                let step = before.job(job).map(|record| &record.step).ok_or(CoreError::NotFound("job"))?;
+                let fits = step.agent == receipt.agent
+                    && step.target == receipt.target
+                    && step.action == receipt.action
+                    && step.kind == receipt.kind;
+                if !fits {
+                    return Err(wrong("it does not fit the job that it names".into()));
+                }
+                Ok(Along { txn: write.clone(), receipt: Some(stored.clone()) })
+            })
+            .await;
+        match taken {
+            Ok(_) => Ok((job, digest)),
+            // It changes nothing, and is kept all the same: what an agent signed is evidence.
+            Err(CoreError::Precondition(why)) => {
+                tracing::warn!(%job, %agent, why, "a receipt settles nothing");
+                self.store.commit(write).await?;
+                Ok((job, digest))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What a backup target is asked: the copies that are waited for, and from when on copies do not count.
+fn question(view: &View, job: &JobRecord) -> Question {
+    if job.step.action != Action::Observe {
+        return Question::default();
+    }
+    let ours = |copy: &&gallra_model::copy::CopyRecord| copy.agent == job.step.agent && copy.target == job.step.target;
+    Question {
+        cutoff: view.request.live_confirmed.map(copy::cutoff),
+        known: view.copies_left().filter(ours).map(|copy| copy.copy).collect(),
+    }
+}

@@ -1,0 +1,108 @@
+//! The coordinator's directory: which file is where, and its configuration.
+//!
+//! ```text
+//! coordinator.toml     names and addresses; no secret
+//! authority.pem        certificate authority: key and certificate (0600). Whoever has it can be any caller.
+//! server.pem           the server's key and certificate (0600)
+//! issuer.key           signs plans and proofs (0600). Whoever has it can claim an erasure; agents' keys are elsewhere.
+//! issuer.pub           its public half, PEM: publish it
+//! permit.key           signs permits (0600). Whoever has it and a place on the network can make agents act, within their
+//!                      own limits.
+//! keys/                key-wrapping keys by epoch (0700): outside the store and its backups (decision 12)
+//! store/               the embedded store
+//! policy/              the policy packs that were given at init
+//! operator/            the first operator's certificate
+//! ```
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+/// `coordinator.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The installation's name: 1 to 63 of a-z, 0-9 and '-'. It is in every certificate.
+    pub installation: String,
+    /// Where sessions and commands are taken, `host:port`.
+    pub listen: String,
+    /// Where hosts enrol, `host:port`.
+    pub enrol_listen: String,
+    /// Name of the policy pack in `policy/`.
+    pub policy: String,
+}
+
+/// Paths in the coordinator's directory.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The layout of a directory.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A file or directory in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Reads a file that must be there.
+    ///
+    /// # Errors
+    /// Names the file and what makes it.
+    pub fn read(&self, name: &str) -> anyhow::Result<String> {
+        let path = self.path(name);
+        fs::read_to_string(&path)
+            .with_context(|| format!("{} cannot be read; `gallra-coordinator init` makes it", path.display()))
+    }
+
+    /// Reads `coordinator.toml`.
+    ///
+    /// # Errors
+    /// Names the file, the line and the key.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        toml::from_str(&self.read("coordinator.toml")?).context("coordinator.toml")
+    }
+
+    /// Reads a pack of `policy/`.
+    pub fn pack(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.path("policy").join(format!("{name}.toml"))).ok()
+    }
+}
+
+/// Makes a directory that only its owner may enter, parents included.
+///
+/// # Errors
+/// Names the directory.
+pub fn make_private_dir(path: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("{} cannot be made", path.display()))
+}
+
+/// Writes a new file with a mode, synced; never over an existing one.
+///
+/// # Errors
+/// Names the file.
+pub fn write_new(path: &Path, mode: u32, content: &[u8]) -> anyhow::Result<()> {
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        file.write_all(content)?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("{} cannot be written", path.display()))
+}

@@ -1,0 +1,70 @@
+//! The leader's loop: moves what time moves. It is woken by a change or by the clock, takes no hint from either, and looks
+//! at every request whose stored timer is due (decision 6: the timer is an index, the machine decides again from facts).
+
+use std::time::Duration;
+
+use gallra_flow::request::Input;
+use gallra_model::RequestId;
+use gallra_store::keys;
+
+use crate::core::Core;
+use crate::error::CoreError;
+
+/// Requests moved in one pass over the timers.
+const BATCH: usize = 256;
+/// Longest sleep under a real clock: a timer written by another path is seen by then.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// Runs until the task is dropped.
+pub async fn run(core: &Core) {
+    loop {
+        if let Err(error) = run_due(core).await {
+            tracing::error!(%error, "a pass over due requests failed; it is tried again");
+        }
+        let _ = tokio::time::timeout(sleep(core).await, core.wake.notified()).await;
+    }
+}
+
+/// Moves every request that is due now, until none is. Returns how many moves were made.
+///
+/// # Errors
+/// The store's; a single request's trouble is logged, and the request stays open.
+pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
+    let _alone = core.leading.lock().await;
+    let mut moved = 0;
+    loop {
+        let due = core.store.range(&keys::timers_due(core.time.now()), BATCH).await?;
+        let mut progress = 0;
+        for (_, request) in due.entries.iter().filter_map(|entry| keys::parse_timer(&entry.key)) {
+            match move_one(core, &request).await {
+                Ok(()) => progress += 1,
+                Err(error) => tracing::error!(%request, %error, "a due request could not be moved"),
+            }
+        }
+        moved += progress;
+        if progress == 0 {
+            return Ok(moved);
+        }
+    }
+}
+
+async fn move_one(core: &Core, request: &RequestId) -> Result<(), CoreError> {
+    core.move_request(request, &Input::Tick).await?;
+    // Last, so that a fact that changes during the tick is seen here, or else leaves the request due. A plan that cannot
+    // be made leaves the request open and visible.
+    if let Err(error) = core.replan(request).await {
+        tracing::warn!(%request, %error, "no plan could be made");
+    }
+    Ok(())
+}
+
+async fn sleep(core: &Core) -> Duration {
+    let now = core.time.now();
+    let next = core.store.range(&keys::timers().range(), 1).await.ok();
+    let next = next.and_then(|page| page.entries.first().and_then(|entry| keys::parse_timer(&entry.key)));
+    next.map_or(LONGEST_SLEEP, |(at, _)| {
+        let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
+        // A request that just failed is due still: not at once again.
+        wait.clamp(Duration::from_millis(250), LONGEST_SLEEP)
+    })
+}

@@ -1,0 +1,115 @@
+//! Makes plans from what is stored: policy, anchors, inventories. The planning itself is `gallra-planner`'s; here are the
+//! inputs, the second opinion before anything is issued, and the signature.
+
+use gallra_flow::request::Input;
+use gallra_model::Digest;
+use gallra_model::envelope::Envelope;
+use gallra_model::plan::{Anchors, Plan};
+use gallra_model::target::{Inventory, TargetInfo};
+use gallra_model::{AgentName, RequestId};
+use gallra_planner::Facts;
+use gallra_store::{Txn, keys};
+
+use crate::core::{Along, Core, MAX_TRIES};
+use crate::error::{CoreError, encode};
+use crate::state::{self, Loaded};
+
+impl Core {
+    /// What every agent reported last, ordered by name.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn inventories(&self) -> Result<Vec<Inventory>, CoreError> {
+        state::all(&*self.store, &keys::inventories(), "inventory").await
+    }
+
+    /// One target as its agent reported it.
+    ///
+    /// # Errors
+    /// [`CoreError::NotFound`], or the store's.
+    pub async fn target(
+        &self,
+        agent: &AgentName,
+        target: &gallra_model::target::TargetId,
+    ) -> Result<TargetInfo, CoreError> {
+        let entry = self.store.get(&keys::inventory(agent)).await?.ok_or(CoreError::NotFound("agent"))?;
+        let inventory: Inventory = crate::error::decode("inventory", &entry.value)?;
+        inventory.targets.into_iter().find(|info| info.id == *target).ok_or(CoreError::NotFound("target"))
+    }
+
+    /// Plans a request anew when its anchors are not those of its plan. Returns whether it did.
+    ///
+    /// # Errors
+    /// The planner's refusal or the checker's objection (the request stays open and says so), or the store's.
+    pub async fn replan(&self, id: &RequestId) -> Result<bool, CoreError> {
+        for _ in 0..MAX_TRIES {
+            match self.try_replan(id).await {
+                Err(CoreError::Outdated) => {}
+                done => return done,
+            }
+        }
+        Err(CoreError::Busy)
+    }
+
+    async fn try_replan(&self, id: &RequestId) -> Result<bool, CoreError> {
+        let loaded = state::load(&*self.store, id).await?;
+        let request = &loaded.view.request;
+        let planned = loaded.view.plan.as_ref().map(|plan| plan.anchors);
+        if request.done.is_some() || planned == Some(request.anchors) {
+            return Ok(false);
+        }
+        let inventories = self.inventories().await?;
+        let plan = self.make_plan(&loaded, &inventories)?;
+        let envelope =
+            gallra_proof::plan::sign(&plan, &self.issuer).map_err(|error| CoreError::Crypto(error.to_string()))?;
+        let digest = payload_digest(&envelope)?;
+        let number = plan.number;
+        let stored = encode(&envelope)?;
+        let input = Input::Planned { plan: Box::new(plan), digest };
+        self.apply(id, &input, |_| {
+            Ok(Along { txn: Txn::new().create(keys::plan(id, number), stored.clone()), receipt: None })
+        })
+        .await?;
+        Ok(true)
+    }
+
+    fn make_plan(&self, loaded: &Loaded, inventories: &[Inventory]) -> Result<Plan, CoreError> {
+        let request = &loaded.view.request;
+        let facts =
+            self.facts(request.id, request.plan.map(|plan| (plan.number, plan.digest)), request.anchors, inventories);
+        let plan = gallra_planner::plan(&facts).map_err(|error| CoreError::Precondition(error.to_string()))?;
+        let problems = gallra_planner::check(&plan, &facts);
+        if let Some(problem) = problems.first() {
+            return Err(CoreError::Precondition(format!("the checker objects to the plan: {problem}")));
+        }
+        Ok(plan)
+    }
+
+    /// The planner's view of now.
+    pub fn facts<'a>(
+        &'a self,
+        request: RequestId,
+        current: Option<(u32, Digest)>,
+        anchors: Anchors,
+        inventories: &'a [Inventory],
+    ) -> Facts<'a> {
+        Facts {
+            request,
+            number: current.map_or(1, |(number, _)| number + 1),
+            parent: current.map(|(_, digest)| digest),
+            now: self.time.now(),
+            clock: self.time.kind(),
+            anchors,
+            policy: &self.policy,
+            inventories,
+        }
+    }
+}
+
+/// SHA-256 of an envelope's payload.
+///
+/// # Errors
+/// When the payload is no base64: damaged.
+pub fn payload_digest(envelope: &Envelope) -> Result<Digest, CoreError> {
+    gallra_proof::dsse::payload_digest(envelope).map_err(|error| CoreError::Crypto(error.to_string()))
+}

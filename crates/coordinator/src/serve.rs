@@ -1,0 +1,134 @@
+//! `gallra-coordinator serve`: opens the store and the keys, and runs the leader's loop and the two listeners until it is
+//! told to stop. Refuses a simulated clock unless the flag says that this is a demonstration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use gallra_identity::Authority;
+use gallra_model::Instant;
+use gallra_policy::Policy;
+use gallra_proof::key::SigningKey;
+use gallra_store::{Embedded, Keyring, Store, keys};
+use tokio::net::TcpListener;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+
+use crate::api;
+use crate::clock::Time;
+use crate::core::Core;
+use crate::error::decode;
+use crate::fleet::Fleet;
+use crate::gate::GateLayer;
+use crate::layout::Layout;
+use crate::leader;
+
+/// Most calls under way on one connection.
+const MAX_STREAMS: u32 = 256;
+/// How long open calls may go on after the signal to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+
+/// Runs until SIGTERM or SIGINT. `demonstration` starts a simulated clock there.
+///
+/// # Errors
+/// Says which part of the directory is missing or in use.
+pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Result<()> {
+    let config = layout.config()?;
+    let core = Arc::new(open(layout, demonstration).await?);
+    let (key, cert) = split_pem(&layout.read("server.pem")?)?;
+    let identity = Identity::from_pem(cert, key);
+    let authority = Certificate::from_pem(core.authority.certificate_pem());
+    let commands = listen(&config.listen).await?;
+    let enrolment = listen(&config.enrol_listen).await?;
+    tracing::info!(
+        pid = std::process::id(),
+        listen = config.listen,
+        enrol = config.enrol_listen,
+        clock = ?core.time.kind(),
+        generation = core.generation,
+        "coordinator ready"
+    );
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let until = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let main = Server::builder()
+        .tls_config(ServerTlsConfig::new().identity(identity.clone()).client_ca_root(authority))?
+        .max_concurrent_streams(MAX_STREAMS)
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .layer(GateLayer::new(&config.installation))
+        .add_routes(api::routes(&core))
+        .serve_with_incoming_shutdown(commands, until(stopped.clone()));
+    let enrol = Server::builder()
+        .tls_config(ServerTlsConfig::new().identity(identity))?
+        .max_concurrent_streams(MAX_STREAMS)
+        .add_routes(api::enrolment_routes(&core))
+        .serve_with_incoming_shutdown(enrolment, until(stopped));
+    let leading = tokio::spawn({
+        let core = Arc::clone(&core);
+        async move { leader::run(&core).await }
+    });
+    let serving = async { tokio::try_join!(main, enrol) };
+    tokio::pin!(serving);
+    tokio::select! {
+        served = &mut serving => { served?; }
+        () = signalled() => {
+            tracing::info!("told to stop");
+            stop.send_replace(true);
+            // Open streams of agents never end by themselves.
+            let _ = tokio::time::timeout(STOP_WITHIN, serving).await;
+        }
+    }
+    leading.abort();
+    Ok(())
+}
+
+async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Result<Core> {
+    let config = layout.config()?;
+    let store = Embedded::open(&layout.path("store")).context("the store cannot be opened")?;
+    let generation = store.get(&keys::meta_generation()).await?.context("the store has no generation: run init")?;
+    let (key, cert) = split_pem(&layout.read("authority.pem")?)?;
+    let text = layout.pack(&config.policy).with_context(|| format!("policy/{}.toml is missing", config.policy))?;
+    let policy = Policy::parse(&config.policy, &text, |include: &str| layout.pack(include))
+        .map_err(|problems| anyhow::anyhow!("policy/{}.toml: {problems}", config.policy))?;
+    Ok(Core {
+        store: Arc::new(store),
+        keyring: Keyring::open(&layout.path("keys")).context("the key-wrapping keys cannot be read")?,
+        policy,
+        issuer: SigningKey::from_pem(&layout.read("issuer.key")?)?,
+        permits: SigningKey::from_pem(&layout.read("permit.key")?)?,
+        authority: Authority::from_pem(&cert, &key)?,
+        time: demonstration.map_or(Time::Real, Time::simulated),
+        generation: decode("generation", &generation.value)?,
+        fleet: Fleet::default(),
+        wake: tokio::sync::Notify::new(),
+        leading: tokio::sync::Mutex::default(),
+        session_address: format!("https://{}", config.listen),
+        enrolment_address: format!("https://{}", config.enrol_listen),
+    })
+}
+
+async fn listen(address: &str) -> anyhow::Result<TcpIncoming> {
+    let listener = TcpListener::bind(address).await.with_context(|| format!("{address} cannot be listened on"))?;
+    // Without it small answers wait for the peer's delayed acknowledgement; the server builder's own option is ignored
+    // when it is given its listener.
+    Ok(TcpIncoming::from(listener).with_nodelay(Some(true)))
+}
+
+/// A file that holds a key and then a certificate, both PEM.
+fn split_pem(text: &str) -> anyhow::Result<(String, String)> {
+    let at = text.find("-----BEGIN CERTIFICATE-----").context("a .pem file of the coordinator holds no certificate")?;
+    let (key, cert) = text.split_at(at);
+    Ok((key.to_owned(), cert.to_owned()))
+}
+
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
