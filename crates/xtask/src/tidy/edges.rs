@@ -1,0 +1,126 @@
+//! Which crate may depend on which (decision record 0001), read from the manifests. Development dependencies are free.
+
+use toml::{Table, Value};
+
+use crate::tree::Tree;
+
+/// A crate, and the crates of ours that it may depend on. An edge that is missing here is forbidden.
+const ALLOWED: &[(&str, &[&str])] = &[
+    // pure ring
+    ("model", &[]),
+    ("policy", &["model"]),
+    ("planner", &["model", "policy"]),
+    ("flow", &["model"]),
+    ("proof", &["model"]),
+    ("verify", &[]),
+    // edges
+    ("wire", &["model", "proof"]),
+    ("store", &["model"]),
+    ("identity", &["model"]),
+    ("targets", &["model"]),
+    // binaries
+    ("coordinator", &["model", "policy", "planner", "flow", "proof", "wire", "store", "identity"]),
+    ("agent", &["model", "flow", "proof", "wire", "identity", "targets"]),
+    // The demonstration's search opens sealed store values with the keys on disk, hence store.
+    ("cli", &["model", "policy", "planner", "verify", "wire", "identity", "targets", "store"]),
+    // workshop
+    ("testkit", &["model", "cli", "wire", "identity", "store", "targets", "proof", "verify"]),
+    ("xtask", &[]),
+];
+
+/// The pure ring.
+pub(super) const PURE: [&str; 6] = ["model", "policy", "planner", "flow", "proof", "verify"];
+
+/// What the pure ring may not be built with: beginnings of crate names.
+const IMPURE: [&str; 15] = [
+    "tokio",
+    "tonic",
+    "prost",
+    "hyper",
+    "redb",
+    "rusqlite",
+    "rustix",
+    "nix",
+    "libc",
+    "aws-lc",
+    "rand",
+    "getrandom",
+    "rustls",
+    "tempfile",
+    "tracing",
+];
+
+pub(super) fn check(tree: &Tree) -> Vec<String> {
+    tree.files().filter_map(|(path, text)| Some((path, crate_of(path)?, text))).flat_map(of_manifest).collect()
+}
+
+fn crate_of(path: &str) -> Option<&str> {
+    path.strip_prefix("crates/")?.strip_suffix("/Cargo.toml")
+}
+
+fn of_manifest((path, name, text): (&str, &str, &str)) -> Vec<String> {
+    let Ok(manifest) = text.parse::<Table>() else { return vec![format!("{path}: cannot be read as TOML")] };
+    let Some((_, allowed)) = ALLOWED.iter().find(|(known, _)| *known == name) else {
+        return vec![format!("{path}: a new crate; give it a row in crates/xtask/src/tidy/edges.rs")];
+    };
+    let mut problems = Vec::new();
+    for dependency in dependencies(&manifest) {
+        if let Some(ours) = dependency.strip_prefix("gallra-")
+            && !allowed.contains(&ours)
+        {
+            problems.push(format!("{path}: {name} may not depend on {ours}; see docs/decisions/0001"));
+        }
+        if PURE.contains(&name) && IMPURE.iter().any(|prefix| dependency.starts_with(prefix)) {
+            problems.push(format!("{path}: the pure ring may not depend on {dependency}; see docs/decisions/0001"));
+        }
+    }
+    if manifest.get("lints").and_then(|lints| lints.get("workspace")) != Some(&Value::Boolean(true)) {
+        problems.push(format!("{path}: takes no part in the workspace's lints; add [lints] workspace = true"));
+    }
+    problems
+}
+
+/// Names under `[dependencies]` and `[build-dependencies]`, for every target.
+fn dependencies(manifest: &Table) -> Vec<String> {
+    let targets = manifest.get("target").and_then(Value::as_table);
+    let tables = targets.into_iter().flat_map(|targets| targets.values()).filter_map(Value::as_table);
+    std::iter::once(manifest)
+        .chain(tables)
+        .flat_map(|table| ["dependencies", "build-dependencies"].into_iter().filter_map(|kind| table.get(kind)))
+        .filter_map(Value::as_table)
+        .flat_map(|table| table.keys().cloned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::tests::tree;
+
+    fn problems(name: &str, dependencies: &str) -> usize {
+        let text = format!("[lints]\nworkspace = true\n{dependencies}");
+        check(&tree(&[(&format!("crates/{name}/Cargo.toml"), &text)])).len()
+    }
+
+    #[test]
+    fn edges_point_one_way() {
+        assert_eq!(problems("policy", "[dependencies]\ngallra-model.workspace = true"), 0);
+        assert_eq!(problems("model", "[dependencies]\ngallra-policy.workspace = true"), 1);
+        assert_eq!(problems("verify", "[dependencies]\ngallra-model.workspace = true"), 1);
+        assert_eq!(problems("cli", "[build-dependencies]\ngallra-coordinator.workspace = true"), 1);
+        assert_eq!(problems("verify", "[target.'cfg(unix)'.dependencies]\ngallra-model = \"1\""), 1);
+        assert_eq!(problems("verify", "[dev-dependencies]\ngallra-proof.workspace = true"), 0);
+    }
+
+    #[test]
+    fn the_pure_ring_stays_pure_and_no_crate_goes_unlisted() {
+        assert_eq!(problems("flow", "[dependencies]\ntokio.workspace = true"), 1);
+        assert_eq!(problems("store", "[dependencies]\ntokio.workspace = true"), 0);
+        assert_eq!(problems("common", ""), 1);
+    }
+
+    #[test]
+    fn every_crate_keeps_the_lints() {
+        assert_eq!(check(&tree(&[("crates/model/Cargo.toml", "[package]\nname = \"gallra-model\"\n")])).len(), 1);
+    }
+}
