@@ -68,7 +68,11 @@ async fn every_rpc_answers_only_the_roles_that_it_names() {
 async fn no_certificate_and_a_foreign_one_get_nothing() {
     let (story, address) = site().await;
     let coordinator = story.site.path("coordinator");
+    let operator = || connect(&coordinator, &address, Who::Role(Operator));
     for who in [Who::Nobody, Who::Foreign] {
+        // The server is there and answers: what follows is a refusal, not an absence.
+        let alive = operator().await.expect("an operator connects");
+        assert_eq!(call(alive, "/gallra.v1.ClockService/GetClock").await, Code::Ok);
         // TLS 1.3 lets a client believe that it is connected before the server has looked at its certificate.
         let Ok(channel) = connect(&coordinator, &address, who).await else { continue };
         for method in methods() {

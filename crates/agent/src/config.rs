@@ -81,6 +81,12 @@ pub enum ConfigError {
         /// What it names.
         covered: TargetId,
     },
+    /// A backup target covers nothing: it would be in no plan, and a proof would say final while its copies exist.
+    #[error(
+        "target {0}: covers is empty, so its copies would be in no plan: name the targets of this file whose data \
+        they hold, as covers = [\"web\"]"
+    )]
+    CoversNothing(TargetId),
     /// A path lies outside of the roots.
     #[error(transparent)]
     Root(#[from] RootError),
@@ -106,6 +112,9 @@ fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
         }
     }
     for target in &config.targets {
+        if target.restic.is_some() && target.covers.is_empty() {
+            return Err(ConfigError::CoversNothing(target.id.clone()));
+        }
         if let Some(covered) = target.covers.iter().find(|covered| !names.contains(covered)) {
             return Err(ConfigError::Covers { target: target.id.clone(), covered: covered.clone() });
         }
@@ -147,6 +156,21 @@ mod tests {
         assert!(matches!(with("roots = [\"/srv\"]", &twice), Err(ConfigError::Twice(_))));
         let covers = format!("[[target]]\n{TARGET}covers = [\"mail\"]");
         assert!(matches!(with("roots = [\"/srv\"]", &covers), Err(ConfigError::Covers { .. })));
+    }
+
+    #[test]
+    fn a_backup_that_covers_nothing_is_refused() {
+        let backup = |covers: &str| {
+            let backup = "id = \"copies\"\ncategory = \"backup\"\nrole = \"processor\"\nscope = \"contract\"\n";
+            let restic = "[target.restic]\nrepository = \"/srv/r\"\npassword_file = \"/etc/p\"\n\
+                          paths = [\"/srv/{service}\"]\nevery_days = 7\n";
+            with("roots = [\"/srv\"]", &format!("[[target]]\n{TARGET}[[target]]\n{backup}{covers}{restic}"))
+        };
+        backup("covers = [\"web\"]\n").expect("covers the other");
+        for nothing in ["", "covers = []\n"] {
+            let error = backup(nothing).expect_err("covers nothing").to_string();
+            assert!(error.contains("target copies") && error.contains("covers = [\"web\"]"), "{error}");
+        }
     }
 
     #[test]

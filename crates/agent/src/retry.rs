@@ -35,7 +35,7 @@ impl Retry {
         self.0.next_backoff().unwrap_or(LONGEST)
     }
 
-    /// It worked: the next wait is the shortest again.
+    /// It worked, and lasted: the next wait is the shortest again.
     pub fn reset(&mut self) {
         self.0.reset();
     }

@@ -11,7 +11,7 @@ use gallra_model::{ContractId, CustomerId, Day, Nonce, RequestId, SubjectId};
 use gallra_store::keys::{self, IndexKind, What};
 use gallra_store::{Entry, StoreError, Txn};
 
-use crate::core::{Core, MAX_TRIES, random};
+use crate::core::{Core, MAX_TRIES, merge, random};
 use crate::error::{CoreError, decode, encode};
 use crate::guards;
 use crate::state;
@@ -50,7 +50,7 @@ impl Core {
     /// Takes a sale.
     ///
     /// # Errors
-    /// [`CoreError::Precondition`] when the service is another customer's.
+    /// [`CoreError::Precondition`] when the service is another customer's, or has ended, or its customer is being erased.
     pub async fn start_contract(&self, start: &Start) -> Result<Contract, CoreError> {
         until_committed!(self.try_start(start))
     }
@@ -61,10 +61,9 @@ impl Core {
         }
         let known = self.find_customer(&start.customer).await?;
         match self.find_contract(&start.service).await {
-            Ok((_, contract)) if known.as_ref().is_some_and(|(_, customer)| customer.id == contract.customer) => {
-                return Ok(contract);
+            Ok((_, contract)) => {
+                return started_already(contract, known.as_ref().map(|(_, customer)| customer.id), start);
             }
-            Ok(_) => return Err(CoreError::Precondition("the service id belongs to another customer".into())),
             Err(CoreError::NotFound(_)) => {}
             Err(error) => return Err(error),
         }
@@ -72,7 +71,10 @@ impl Core {
         let id = ContractId::at(now, random()?);
         let subject = SubjectId::at(now, random()?);
         let salt = Nonce::from_bytes(random()?);
-        let (txn, customer) = self.with_customer(known, start, id)?;
+        let (txn, customer) = match known {
+            Some((entry, customer)) => self.join_customer(&entry, customer, id).await?,
+            None => self.new_customer(start, id)?,
+        };
         let contract = Contract {
             id,
             customer,
@@ -92,34 +94,46 @@ impl Core {
             txn = txn.put(self.index_key(IndexKind::Address, address), encode(&id)?);
         }
         self.store.commit(txn).await?;
+        self.wake.notify_one();
         Ok(contract)
     }
 
-    /// Adds the contract to its customer, who may be new.
-    fn with_customer(
-        &self,
-        known: Option<(Entry, Customer)>,
-        start: &Start,
-        contract: ContractId,
-    ) -> Result<(Txn, CustomerId), CoreError> {
-        if let Some((entry, mut customer)) = known {
-            if customer.contracts.len() >= MAX_CONTRACTS {
-                return Err(CoreError::Precondition(format!("a customer has at most {MAX_CONTRACTS} contracts")));
-            }
-            customer.contracts.push(contract);
-            return Ok((Txn::new().replace(&entry, encode(&customer)?), customer.id));
-        }
+    fn new_customer(&self, start: &Start, contract: ContractId) -> Result<(Txn, CustomerId), CoreError> {
         let now = self.time.now();
         let customer = Customer {
             id: CustomerId::at(now, random()?),
             subject: SubjectId::at(now, random()?),
             contracts: vec![contract],
+            ending: None,
         };
         let identity = CustomerIdentity { number: start.customer.clone(), salt: Nonce::from_bytes(random()?) };
         let txn = self.seal_new(Txn::new(), &customer.subject, What::Customer(customer.id), &identity)?;
         let txn = txn
             .create(keys::customer(&customer.id), encode(&customer)?)
             .create(self.index_key(IndexKind::CustomerNumber, &start.customer), encode(&customer.id)?);
+        Ok((txn, customer.id))
+    }
+
+    /// Adds a contract to a known customer. Somebody who was leaving stays: the customer's own end is taken back, as long as
+    /// nothing of it has begun.
+    async fn join_customer(
+        &self,
+        entry: &Entry,
+        mut customer: Customer,
+        contract: ContractId,
+    ) -> Result<(Txn, CustomerId), CoreError> {
+        if customer.contracts.len() >= MAX_CONTRACTS {
+            return Err(CoreError::Precondition(format!("a customer has at most {MAX_CONTRACTS} contracts")));
+        }
+        let mut txn = Txn::new();
+        if let Some(ending) = customer.ending.take() {
+            let loaded = state::load(&*self.store, &ending).await?;
+            let next = take_back_end(&loaded.view, self.time.now())?;
+            txn = state::save(&*self.store, &loaded, &next).await?;
+        }
+        customer.contracts.push(contract);
+        let txn = txn.replace(entry, encode(&customer)?);
+        let txn = guards::bump(&*self.store, txn, keys::guard_customer(&customer.id)).await?;
         Ok((txn, customer.id))
     }
 
@@ -139,10 +153,36 @@ impl Core {
         if ended < contract.started {
             return Err(CoreError::Invalid("ended: the contract began later".into()));
         }
+        let (customer_entry, mut customer, siblings) = self.customer_and_siblings(&contract).await?;
+        let last = siblings.iter().all(|other| other.state != ContractState::Active);
+        // The customer's end goes with the last contract's where both wait for the same settlement; else it is a request of
+        // its own, so that neither holds the other up.
+        let together = last && siblings.iter().all(|other| other.state == ContractState::Settled);
+        let customer_ended = siblings.iter().filter_map(|other| other.ended).chain([ended]).max();
+        let of_contract = Anchors { contract_ended: Some(ended), ..Anchors::default() };
+        let of_both = Anchors { customer_ended, ..of_contract };
+        let own = self.new_request(&contract, &customer, if together { of_both } else { of_contract })?;
+        contract.version = next_version(&contract, version);
+        contract.state = ContractState::Ended;
+        contract.ended = Some(ended);
+        contract.request = Some(own.id);
+        let mut txn = state::create(Txn::new().replace(&entry, encode(&contract)?), &only(own.clone()))?;
+        if together {
+            customer.ending = Some(own.id);
+        } else if last {
+            let end = self.new_request(&contract, &customer, Anchors { customer_ended, ..Anchors::default() })?;
+            customer.ending = Some(end.id);
+            txn = state::create(txn, &only(end))?;
+        }
+        // Written even when unchanged: of two contracts that end at once, one must see the other.
+        txn = txn.replace(&customer_entry, encode(&customer)?);
+        self.commit_event(txn, &contract).await?;
+        Ok(contract)
+    }
+
+    fn new_request(&self, contract: &Contract, customer: &Customer, anchors: Anchors) -> Result<Request, CoreError> {
         let now = self.time.now();
-        let (customer, siblings) = self.customer_and_contracts(&contract).await?;
-        let last = siblings.iter().all(|other| other.id == contract.id || other.state != ContractState::Active);
-        let request = Request {
+        Ok(Request {
             id: RequestId::at(now, random()?),
             subject: customer.subject,
             customer: customer.id,
@@ -150,11 +190,7 @@ impl Core {
             received: now,
             state: RequestState::Received,
             facts: Facts { unsettled: true, ..Facts::default() },
-            anchors: Anchors {
-                contract_ended: Some(ended),
-                customer_ended: last.then(|| latest_end(&siblings, &contract, ended)),
-                ..Anchors::default()
-            },
+            anchors,
             plan: None,
             live_confirmed: None,
             copies_closed: None,
@@ -163,17 +199,7 @@ impl Core {
             proof_content: None,
             wake: Some(now),
             done: None,
-        };
-        contract.version = next_version(&contract, version);
-        contract.state = ContractState::Ended;
-        contract.ended = Some(ended);
-        contract.request = Some(request.id);
-        let view = View { request, plan: None, jobs: Vec::new(), copies: Vec::new(), obligations: Vec::new() };
-        let txn = state::create(Txn::new().replace(&entry, encode(&contract)?), &view)?;
-        let txn = guards::bump(&*self.store, txn, keys::guard_contract(&contract.id)).await?;
-        self.store.commit(txn).await?;
-        self.wake.notify_one();
-        Ok(contract)
+        })
     }
 
     /// Takes a settlement: the request gets a plan with dates.
@@ -194,7 +220,7 @@ impl Core {
         if is_old(&contract, version) || contract.state == ContractState::Settled {
             return Ok(contract);
         }
-        let (Some(ended), Some(id)) = (contract.ended, contract.request) else {
+        let (Some(ended), Some(own)) = (contract.ended, contract.request) else {
             return Err(CoreError::Precondition("the contract has not ended: report its end first".into()));
         };
         if settled < ended {
@@ -203,37 +229,98 @@ impl Core {
         if settled > day_of(self.time.now()) {
             return Err(CoreError::Precondition("settled: a day in the future is not known yet".into()));
         }
-        let (_, siblings) = self.customer_and_contracts(&contract).await?;
-        let all = siblings.iter().all(|other| other.id == contract.id || other.state == ContractState::Settled);
+        let (customer_entry, customer, siblings) = self.customer_and_siblings(&contract).await?;
+        let all = siblings.iter().all(|other| other.state == ContractState::Settled);
+        let customer_settled = siblings.iter().filter_map(|other| other.settled).chain([settled]).max().filter(|_| all);
         contract.version = next_version(&contract, version);
         contract.state = ContractState::Settled;
         contract.settled = Some(settled);
-        let loaded = state::load(&*self.store, &id).await?;
-        let mut next = loaded.view.clone();
-        next.request.anchors.contract_settled = Some(settled);
-        if all && next.request.anchors.customer_ended.is_some() {
-            let last = siblings.iter().filter_map(|other| other.settled).chain([settled]).max();
-            next.request.anchors.customer_settled = last;
+        let mut txn =
+            Txn::new().replace(&entry, encode(&contract)?).replace(&customer_entry, customer_entry.value.clone());
+        let ending = customer.ending.filter(|_| all);
+        for id in [Some(own), ending.filter(|ending| *ending != own)].into_iter().flatten() {
+            let loaded = state::load(&*self.store, &id).await?;
+            let mut next = loaded.view.clone();
+            if id == own {
+                next.request.anchors.contract_settled = Some(settled);
+            }
+            if Some(id) == ending {
+                next.request.anchors.customer_settled = customer_settled;
+            }
+            next.request.wake = Some(self.time.now());
+            txn = merge(txn, state::save(&*self.store, &loaded, &next).await?);
         }
-        next.request.wake = Some(self.time.now());
-        let txn = state::save(&*self.store, &loaded, &next).await?.replace(&entry, encode(&contract)?);
-        let txn = guards::bump(&*self.store, txn, keys::guard_contract(&contract.id)).await?;
-        self.store.commit(txn).await?;
-        self.wake.notify_one();
+        self.commit_event(txn, &contract).await?;
         Ok(contract)
     }
 
-    async fn customer_and_contracts(&self, contract: &Contract) -> Result<(Customer, Vec<Contract>), CoreError> {
+    /// Commits a contract's event with the bump of the guards that it moves.
+    async fn commit_event(&self, txn: Txn, contract: &Contract) -> Result<(), CoreError> {
+        let txn = guards::bump(&*self.store, txn, keys::guard_contract(&contract.id)).await?;
+        let txn = guards::bump(&*self.store, txn, keys::guard_customer(&contract.customer)).await?;
+        self.store.commit(txn).await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// A contract's customer and the customer's other contracts.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn customer_and_siblings(
+        &self,
+        contract: &Contract,
+    ) -> Result<(Entry, Customer, Vec<Contract>), CoreError> {
         let entry =
             self.store.get(&keys::customer(&contract.customer)).await?.ok_or(CoreError::NotFound("customer"))?;
         let customer: Customer = decode("customer", &entry.value)?;
-        let mut contracts = Vec::with_capacity(customer.contracts.len());
-        for id in &customer.contracts {
+        let mut siblings = Vec::with_capacity(customer.contracts.len());
+        for id in customer.contracts.iter().filter(|id| **id != contract.id) {
             let entry = self.store.get(&keys::contract(id)).await?.ok_or(CoreError::NotFound("contract"))?;
-            contracts.push(decode("contract", &entry.value)?);
+            siblings.push(decode("contract", &entry.value)?);
         }
-        Ok((customer, contracts))
+        Ok((entry, customer, siblings))
     }
+}
+
+/// Answers a sale of a service that is known: the same one again does no harm, anything else is refused.
+fn started_already(contract: Contract, customer: Option<CustomerId>, start: &Start) -> Result<Contract, CoreError> {
+    if customer != Some(contract.customer) {
+        return Err(CoreError::Precondition("the service id belongs to another customer".into()));
+    }
+    let again = contract.state == ContractState::Active || is_old(&contract, start.version);
+    if again {
+        return Ok(contract);
+    }
+    // To answer "yes" would let the running request erase what was just sold.
+    Err(CoreError::Precondition(
+        "the service ended and its data is being erased: sell it under another service id, or after its request is done".into(),
+    ))
+}
+
+/// The customer's end, taken back from the request that carries it.
+fn take_back_end(view: &View, now: gallra_model::Instant) -> Result<View, CoreError> {
+    let mut next = view.clone();
+    let request = &mut next.request;
+    if request.done.is_some() {
+        return Ok(next);
+    }
+    if request.state >= RequestState::Running {
+        return Err(CoreError::Precondition(
+            "the customer's data is being erased: sell under another customer number, or after the request is done"
+                .into(),
+        ));
+    }
+    request.anchors.customer_ended = None;
+    request.anchors.customer_settled = None;
+    // A request that was about nothing else has nothing left to do, and says so.
+    request.facts.cancelled |= request.anchors.contract_ended.is_none();
+    request.wake = Some(now);
+    Ok(next)
+}
+
+fn only(request: Request) -> View {
+    View { request, plan: None, jobs: Vec::new(), copies: Vec::new(), obligations: Vec::new() }
 }
 
 fn is_old(contract: &Contract, version: u64) -> bool {
@@ -242,14 +329,4 @@ fn is_old(contract: &Contract, version: u64) -> bool {
 
 fn next_version(contract: &Contract, version: u64) -> u64 {
     if version == 0 { contract.version + 1 } else { version }
-}
-
-fn latest_end(siblings: &[Contract], ending: &Contract, ended: Day) -> Day {
-    siblings
-        .iter()
-        .filter(|other| other.id != ending.id)
-        .filter_map(|other| other.ended)
-        .chain([ended])
-        .max()
-        .unwrap_or(ended)
 }

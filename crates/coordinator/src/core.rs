@@ -93,7 +93,7 @@ impl Core {
                     self.wake.notify_one();
                     return Ok(next);
                 }
-                Err(StoreError::Conflict { key }) if key == gallra_store::keys::request(id) => {}
+                Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -2,6 +2,7 @@
 //! when a stream opens (decision 4).
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gallra_flow::dispatch::{self, Input, Stream};
@@ -11,6 +12,8 @@ use tokio::sync::{Notify, watch};
 /// All open streams.
 pub struct Fleet {
     streams: Mutex<BTreeMap<AgentName, Open>>,
+    /// Numbers given to streams so far: never the same twice, so that a late stream cannot close a newer one's place.
+    opened: AtomicU64,
     /// Notified whenever a stream takes an input: `AdvanceClock` waits on it.
     pub moved: Notify,
     clock_moves: watch::Sender<u64>,
@@ -23,7 +26,12 @@ struct Open {
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { streams: Mutex::default(), moved: Notify::new(), clock_moves: watch::Sender::new(0) }
+        Self {
+            streams: Mutex::default(),
+            opened: AtomicU64::new(0),
+            moved: Notify::new(),
+            clock_moves: watch::Sender::new(0),
+        }
     }
 }
 
@@ -35,7 +43,7 @@ impl Fleet {
     /// Opens a stream for an agent; an older one of the same agent loses its place. Returns the stream's number.
     pub fn open(&self, agent: &AgentName) -> u64 {
         let mut streams = self.streams();
-        let number = streams.get(agent).map_or(1, |open| open.number + 1);
+        let number = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
         streams.insert(agent.clone(), Open { number, stream: Stream::default() });
         drop(streams);
         self.moved.notify_waiters();

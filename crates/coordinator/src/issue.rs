@@ -3,14 +3,38 @@
 
 use gallra_flow::request::{Input, step};
 use gallra_flow::view::View;
+use gallra_model::envelope::Envelope;
+use gallra_model::plan::Plan;
 use gallra_model::proof::{PROOF_FORMAT, ProofFile, Stage, Statement};
-use gallra_model::{Day, Instant, RequestId};
+use gallra_model::receipt::{Receipt, Verdict};
+use gallra_model::{Day, Digest, Instant, RequestId};
 use gallra_proof::statement::{self, Evidence};
 use gallra_store::keys;
 
 use crate::core::Core;
 use crate::error::{CoreError, decode};
 use crate::state::{self, Loaded, StoredReceipt};
+
+/// A receipt with the digest of its payload, and the envelope that it came in.
+type Piece = ((Receipt, Digest), Envelope);
+
+/// The receipts that speak about a plan, with their envelopes, in the order in which they came. Those of an earlier plan's
+/// jobs prove nothing about this one; of daily refusals of one job only the newest says anything new.
+fn evidence_of(plan: &Plan, stored: Vec<StoredReceipt>) -> Result<Vec<Piece>, CoreError> {
+    let mut found: Vec<Piece> = Vec::with_capacity(stored.len());
+    for stored in stored.into_iter().filter(|stored| stored.taken) {
+        let payload = gallra_proof::dsse::payload(&stored.envelope).map_err(crypto)?;
+        let receipt: Receipt = decode("receipt", &payload)?;
+        if !statement::belongs(plan, &receipt) {
+            continue;
+        }
+        if receipt.verdict == Verdict::Refused {
+            found.retain(|((old, _), _)| old.job != receipt.job || old.verdict != Verdict::Refused);
+        }
+        found.push(((receipt, stored.digest), stored.envelope));
+    }
+    Ok(found)
+}
 
 /// A proof as it is stored.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -65,17 +89,7 @@ impl Core {
         {
             stored.push(new.clone());
         }
-        let mut receipts = Vec::with_capacity(stored.len());
-        let mut envelopes = Vec::with_capacity(stored.len());
-        for receipt in stored {
-            let payload = gallra_proof::dsse::payload(&receipt.envelope).map_err(crypto)?;
-            let parsed: gallra_model::receipt::Receipt = decode("receipt", &payload)?;
-            // Receipts of an earlier plan's jobs are kept, and prove nothing about this one.
-            if plan.steps.iter().any(|step| step.job == parsed.job) {
-                receipts.push((parsed, receipt.digest));
-                envelopes.push(receipt.envelope);
-            }
-        }
+        let (receipts, envelopes): (Vec<_>, Vec<_>) = evidence_of(plan, stored)?.into_iter().unzip();
         let jobs: Vec<_> = next.current_jobs().cloned().collect();
         let evidence = Evidence {
             request: &next.request,

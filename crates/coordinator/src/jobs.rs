@@ -68,7 +68,15 @@ impl Core {
         if loaded.view.request.done.is_some() {
             return Ok(None);
         }
-        let bytes = self.spec_of(&loaded.view, record).await?.1;
+        let bytes = match self.spec_of(&loaded.view, record).await {
+            Ok((_, bytes)) => bytes,
+            // The agent no longer reports the target: this job waits, and the others go on.
+            Err(CoreError::NotFound(what)) => {
+                tracing::warn!(%job, what, "a job cannot be offered");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
         String::from_utf8(bytes).map(Some).map_err(|_| CoreError::Crypto("an offer is no text".into()))
     }
 
@@ -128,7 +136,11 @@ impl Core {
         if loaded.view.request.done.is_some() {
             return Ok(Err(Denial::Begun));
         }
-        let (spec, bytes) = self.spec_of(&loaded.view, record).await?;
+        let (spec, bytes) = match self.spec_of(&loaded.view, record).await {
+            Ok(spec) => spec,
+            Err(CoreError::NotFound(_)) => return Ok(Err(Denial::Stale)),
+            Err(error) => return Err(error),
+        };
         let now = self.time.now();
         let permit = match decide(&loaded.view, asking, &spec, Digest::of(&bytes), now) {
             Ok(permit) => permit,
@@ -155,13 +167,20 @@ impl Core {
             return Err(wrong("it names another agent".into()));
         }
         let job = receipt.job;
-        let id = state::request_of(&*self.store, &job).await?;
+        let id = match state::request_of(&*self.store, &job).await {
+            // Nobody here waits for it (a store restored from a backup, say). The agent must not hold it for ever.
+            Err(CoreError::NotFound(_)) => {
+                tracing::warn!(%job, %agent, "a receipt for a job that is not known here: let go");
+                return Ok((job, digest));
+            }
+            other => other?,
+        };
         let at = keys::receipt(&id, &digest);
         if self.store.get(&at).await?.is_some() {
             return Ok((job, digest));
         }
-        let stored = StoredReceipt { stored: self.time.now(), digest, envelope: envelope.clone() };
-        let write = Txn::new().put(at, encode(&stored)?);
+        let stored = StoredReceipt { stored: self.time.now(), digest, taken: true, envelope: envelope.clone() };
+        let write = Txn::new().put(at.clone(), encode(&stored)?);
         let input = Input::Receipt { receipt: Box::new(receipt.clone()), digest };
         let taken = self
             .apply(&id, &input, |before| {
@@ -171,7 +190,7 @@ impl Core {
                     && step.action == receipt.action
                     && step.kind == receipt.kind;
                 if !fits {
-                    return Err(wrong("it does not fit the job that it names".into()));
+                    return Err(CoreError::Precondition("it does not fit the job that it names".into()));
                 }
                 Ok(Along { txn: write.clone(), receipt: Some(stored.clone()) })
             })
@@ -181,7 +200,8 @@ impl Core {
             // It changes nothing, and is kept all the same: what an agent signed is evidence.
             Err(CoreError::Precondition(why)) => {
                 tracing::warn!(%job, %agent, why, "a receipt settles nothing");
-                self.store.commit(write).await?;
+                let untaken = StoredReceipt { taken: false, ..stored };
+                self.store.commit(Txn::new().put(at, encode(&untaken)?)).await?;
                 Ok((job, digest))
             }
             Err(error) => Err(error),

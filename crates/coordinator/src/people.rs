@@ -2,7 +2,7 @@
 //! (decision 12). The only file of the coordinator that handles identifiers in clear; it logs nothing.
 
 use gallra_flow::view::View;
-use gallra_model::contract::{Contract, ContractIdentity, Customer, CustomerIdentity};
+use gallra_model::contract::{Contract, ContractIdentity, ContractState, Customer, CustomerIdentity};
 use gallra_model::selector::{ExternalId, Selector};
 use gallra_model::target::Scope;
 use gallra_model::{AgentName, Nonce, Pseudonym, SubjectId};
@@ -11,6 +11,7 @@ use gallra_store::{Entry, Key, SubjectKey, Txn};
 
 use crate::core::Core;
 use crate::error::{CoreError, decode, encode};
+use crate::state;
 
 fn crypto(error: impl std::fmt::Display) -> CoreError {
     CoreError::Crypto(error.to_string())
@@ -120,16 +121,46 @@ impl Core {
     ///
     /// # Errors
     /// The store's.
-    pub async fn forget(&self, view: &View, mut txn: Txn) -> Result<Txn, CoreError> {
+    pub async fn forget(&self, view: &View, txn: Txn) -> Result<Txn, CoreError> {
+        let txn = self.forget_customer(view, txn).await?;
         let contract = self.contract_of(view).await?;
+        // A request about the customer's own end leaves the contracts to their own requests.
+        if contract.request == Some(view.request.id) { self.forget_contract(&contract, txn).await } else { Ok(txn) }
+    }
+
+    async fn forget_contract(&self, contract: &Contract, mut txn: Txn) -> Result<Txn, CoreError> {
         let identity: ContractIdentity = self.open(&contract.subject, What::Contract(contract.id)).await?;
         txn = self.destroy(txn, &contract.subject, What::Contract(contract.id));
         txn = txn.delete(self.index_key(IndexKind::ServiceId, &identity.service));
         for address in &identity.addresses {
-            txn = txn.delete(self.index_key(IndexKind::Address, address));
+            txn = self.drop_address(txn, address, contract).await?;
         }
-        if view.request.anchors.customer_settled.is_some() {
-            let customer = self.customer_of(view).await?;
+        Ok(txn)
+    }
+
+    /// Removes an address from the index, unless another contract hosts it by now.
+    async fn drop_address(&self, txn: Txn, address: &ExternalId, contract: &Contract) -> Result<Txn, CoreError> {
+        let key = self.index_key(IndexKind::Address, address);
+        let owner = self.store.get(&key).await?;
+        let owner: Option<gallra_model::ContractId> = owner.map(|entry| decode("index", &entry.value)).transpose()?;
+        Ok(if owner == Some(contract.id) { txn.delete(key) } else { txn })
+    }
+
+    /// Adds the destruction of what names the customer, once nothing of theirs is open any more. The customer's record is
+    /// written, so that of two requests that end at once one sees the other.
+    async fn forget_customer(&self, view: &View, mut txn: Txn) -> Result<Txn, CoreError> {
+        let contract = self.contract_of(view).await?;
+        let (entry, customer, mut contracts) = self.customer_and_siblings(&contract).await?;
+        txn = txn.replace(&entry, entry.value.clone());
+        contracts.push(contract);
+        let requests = contracts.iter().filter_map(|contract| contract.request).chain(customer.ending);
+        for id in requests.filter(|id| *id != view.request.id) {
+            let other = state::load(&*self.store, &id).await?.view.request;
+            if other.done.is_none() && !other.facts.cancelled {
+                return Ok(txn);
+            }
+        }
+        if contracts.iter().all(|contract| contract.state == ContractState::Settled) {
             let identity: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
             txn = self.destroy(txn, &customer.subject, What::Customer(customer.id));
             txn = txn.delete(self.index_key(IndexKind::CustomerNumber, &identity.number));

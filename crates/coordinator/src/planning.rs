@@ -4,8 +4,9 @@
 use gallra_flow::request::Input;
 use gallra_model::Digest;
 use gallra_model::envelope::Envelope;
-use gallra_model::plan::{Anchors, Plan};
-use gallra_model::target::{Inventory, TargetInfo};
+use gallra_model::plan::{Anchors, BackupExpectation, Plan, Step};
+use gallra_model::request::RequestState;
+use gallra_model::target::{Inventory, TargetId, TargetInfo};
 use gallra_model::{AgentName, RequestId};
 use gallra_planner::Facts;
 use gallra_store::{Txn, keys};
@@ -27,17 +28,13 @@ impl Core {
     ///
     /// # Errors
     /// [`CoreError::NotFound`], or the store's.
-    pub async fn target(
-        &self,
-        agent: &AgentName,
-        target: &gallra_model::target::TargetId,
-    ) -> Result<TargetInfo, CoreError> {
+    pub async fn target(&self, agent: &AgentName, target: &TargetId) -> Result<TargetInfo, CoreError> {
         let entry = self.store.get(&keys::inventory(agent)).await?.ok_or(CoreError::NotFound("agent"))?;
         let inventory: Inventory = crate::error::decode("inventory", &entry.value)?;
         inventory.targets.into_iter().find(|info| info.id == *target).ok_or(CoreError::NotFound("target"))
     }
 
-    /// Plans a request anew when its anchors are not those of its plan. Returns whether it did.
+    /// Plans a request anew when its dates, or what agents report, ask for another plan than it has. Returns whether it did.
     ///
     /// # Errors
     /// The planner's refusal or the checker's objection (the request stays open and says so), or the store's.
@@ -54,12 +51,18 @@ impl Core {
     async fn try_replan(&self, id: &RequestId) -> Result<bool, CoreError> {
         let loaded = state::load(&*self.store, id).await?;
         let request = &loaded.view.request;
-        let planned = loaded.view.plan.as_ref().map(|plan| plan.anchors);
-        if request.done.is_some() || planned == Some(request.anchors) {
+        if request.done.is_some() || request.facts.cancelled {
+            return Ok(false);
+        }
+        // Once data has begun to go the plan stands: what is reported later is not in it, nor in the proof.
+        if request.state >= RequestState::Running {
             return Ok(false);
         }
         let inventories = self.inventories().await?;
         let plan = self.make_plan(&loaded, &inventories)?;
+        if loaded.view.plan.as_ref().is_some_and(|current| does_the_same(current, &plan)) {
+            return Ok(false);
+        }
         let envelope =
             gallra_proof::plan::sign(&plan, &self.issuer).map_err(|error| CoreError::Crypto(error.to_string()))?;
         let digest = payload_digest(&envelope)?;
@@ -104,6 +107,19 @@ impl Core {
             inventories,
         }
     }
+}
+
+/// Whether two plans do the same: the same steps on the same targets by the same dates, and the same hopes for backups.
+/// Their numbers, and when steps that are due at once were found due, do not count.
+fn does_the_same(plan: &Plan, other: &Plan) -> bool {
+    let of_step = |step: &Step| {
+        let place = (step.agent.clone(), step.target.clone(), step.kind, step.category.clone());
+        (place, step.action, step.rule.clone(), step.earliest, step.latest, step.keep.clone())
+    };
+    let of_backup = |backup: &BackupExpectation| (backup.agent.clone(), backup.target.clone(), backup.life);
+    plan.anchors == other.anchors
+        && plan.steps.iter().map(of_step).eq(other.steps.iter().map(of_step))
+        && plan.backups.iter().map(of_backup).eq(other.backups.iter().map(of_backup))
 }
 
 /// SHA-256 of an envelope's payload.

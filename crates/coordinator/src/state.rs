@@ -173,6 +173,9 @@ pub struct StoredReceipt {
     pub stored: gallra_model::Instant,
     /// SHA-256 of its payload.
     pub digest: Digest,
+    /// Whether it moved its request. One that did not (no permit was given for it, or it fits no job) is kept for an
+    /// auditor, and is no evidence in a proof.
+    pub taken: bool,
     /// The signed bytes.
     pub envelope: Envelope,
 }

@@ -81,6 +81,12 @@ pub fn step(job: &JobRecord, event: &Event<'_>, now: Instant) -> Result<JobRecor
             }
         }
         (JobState::Waiting, Event::RetryNow) if job.setback.is_some() => next.due = job.step.due,
+        // An operator lets a target be looked at anew, after its instance was replaced for a known reason.
+        (JobState::Succeeded, Event::RetryNow) if job.step.action == Action::Inspect => {
+            next.state = JobState::Waiting;
+            next.due = job.step.due;
+            (next.receipt, next.instance, next.finished) = (None, None, None);
+        }
         (JobState::Waiting | JobState::Ready, Event::Dropped) => next.state = JobState::Dropped,
         // What is settled or has begun is not undone by a new plan; a late receipt of it changes nothing.
         (JobState::Succeeded | JobState::Dropped, Event::Receipt { .. } | Event::Dropped)
@@ -143,6 +149,7 @@ fn retry_at(receipt: &Receipt, now: Instant) -> Instant {
     let soon = match receipt.code {
         Some(Code::Stopped) => Some(SignedDuration::ZERO),
         Some(Code::BadPermit) => Some(SignedDuration::from_mins(1)),
+        Some(Code::Limit) => Some(SignedDuration::from_mins(15)),
         _ => None,
     };
     if let Some(soon) = soon {
@@ -189,7 +196,8 @@ pub fn spec(job: &JobRecord, offering: Offering) -> JobSpec {
         pseudonym,
         salt,
         generation,
-        plan: job.plan.digest,
+        // Salted, so that two agents cannot tell that their jobs are of one plan (decision 13).
+        plan: Digest::of_parts(&[b"gallra-job-plan", salt.as_bytes(), job.plan.digest.as_bytes()]),
         rule: step.rule.clone(),
         selector,
         instance: if step.action == Action::Inspect { None } else { instance },

@@ -109,7 +109,10 @@ pub fn step(view: &View, input: &Input, now: Instant) -> Result<(View, Vec<Effec
             }
         }
         Input::Retry(id) => {
-            change_job(&mut next, *id, &job::Event::RetryNow, now)?;
+            let action = change_job(&mut next, *id, &job::Event::RetryNow, now)?;
+            if action == Action::Inspect {
+                inspect_anew(&mut next, *id);
+            }
         }
     }
     settle(&mut next, now);
@@ -174,6 +177,18 @@ fn change_job(
     Ok(record.step.action)
 }
 
+/// A new inspection is about to pin the target anew: what was refused because the instance had changed may be tried after.
+fn inspect_anew(view: &mut View, inspect: gallra_model::JobId) {
+    let Some(step) = view.job(inspect).map(|job| job.step.clone()) else { return };
+    for job in &mut view.jobs {
+        let same = job.step.agent == step.agent && job.step.target == step.target && job.id() != inspect;
+        if same && job.setback.is_some() && matches!(job.state, JobState::Waiting | JobState::Ready) {
+            job.state = JobState::Waiting;
+            job.due = job.step.due;
+        }
+    }
+}
+
 fn take_receipt(view: &mut View, receipt: &Receipt, digest: Digest, now: Instant) -> Result<(), Refused> {
     let record = view.job(receipt.job).ok_or(Refused::NoSuchJob)?;
     let finished = matches!(record.state, JobState::Succeeded | JobState::Dropped);
@@ -227,7 +242,7 @@ fn settle(view: &mut View, now: Instant) {
         return;
     }
     confirm_live(view);
-    close_copies(view, now);
+    close_copies(view);
     let ready: Vec<_> = view
         .current_jobs()
         .filter(|job| job.state == JobState::Waiting && job.due <= now && view.may_start(&job.step))
@@ -260,7 +275,7 @@ fn confirm_live(view: &mut View) {
     }
 }
 
-fn close_copies(view: &mut View, now: Instant) {
+fn close_copies(view: &mut View) {
     let Some(confirmed) = view.request.live_confirmed else { return };
     let observes: Vec<_> = view.current_jobs().filter(|job| job.step.action == Action::Observe).collect();
     // An observe job holds a receipt once a listing closed its target's set; without backup targets there is nothing to
@@ -279,7 +294,9 @@ fn close_copies(view: &mut View, now: Instant) {
             CopyState::Listed | CopyState::Unlisted => None,
         })
         .max();
-    view.request.copies_gone = (closed && gone).then(|| last.unwrap_or(confirmed).min(now));
+    // The closing listing counts like a copy's end: what was looked at again before it proves nothing.
+    let closing = view.request.copies_closed.unwrap_or(confirmed);
+    view.request.copies_gone = (closed && gone).then(|| last.unwrap_or(confirmed).max(closing));
     // Another host's clock may be behind: a last look counts only if it began after the last copy was seen gone.
     if let Some(gone) = view.request.copies_gone {
         let after = copy::cutoff(gone);

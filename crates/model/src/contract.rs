@@ -56,6 +56,9 @@ pub struct Customer {
     pub subject: SubjectId,
     /// All contracts, oldest first. Bounded by [`MAX_CONTRACTS`].
     pub contracts: Vec<ContractId>,
+    /// The request that carries the customer's own end; unset while a contract is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<RequestId>,
 }
 
 /// Contracts that one customer may have, since they are kept in one value.

@@ -97,7 +97,7 @@ pub struct JobSpec {
     pub salt: Nonce,
     /// The coordinator's generation: an agent refuses one below the highest it has seen (I3).
     pub generation: u64,
-    /// Digest of the plan that this is a step of.
+    /// SHA-256 over the salt and the digest of the plan that this is a step of: tells the coordinator which, and nobody else.
     pub plan: Digest,
     /// The rule that the step carries out.
     pub rule: String,

@@ -105,7 +105,7 @@ pub struct BackupExpectation {
 #[serde(deny_unknown_fields)]
 pub struct Note {
     /// A stable word: `waits-for-settlement`, `needs-a-period`, `copies-never-expire`, `copies-outlive-promise`,
-    /// `observe-mode`, `promise-not-met`, `keeps`.
+    /// `copies-unknown`, `copies-of-kept-data`, `observe-mode`, `promise-not-met`, `keeps`.
     pub code: String,
     /// The target it is about, as `agent/target`; empty for the whole plan.
     #[serde(default, skip_serializing_if = "String::is_empty")]

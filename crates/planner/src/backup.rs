@@ -26,33 +26,49 @@ pub(crate) struct Backup<'a> {
     pub(crate) notes: Vec<Note>,
 }
 
+/// What the plan does about one backup target.
+#[derive(Debug, Clone)]
+pub(crate) enum Copies<'a> {
+    /// Nothing: it covers nothing of the plan.
+    Outside,
+    /// Nothing, and says so: all that it covers is kept.
+    Kept(Note),
+    /// It looks at them, and expects an end.
+    Expected(Box<Backup<'a>>),
+}
+
 /// The promise about copies.
 struct Promise {
     rule: String,
     latest: Option<Day>,
 }
 
-/// Decides on one backup target; none where it covers nothing of the plan.
+/// Decides on one backup target.
 pub(crate) fn decide<'a>(
     facts: &Facts<'_>,
     agent: &'a AgentName,
     target: &'a TargetInfo,
     live: &[Live<'_>],
-) -> Result<Option<Backup<'a>>, CalendarError> {
+) -> Result<Copies<'a>, CalendarError> {
     let covered: Vec<_> =
         live.iter().filter(|live| live.agent == agent && target.covers.contains(&live.target.id)).collect();
     if covered.is_empty() {
-        return Ok(None);
+        return Ok(Copies::Outside);
     }
+    let place = note::place(agent, &target.id);
     // The last covered data to leave decides: a copy made until then can hold some of it.
     let left = covered.iter().filter_map(|live| live.erased()).max().map(day_of);
+    // Copies of what is kept are kept with it: nothing leaves, so there is nothing to wait for and no promise to hold.
+    if left.is_none() && covered.iter().all(|live| matches!(live.fate, Fate::Kept(_))) {
+        let text = "its copies hold what is kept, and are kept with it";
+        return Ok(Copies::Kept(note(note::OF_KEPT, &place, text)));
+    }
     let promise = promise(facts, &covered, left)?;
     let life = target.copy_life.unwrap_or(CopyLife::Unknown);
     let expected = match (life, left) {
         (CopyLife::AtMost { days }, Some(left)) => Some(days_after(left, days)?),
         (CopyLife::AtMost { .. }, None) | (CopyLife::Never | CopyLife::Unknown, _) => None,
     };
-    let place = note::place(agent, &target.id);
     let notes = notes(&place, life, expected, &promise);
     let expectation = BackupExpectation {
         agent: agent.clone(),
@@ -62,7 +78,7 @@ pub(crate) fn decide<'a>(
         expected,
         latest: promise.latest,
     };
-    Ok(Some(Backup { agent, target, observed: left.is_some(), expectation, notes }))
+    Ok(Copies::Expected(Box::new(Backup { agent, target, observed: left.is_some(), expectation, notes })))
 }
 
 /// The rule about copies, counted from the day on which the data leaves. A policy without one binds copies by the live

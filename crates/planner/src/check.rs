@@ -86,9 +86,12 @@ impl<'a> Doubts<'a> {
         }
     }
 
+    fn steps_at(&self, at: At<'a>) -> impl Iterator<Item = &'a Step> + use<'a> {
+        self.plan.steps.iter().filter(move |step| step.agent == *at.agent && step.target == at.target.id)
+    }
+
     fn steps(&self, at: At<'a>, action: Action) -> impl Iterator<Item = &'a Step> + use<'a> {
-        let here = move |step: &&Step| step.agent == *at.agent && step.target == at.target.id && step.action == action;
-        self.plan.steps.iter().filter(here)
+        self.steps_at(at).filter(move |step| step.action == action)
     }
 
     fn has(&self, at: At<'a>, action: Action, after: After) -> bool {

@@ -10,7 +10,7 @@ use gallra_model::plan::{After, EvidenceKey, Plan, Step};
 use gallra_model::target::TargetInfo;
 use gallra_model::{AgentName, Day, Digest, Instant, JobId};
 
-use crate::backup::{self, Backup};
+use crate::backup::{self, Backup, Copies};
 use crate::facts::{Facts, MAX_STEPS, PlanError};
 use crate::live::{self, Fate, Live};
 
@@ -22,13 +22,18 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
     facts.refuse_contradictions()?;
     let mut lives = Vec::new();
     let mut backups = Vec::new();
+    let mut of_kept = Vec::new();
     for inventory in facts.sorted() {
         let bound = inventory.targets.iter().filter(|target| !target.kind.is_backup() && facts.binds(target));
         for target in bound {
             lives.push(live::decide(facts, &inventory.agent, target)?);
         }
         for target in inventory.targets.iter().filter(|target| target.kind.is_backup()) {
-            backups.extend(backup::decide(facts, &inventory.agent, target, &lives)?);
+            match backup::decide(facts, &inventory.agent, target, &lives)? {
+                Copies::Outside => {}
+                Copies::Kept(note) => of_kept.push(note),
+                Copies::Expected(backup) => backups.push(*backup),
+            }
         }
     }
     if lives.is_empty() {
@@ -52,7 +57,7 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
         agents: evidence_keys(facts, &steps),
         steps,
         backups: expectations,
-        notes: notes.chain(about_copies.into_iter().flatten()).collect(),
+        notes: notes.chain(about_copies.into_iter().flatten()).chain(of_kept).collect(),
     })
 }
 

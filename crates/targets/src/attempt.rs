@@ -124,7 +124,7 @@ fn look(driver: &dyn Driver, spec: &JobSpec, report: &mut Report) -> Result<(Ins
     if spec.action.changes() && seen.instance.is_some() && seen.instance != spec.instance {
         return Err(Failure::new(
             Code::InstanceChanged,
-            "the target's name stands for another thing than when it was inspected: inspect again and approve anew",
+            "the target's name stands for another thing than when it was inspected: if that is right, run `gallra job retry` on the target's inspect job",
         ));
     }
     let first = driver.confirm(&spec.selector, &seen)?;

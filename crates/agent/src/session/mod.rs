@@ -26,6 +26,10 @@ pub const CREDITS: u32 = 8;
 /// How long a coordinator may take to welcome us.
 const GREETING: Duration = Duration::from_secs(30);
 
+/// How long a stream must be in use before the wait after it is short again: one that opens and dies at once is no
+/// success, and is dialled less and less often.
+const LASTING: Duration = Duration::from_secs(5);
+
 /// Messages that may wait for the privileged half: an acknowledgement for everything it may hold, and some more.
 const MAX_INWARD: usize = MAX_HELD + 64;
 
@@ -74,17 +78,7 @@ struct Drive {
 /// # Errors
 /// When the privileged half has ended.
 pub async fn run(end: SessionEnd, dial: Box<dyn Dial>, stop: impl Future<Output = ()>) -> Result<(), Closed> {
-    let mut drive = Drive {
-        state: Some(Session::new(CREDITS)),
-        end,
-        dial,
-        dialling: None,
-        stream: None,
-        outward: VecDeque::new(),
-        inward: VecDeque::new(),
-        alarm: None,
-        retry: Retry::new(),
-    };
+    let mut drive = Drive::new(end, dial);
     tokio::pin!(stop);
     while drive.link() != Link::Stopped {
         let input = tokio::select! {
@@ -99,6 +93,20 @@ pub async fn run(end: SessionEnd, dial: Box<dyn Dial>, stop: impl Future<Output 
 }
 
 impl Drive {
+    fn new(end: SessionEnd, dial: Box<dyn Dial>) -> Self {
+        Self {
+            state: Some(Session::new(CREDITS)),
+            end,
+            dial,
+            dialling: None,
+            stream: None,
+            outward: VecDeque::new(),
+            inward: VecDeque::new(),
+            alarm: None,
+            retry: Retry::new(),
+        }
+    }
+
     fn link(&self) -> Link {
         self.state.as_ref().map_or(Link::Stopped, Session::link)
     }
@@ -137,11 +145,12 @@ impl Drive {
         }
     }
 
-    /// One alarm serves the wait between tries and the patience for a welcome.
+    /// One alarm serves the wait between tries, the patience for a welcome, and the doubt about a young stream.
     fn rung(&self) -> Input {
         match self.link() {
             Link::Waiting => Input::Woke,
-            Link::Starting | Link::Dialling | Link::Greeting | Link::Open | Link::Stopped => Input::Broken,
+            Link::Open => Input::Lasted,
+            Link::Starting | Link::Dialling | Link::Greeting | Link::Stopped => Input::Broken,
         }
     }
 
@@ -174,11 +183,11 @@ impl Drive {
                 tracing::info!(milliseconds = wait.as_millis(), "trying again after a wait");
                 self.alarm = Some(Instant::now() + wait);
             }
-            Effect::Calm => {
+            Effect::Watch => {
                 tracing::info!("connected");
-                self.alarm = None;
-                self.retry.reset();
+                self.alarm = Some(Instant::now() + LASTING);
             }
+            Effect::Calm => self.retry.reset(),
             Effect::Send(message) => self.outward.push_back(message),
             Effect::Tell(message) => self.inward.push_back(message),
             Effect::HangUp => self.hang_up(),

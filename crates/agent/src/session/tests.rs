@@ -38,6 +38,10 @@ impl Dial for Flaky {
     }
 }
 
+fn inventory() -> Inventory {
+    Inventory { agent: "web1".parse().expect("a label"), evidence_key: String::new(), targets: vec![] }
+}
+
 /// A session in its own thread, its privileged end, and the coordinator's door.
 struct Bench {
     privileged: PrivilegedEnd,
@@ -62,9 +66,7 @@ fn bench() -> Bench {
 
 impl Bench {
     fn ready(&self) {
-        let agent = "web1".parse().expect("a label");
-        let inventory = Inventory { agent, evidence_key: String::new(), targets: vec![] };
-        self.privileged.say(&ToSession::Ready { inventory, generation: 4 }).expect("the session lives");
+        self.privileged.say(&ToSession::Ready { inventory: inventory(), generation: 4 }).expect("the session lives");
     }
 
     /// The next stream, greeted and welcomed.
@@ -72,13 +74,17 @@ impl Bench {
         let mut theirs = self.door.blocking_recv().expect("it dials");
         let hello = theirs.from_agent.blocking_recv().expect("it greets");
         assert!(matches!(hello, ToCoordinator::Hello { generation: said, credits: CREDITS, .. } if said == generation));
-        let now = "2026-03-01T03:00:00Z".parse().expect("a literal");
-        theirs.to_agent.blocking_send(ToAgent::Welcome { generation: 7, clock: Clock::Real, now }).expect("open");
+        theirs.to_agent.blocking_send(welcome()).expect("open");
         let Next::Message(ToPrivileged::Connected { generation: 7, .. }) = self.privileged.next(PATIENCE) else {
             panic!("the privileged half is told of every stream")
         };
         theirs
     }
+}
+
+fn welcome() -> ToAgent {
+    let now = "2026-03-01T03:00:00Z".parse().expect("a literal");
+    ToAgent::Welcome { generation: 7, clock: Clock::Real, now }
 }
 
 fn stored(text: &str) -> ToAgent {
@@ -135,4 +141,46 @@ fn it_ends_when_the_privileged_half_ends() {
     let bench = bench();
     drop(bench.privileged);
     assert_eq!(bench.session.join().expect("no panic"), Err(Closed));
+}
+
+/// How long it is until the alarm rings.
+fn alarm(drive: &Drive) -> Duration {
+    drive.alarm.expect("an alarm").saturating_duration_since(Instant::now())
+}
+
+/// A connection that stands and is welcomed.
+fn open(drive: &mut Drive) {
+    drive.take(Input::Dialled);
+    drive.take(Input::Said(welcome()));
+    assert_eq!(drive.link(), Link::Open);
+}
+
+/// What the alarm says when it rings.
+fn ring_now(drive: &mut Drive) {
+    let input = drive.rung();
+    drive.alarm = None;
+    drive.take(input);
+}
+
+#[test]
+fn streams_that_die_young_are_dialled_less_and_less_often() {
+    let (_privileged, end) = channel::pair().expect("a timer");
+    let (accept, _door) = mpsc::channel(1);
+    let mut drive = Drive::new(end, Box::new(Flaky { tries: 0.into(), accept }));
+    drive.take(Input::Privileged(ToSession::Ready { inventory: inventory(), generation: 4 }));
+    for _ in 0..20 {
+        open(&mut drive);
+        drive.take(Input::Broken);
+        ring_now(&mut drive);
+        assert_eq!(drive.link(), Link::Dialling);
+    }
+    open(&mut drive);
+    drive.take(Input::Broken);
+    assert!(alarm(&drive) >= Duration::from_secs(10), "{:?}", alarm(&drive));
+    ring_now(&mut drive);
+    open(&mut drive);
+    assert!(alarm(&drive) > LASTING / 2 && alarm(&drive) <= LASTING, "{:?}", alarm(&drive));
+    ring_now(&mut drive);
+    drive.take(Input::Broken);
+    assert!(alarm(&drive) < Duration::from_secs(1), "one that lasted starts over: {:?}", alarm(&drive));
 }

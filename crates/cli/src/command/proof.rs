@@ -12,6 +12,9 @@ use crate::client::connect;
 use crate::exit::{FAILED, Failure, OK};
 use crate::output;
 
+/// Longest proof that is fetched: what a verifier takes, and a little for its frame.
+const MAX_PROOF_BYTES: usize = 33 * 1024 * 1024;
+
 /// Proofs.
 #[derive(Subcommand)]
 pub enum ProofCommand {
@@ -46,7 +49,7 @@ pub enum ProofCommand {
 /// # Errors
 /// What to say on stderr, and the exit code.
 pub async fn run(profile: Option<&Path>, command: ProofCommand) -> Result<u8, Failure> {
-    let mut client = ProofServiceClient::new(connect(profile).await?);
+    let mut client = ProofServiceClient::new(connect(profile).await?).max_decoding_message_size(MAX_PROOF_BYTES);
     match command {
         ProofCommand::Get { request, sequence, out } => {
             let answer = client.get_proof(v1::GetProofRequest { request, sequence }).await?.into_inner();

@@ -1,12 +1,14 @@
 //! What the demonstration checks of itself: the other customer is untouched, and the search hits everywhere before and
 //! nowhere after. A failed check ends the demonstration with an error.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::ensure;
 
 use super::people::Person;
 use super::places::{Place, search};
+use super::provider::Provider;
 use super::site::Site;
 use super::story::Story;
 
@@ -19,7 +21,7 @@ pub(super) async fn hits_everywhere(
 ) -> anyhow::Result<()> {
     let places = searched(dir, site, leaver).await?;
     report(story, "search for the hosted address and the canary, before:", &places)?;
-    for place in places.iter().filter(|place| place.name != "all other files") {
+    for place in places.iter().filter(|place| !place.is_elsewhere()) {
         ensure!(
             place.hits > 0,
             "the search finds nothing in {} before the erasure: it could not be trusted after",
@@ -61,26 +63,22 @@ fn report(story: &mut Story, title: &str, places: &[Place]) -> anyhow::Result<()
     Ok(())
 }
 
-/// The other customer's every byte, row and mail, and what the newest snapshot holds of it.
+/// The other customer's every byte, row and mail, live and as the newest snapshot holds them, are what was written.
 pub(super) fn stayer_is_untouched(
     site: &Site,
     stayer: &Person,
-    before: &std::collections::BTreeMap<String, String>,
+    written: &BTreeMap<String, String>,
 ) -> anyhow::Result<usize> {
-    let now = site.provider.everything_of(stayer)?;
-    ensure!(now == *before, "the other customer's data is not what was written for it");
+    ensure!(
+        site.provider.everything_of(stayer)? == *written,
+        "the other customer's data is not what was written for it"
+    );
     let restored = site.path("restored");
-    for (place, live) in [("www", site.provider.web(stayer)), ("mail", site.provider.mail(stayer))] {
-        site.routine.restore_newest(&live, &restored)?;
-        let copy = restored.join(live.strip_prefix("/").unwrap_or(&live));
-        let (live_files, copied) = (super::provider::files(&live)?, super::provider::files(&copy)?);
-        ensure!(live_files.len() == copied.len(), "the newest snapshot lacks files of the other customer's {place}");
-        for (live, copy) in live_files.iter().zip(&copied) {
-            ensure!(
-                std::fs::read(live)? == std::fs::read(copy)?,
-                "the newest snapshot differs in the other customer's {place}"
-            );
-        }
+    for path in [site.provider.web(stayer), site.provider.mail(stayer), site.provider.register()] {
+        site.routine.restore_newest(&path, &restored)?;
     }
-    Ok(now.len())
+    let root = restored.join(site.provider.root.strip_prefix("/").unwrap_or(&site.provider.root));
+    let in_snapshot = Provider { root }.everything_of(stayer)?;
+    ensure!(in_snapshot == *written, "the newest snapshot does not hold what was written for the other customer");
+    Ok(written.len())
 }

@@ -19,9 +19,22 @@ pub(super) fn agent_toml(options: &Options) -> String {
     if options.backups {
         text.push_str(BACKUP);
     }
+    for target in &options.without {
+        text = without(&text, target);
+    }
     text.replace("@keep@", &options.keep)
         .replace("@own_group@", if options.own_group { "true" } else { "false" })
         .replace("@dir@", &options.dir.display().to_string())
+}
+
+/// The text without one target's section.
+fn without(text: &str, target: &str) -> String {
+    let mut sections = text.split("[[target]]\n");
+    let head = sections.next().unwrap_or_default();
+    let id = format!("id = \"{target}\"\n");
+    sections
+        .filter(|section| !section.starts_with(&id))
+        .fold(head.to_owned(), |kept, section| kept + "[[target]]\n" + section)
 }
 
 #[cfg(test)]

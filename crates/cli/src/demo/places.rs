@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use gallra_store::Keyring;
+use gallra_store::keys::Family;
 use gallra_store::search::Needles;
 use gallra_targets::restic::pack;
 
@@ -22,17 +23,26 @@ pub struct Place {
     pub hits: u64,
 }
 
+impl Place {
+    /// Whether it is a place where nothing that names anyone should ever be, before the erasure either.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self.name, "other store values" | "all other files")
+    }
+}
+
 /// Searches a stopped coordinator's site. `after` adds every other file of the folder, logs and proofs included.
 ///
 /// # Errors
 /// When a place could not be searched: that is never "nothing found".
 pub fn search(folder: &Path, site: &Path, needles: &[&str]) -> anyhow::Result<Vec<Place>> {
+    let [sealed, open] = in_store(site, needles)?;
     Ok(vec![
         count("web files", &files(&site.join("srv/www"))?, needles)?,
         count("mail", &files(&site.join("srv/mail"))?, needles)?,
         in_register(&site.join("srv"), needles)?,
         in_backups(site, needles)?,
-        in_store(site, needles)?,
+        sealed,
+        open,
         in_everything_else(folder, site, needles)?,
     ])
 }
@@ -72,12 +82,21 @@ fn in_backups(site: &Path, needles: &[&str]) -> anyhow::Result<Place> {
     Ok(Place { name: "backup blobs", looked: found.blobs, hits: found.hits })
 }
 
-/// Every live value of the store, sealed ones opened with every key on disk.
-fn in_store(site: &Path, needles: &[&str]) -> anyhow::Result<Place> {
+/// Every live value of the store, sealed ones opened with every key on disk: first the sealed ones alone, then all others.
+fn in_store(site: &Path, needles: &[&str]) -> anyhow::Result<[Place; 2]> {
     let keyring = Keyring::open(&site.join("coordinator/keys"))?;
     let needles = Needles::new(needles.iter().copied());
-    let total = gallra_store::search::search(&site.join("coordinator/store"), &keyring, &needles)?.total();
-    Ok(Place { name: "sealed store values", looked: total.entries, hits: total.hits })
+    let report = gallra_store::search::search(&site.join("coordinator/store"), &keyring, &needles)?;
+    let (total, sealed) = (report.total(), report.of(Family::Sealed));
+    anyhow::ensure!(
+        total.sealed_unreadable == 0,
+        "{} sealed values cannot be opened with the keys on disk",
+        total.sealed_unreadable
+    );
+    Ok([
+        Place { name: "sealed store values", looked: sealed.sealed_opened, hits: sealed.hits },
+        Place { name: "other store values", looked: total.entries - sealed.entries, hits: total.hits - sealed.hits },
+    ])
 }
 
 /// Every other file of the folder: state, configuration, keys, logs, proofs, the timeline.

@@ -47,6 +47,8 @@ pub struct Options {
     pub observe: Vec<String>,
     /// Whether there is a backup target at all.
     pub backups: bool,
+    /// Targets left out of agent.toml.
+    pub without: Vec<String>,
 }
 
 impl Options {
@@ -64,6 +66,7 @@ impl Options {
             own_group: false,
             observe: Vec::new(),
             backups: true,
+            without: Vec::new(),
         }
     }
 }

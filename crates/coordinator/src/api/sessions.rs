@@ -3,12 +3,14 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gallra_flow::dispatch::Input;
 use gallra_flow::permit::Asking;
 use gallra_model::message::{ToAgent, ToCoordinator};
+use gallra_model::permit::Denial;
 use gallra_model::target::Inventory;
-use gallra_model::{AgentName, Clock};
+use gallra_model::{AgentName, Clock, JobId};
 use gallra_store::{Change, Txn, keys};
 use gallra_wire::session::{response_of, to_coordinator};
 use gallra_wire::v1;
@@ -20,6 +22,9 @@ use super::Api;
 use crate::core::Core;
 use crate::error::{CoreError, encode};
 use crate::gate;
+
+/// How long a job that was denied rests before it is offered again, real time.
+const PARKED_FOR: Duration = Duration::from_secs(60);
 
 /// Words to an agent that may wait in memory; the store keeps what does not fit.
 const OUTBOX: usize = 64;
@@ -83,6 +88,7 @@ async fn serve(
     tracing::info!(%agent, targets = inventory.targets.len(), "agent connected");
     let mut ready = core.store.watch(keys::ready_of(agent));
     let mut clock = core.fleet.clock_moves();
+    let mut minute = tokio::time::interval(PARKED_FOR);
     let welcome = ToAgent::Welcome { generation: core.generation, clock: core.time.kind(), now: core.time.now() };
     session.say(&welcome).await?;
     session.input(&Input::Hello { credits }).await?;
@@ -96,6 +102,10 @@ async fn serve(
             change = ready.next() => if change == Change::Closed { return Ok(()) } else { None },
             moved = clock.changed() => {
                 moved.map_err(|_| Status::unavailable("the coordinator stops"))?;
+                clock.mark_changed();
+                None
+            }
+            _ = minute.tick() => {
                 clock.mark_changed();
                 None
             }
@@ -131,11 +141,18 @@ impl Session<'_> {
     async fn input(&self, input: &Input) -> Result<(), Status> {
         let replaced = || Status::aborted("a newer stream of this agent took over");
         for job in self.core.fleet.step(self.agent, self.number, input).ok_or_else(replaced)? {
-            if let Some(spec) = self.core.offer(&job).await? {
-                self.say(&ToAgent::Offer { spec }).await?;
+            match self.core.offer(&job).await? {
+                Some(spec) => self.say(&ToAgent::Offer { spec }).await?,
+                // Parked, until time moves: one job that cannot be offered holds no other up.
+                None => self.park(job)?,
             }
         }
         Ok(())
+    }
+
+    fn park(&self, job: JobId) -> Result<(), Status> {
+        let parked = self.core.fleet.step(self.agent, self.number, &Input::Denied(job, Denial::NotDue));
+        parked.map(drop).ok_or_else(|| Status::aborted("a newer stream of this agent took over"))
     }
 
     async fn tell_time(&self) -> Result<(), Status> {

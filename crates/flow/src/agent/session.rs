@@ -59,6 +59,8 @@ pub enum Input {
     Broken,
     /// The wait is over.
     Woke,
+    /// The stream has been in use for a while.
+    Lasted,
     /// The process is to end.
     Stop,
 }
@@ -70,7 +72,9 @@ pub enum Effect {
     Dial,
     /// Wait, longer each time, then say [`Input::Woke`].
     Wait,
-    /// The stream works: the next wait is short again.
+    /// The stream is in use: say [`Input::Lasted`] when it has been for some seconds.
+    Watch,
+    /// The stream lasts: the next wait is short again.
     Calm,
     /// Send on the stream.
     Send(ToCoordinator),
@@ -120,6 +124,11 @@ pub fn step(state: Session, input: Input) -> (Session, Vec<Effect>) {
             Link::Waiting => (Session { link: Link::Dialling, ..state }, vec![Effect::Dial]),
             Link::Starting | Link::Dialling | Link::Greeting | Link::Open | Link::Stopped => late(state),
         },
+        // A welcome alone proves little: a stream that opens and dies at once would be dialled in a hot loop.
+        Input::Lasted => match state.link {
+            Link::Open => (state, vec![Effect::Calm]),
+            Link::Starting | Link::Waiting | Link::Dialling | Link::Greeting | Link::Stopped => late(state),
+        },
         Input::Stop => (Session { link: Link::Stopped, ..state }, vec![Effect::HangUp]),
     }
 }
@@ -149,7 +158,7 @@ fn said(state: Session, message: ToAgent) -> (Session, Vec<Effect>) {
     let told = match (state.link, message) {
         (Link::Greeting, ToAgent::Welcome { generation, clock, now }) => {
             let highest = state.generation.max(generation);
-            let effects = vec![Effect::Calm, Effect::Tell(ToPrivileged::Connected { generation, clock, now })];
+            let effects = vec![Effect::Watch, Effect::Tell(ToPrivileged::Connected { generation, clock, now })];
             return (Session { link: Link::Open, generation: highest, ..state }, effects);
         }
         (Link::Open, ToAgent::ClockMoved { now }) => ToPrivileged::ClockMoved { now },

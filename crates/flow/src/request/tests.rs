@@ -355,6 +355,36 @@ fn a_plan_made_from_older_dates_is_refused() {
 }
 
 #[test]
+fn a_replaced_target_is_erased_only_after_an_operator_had_it_looked_at_anew() {
+    let mut life = Life::begin(plan(1, None, &[]));
+    life.done(1, Counts::default());
+    life.tick(DUE);
+    let refused = Receipt { code: Some(Code::InstanceChanged), ..life.receipt(4, Verdict::Refused, Counts::default()) };
+    life.deliver(refused);
+    let (inspect, erase) = (life.view.step_job(1).expect("a step").id(), life.view.step_job(4).expect("a step").id());
+    assert_eq!(life.state(4), JobState::Waiting);
+    life.take(Input::Retry(erase));
+    assert_eq!(life.state(4), JobState::Ready, "a retry asks again");
+    let refused = Receipt { code: Some(Code::InstanceChanged), ..life.receipt(4, Verdict::Refused, Counts::default()) };
+    life.deliver(refused);
+    life.take(Input::Retry(inspect));
+    assert_eq!([life.state(1), life.state(4)], [JobState::Ready, JobState::Waiting], "first looked at, then erased");
+    life.done(1, Counts::default());
+    assert_eq!(life.state(4), JobState::Ready);
+}
+
+#[test]
+fn a_last_look_comes_after_the_closing_listing_too() {
+    let mut life = Life::to_live_confirmed();
+    life.tick("2026-02-28T21:10:01Z");
+    life.listing(7, &[], true, false);
+    assert_eq!(life.view.request.copies_gone, life.view.request.copies_closed, "no copy: the listing is what counts");
+    assert_eq!(life.state(8), JobState::Waiting);
+    life.tick("2026-02-28T21:20:01Z");
+    assert_eq!(life.state(8), JobState::Ready);
+}
+
+#[test]
 fn an_open_request_always_has_a_time_at_which_it_is_looked_at_again() {
     let mut life = Life::to_live_confirmed();
     for now in ["2026-03-01T00:00:00Z", "2026-05-01T00:00:00Z", "2027-01-01T00:00:00Z"] {

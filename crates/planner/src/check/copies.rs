@@ -1,5 +1,5 @@
 //! Backup targets: every one that holds copies of what the plan erases is looked at and observed until they are gone,
-//! and what cannot be promised is said.
+//! what cannot be promised is said, and nothing waits for copies that are kept with their data.
 
 use gallra_model::Day;
 use gallra_model::job::Action;
@@ -19,12 +19,20 @@ pub(super) fn check<'a>(doubts: &mut Doubts<'a>, inventory: &'a Inventory, at: A
         .filter(|covered| shape::bound(doubts, *covered))
         .collect();
     let expectation = doubts.plan.backups.iter().find(|own| own.agent == *at.agent && own.target == at.target.id);
-    let inspected = doubts.steps(at, Action::Inspect).count() == 1;
+    let untouched = expectation.is_none() && doubts.steps_at(at).next().is_none();
     if covered.is_empty() {
-        let out = expectation.is_none() && !inspected && doubts.steps(at, Action::Observe).count() == 0;
-        doubts.require(out, at, "not-bound", "its copies hold nothing of this plan, and the plan observes them");
+        doubts.require(untouched, at, "not-bound", "its copies hold nothing of this plan, and the plan observes them");
         return;
     }
+    if !covered.iter().any(|covered| leaves(doubts, *covered)) {
+        let text =
+            "its copies hold only what is kept: nothing closes their set, so a plan that waits for them never ends";
+        doubts.require(untouched, at, "unending", text);
+        let said = doubts.noted(at, "copies-of-kept-data");
+        doubts.require(said, at, "unsaid", "its copies are kept with their data, and the plan does not say so");
+        return;
+    }
+    let inspected = doubts.steps(at, Action::Inspect).count() == 1;
     doubts.require(inspected, at, "left-out", "its copies hold the data, and the plan does not look at them");
     let Some(expectation) = expectation else {
         doubts.wrong(at, "left-out", "its copies hold the data, and the plan expects nothing of them");
@@ -38,6 +46,12 @@ pub(super) fn check<'a>(doubts: &mut Doubts<'a>, inventory: &'a Inventory, at: A
     }
     dates(doubts, at, expectation, left, &covered);
     said(doubts, at, expectation);
+}
+
+/// Whether a target's data leaves by this plan, or may by a later one: rows that give no day yet leave that open.
+fn leaves<'a>(doubts: &Doubts<'a>, live: At<'a>) -> bool {
+    let promise = promise::of(doubts.facts.policy, live.target.category.as_str(), &doubts.facts.anchors, None);
+    promise.waits || !promise.is_known() || doubts.steps(live, Action::Erase).next().is_some()
 }
 
 fn dates<'a>(

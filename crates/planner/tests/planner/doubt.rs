@@ -20,6 +20,7 @@ chat files chat controller customer act
 repo restic backup controller contract act covers files,mail life 200
 old restic backup controller contract act covers files life never
 odd restic backup controller contract act covers mail life unknown
+books restic backup controller contract act covers ledger life 200
 ";
 
 fn codes(tamper: impl Fn(&mut Plan)) -> Vec<&'static str> {
@@ -117,6 +118,23 @@ fn keeping_what_is_due_within_the_year_is_caught() {
         let erase = step(plan, Action::Erase);
         erase.action = Action::Preserve;
     });
+}
+
+#[test]
+fn waiting_for_copies_of_what_is_kept_is_caught() {
+    caught("unending", |plan| {
+        let backup =
+            gallra_model::plan::BackupExpectation { target: "books".parse().unwrap(), ..plan.backups[0].clone() };
+        plan.backups.push(backup);
+    });
+    for action in [Action::Inspect, Action::Observe] {
+        caught("unending", |plan| {
+            let backup =
+                plan.steps.iter().find(|step| step.action == action && step.target.as_str() == "repo").unwrap();
+            let added = gallra_model::plan::Step { target: "books".parse().unwrap(), ..backup.clone() };
+            plan.steps.push(added);
+        });
+    }
 }
 
 #[test]

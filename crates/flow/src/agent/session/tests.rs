@@ -49,7 +49,7 @@ fn a_stream_is_greeted_then_used_then_dialled_again_with_the_highest_generation(
         panic!("{effects:?}")
     };
     let (state, effects) = step(state, welcome(9));
-    assert!(matches!(effects.as_slice(), [Effect::Calm, Effect::Tell(ToPrivileged::Connected { generation: 9, .. })]));
+    assert!(matches!(effects.as_slice(), [Effect::Watch, Effect::Tell(ToPrivileged::Connected { generation: 9, .. })]));
     let (state, effects) = step(state, stored());
     assert!(matches!(effects.as_slice(), [Effect::Tell(ToPrivileged::ReceiptStored { .. })]));
     let (state, effects) = step(state, say());
@@ -60,6 +60,14 @@ fn a_stream_is_greeted_then_used_then_dialled_again_with_the_highest_generation(
     assert_eq!(effects, [Effect::Dial]);
     let (_, effects) = step(state, Input::Dialled);
     assert!(matches!(effects.as_slice(), [Effect::Send(ToCoordinator::Hello { generation: 9, .. })]), "{effects:?}");
+}
+
+#[test]
+fn only_a_stream_that_lasts_makes_the_next_wait_short() {
+    let (state, effects) = step(at(Link::Greeting), welcome(5));
+    assert!(!effects.contains(&Effect::Calm), "not at once: {effects:?}");
+    let (state, effects) = step(state, Input::Lasted);
+    assert_eq!((state.link(), effects), (Link::Open, vec![Effect::Calm]));
 }
 
 #[test]
@@ -75,13 +83,14 @@ fn a_coordinator_that_speaks_out_of_turn_is_hung_up_on() {
 fn every_other_pair_changes_nothing() {
     use Link::{Dialling, Greeting, Open, Starting, Stopped, Waiting};
     let all = [Starting, Waiting, Dialling, Greeting, Open, Stopped];
-    let rows: [(&str, Input, &[Link]); 8] = [
+    let rows: [(&str, Input, &[Link]); 9] = [
         ("ready", ready(), &[Starting]),
         ("say", say(), &[Open]),
         ("dialled", Input::Dialled, &[Dialling]),
         ("dial failed", Input::DialFailed, &[Dialling]),
         ("broken", Input::Broken, &[Greeting, Open]),
         ("woke", Input::Woke, &[Waiting]),
+        ("lasted", Input::Lasted, &[Open]),
         ("welcome", welcome(5), &[Greeting, Open]),
         ("stored", stored(), &[Greeting, Open]),
     ];
