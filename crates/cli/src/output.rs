@@ -68,6 +68,11 @@ pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// A count of items in words.
+pub fn items(count: u64) -> String {
+    if count == 1 { "1 item".to_owned() } else { format!("{count} items") }
+}
+
 /// The first eight characters of an id: enough for a person's eye in a table.
 pub fn short(id: &str) -> String {
     id.get(..8).unwrap_or(id).to_owned()

@@ -101,10 +101,11 @@ fn server_names(init: &Init) -> anyhow::Result<Vec<String>> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     for address in [&init.listen, &init.enrol_listen] {
         let (host, _) = address.rsplit_once(':').with_context(|| format!("{address}: expected host:port"))?;
+        // The same text goes into profiles and join tokens: it has to be what others dial.
+        ensure!(!matches!(host, "0.0.0.0" | "[::]"), "{address}: give the address that agents and operators dial");
         names.push(host.to_owned());
     }
     names.extend(init.names.iter().cloned());
-    names.retain(|name| name != "0.0.0.0" && name != "[::]");
     names.sort();
     names.dedup();
     Ok(names)

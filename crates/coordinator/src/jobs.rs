@@ -70,9 +70,9 @@ impl Core {
         }
         let bytes = match self.spec_of(&loaded.view, record).await {
             Ok((_, bytes)) => bytes,
-            // The agent no longer reports the target: this job waits, and the others go on.
-            Err(CoreError::NotFound(what)) => {
-                tracing::warn!(%job, what, "a job cannot be offered");
+            // The agent no longer reports the target, or a stored value is damaged: this job waits, the others go on.
+            Err(error @ (CoreError::NotFound(_) | CoreError::Unreadable { .. })) => {
+                tracing::warn!(%job, %error, "a job cannot be offered");
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -138,7 +138,7 @@ impl Core {
         }
         let (spec, bytes) = match self.spec_of(&loaded.view, record).await {
             Ok(spec) => spec,
-            Err(CoreError::NotFound(_)) => return Ok(Err(Denial::Stale)),
+            Err(CoreError::NotFound(_) | CoreError::Unreadable { .. }) => return Ok(Err(Denial::Stale)),
             Err(error) => return Err(error),
         };
         let now = self.time.now();

@@ -52,10 +52,11 @@ pub async fn run(profile: Option<&Path>, command: JobCommand) -> Result<u8, Fail
             output::list(
                 shown.output,
                 &jobs,
-                ["job", "step", "target", "action", "state", "due", "rule", "setback"],
+                ["job", "plan", "step", "target", "action", "state", "due", "rule", "setback"],
                 |job| {
                     [
                         job.id.clone(),
+                        job.plan.to_string(),
                         job.step.to_string(),
                         format!("{}/{}", job.agent, job.target),
                         job.action.clone(),

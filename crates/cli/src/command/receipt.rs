@@ -44,7 +44,7 @@ pub async fn run(profile: Option<&Path>, command: ReceiptCommand) -> Result<u8, 
             output::list(shown.output, &receipts, head, |receipt| {
                 let verdict = [receipt.verdict.as_str(), receipt.code.as_str()];
                 [
-                    output::short(&receipt.digest),
+                    receipt.digest.clone(),
                     format!("{}/{}", receipt.agent, receipt.target),
                     receipt.action.clone(),
                     verdict.join(" ").trim_end().to_owned(),

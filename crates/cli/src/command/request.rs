@@ -100,8 +100,13 @@ fn row(request: &v1::Request) -> [String; 6] {
 fn show(request: &v1::Request, format: Format) {
     let kept = |kept: &v1::Obligation| {
         format!(
-            "{} items in {}/{} until {} ({}, {})",
-            kept.items, kept.agent, kept.target, kept.earliest, kept.rule, kept.ground
+            "{} in {}/{}, may be erased from {} ({}, {})",
+            output::items(kept.items),
+            kept.agent,
+            kept.target,
+            kept.earliest,
+            kept.rule,
+            kept.ground
         )
     };
     let mut pairs = vec![

@@ -19,6 +19,7 @@ use super::checks;
 use super::people::{Person, leaver, stayer};
 use super::site::{Options, Site, programs};
 use super::story::Story;
+use crate::output;
 
 /// Weeks after which the demonstration gives up waiting for the last copy.
 const MOST_WEEKS: u32 = 40;
@@ -167,8 +168,13 @@ impl<'a> Tale<'a> {
             "A's web files, mail and service rows are erased, and confirmed gone by another path",
         )?;
         for kept in &request.obligations {
-            let text =
-                format!("kept: {} items in {} until {} ({})", kept.items, kept.target, kept.earliest, kept.ground);
+            let text = format!(
+                "kept: {} in {}, may be erased from {} ({})",
+                output::items(kept.items),
+                kept.target,
+                kept.earliest,
+                kept.ground
+            );
             self.story.block(&text)?;
         }
         ensure!(!self.site.provider.web(&self.leaver).exists(), "A's web tree is still there");

@@ -44,6 +44,7 @@ fn to_wire(job: &JobRecord) -> v1::Job {
     v1::Job {
         id: job.id().to_string(),
         request: job.request.to_string(),
+        plan: job.plan.number,
         step: job.step.number,
         agent: job.step.agent.to_string(),
         target: job.step.target.to_string(),
