@@ -65,6 +65,19 @@ async fn readers_print_json_with_words_and_mistakes_have_their_codes() {
 }
 
 #[tokio::test]
+async fn a_demonstrations_directory_is_never_served_under_the_real_clock() {
+    let mut story = Story::begin(|options| options.backups = false).await.expect("a site");
+    story.site.stop_coordinator().await.expect("it stops");
+    let output = Command::new(programs().expect("the programs").join("gallra-coordinator"))
+        .args(["serve", "--dir"])
+        .arg(story.site.path("coordinator"))
+        .output()
+        .expect("it runs, and ends");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("simulated clock"), "{output:?}");
+}
+
+#[tokio::test]
 async fn a_join_token_works_once() {
     let story = Story::begin(|options| options.backups = false).await.expect("a site");
     let invited = gallra(&story.site.profile(), &["agent", "invite", "web2"]);
@@ -81,4 +94,6 @@ async fn a_join_token_works_once() {
     };
     assert!(join("first"), "an unused token lets an agent in");
     assert!(!join("second"), "a used one does not");
+    let again = gallra(&story.site.profile(), &["agent", "invite", "web2"]);
+    assert!(again.status.success(), "a name whose host never opened a session can be given out again");
 }

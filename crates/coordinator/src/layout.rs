@@ -10,6 +10,7 @@
 //!                      own limits.
 //! keys/                key-wrapping keys by epoch (0700): outside the store and its backups (decision 12)
 //! store/               the embedded store
+//! clock                which clock it was first served under: `real` or `simulated`
 //! policy/              the policy packs that were given at init
 //! operator/            the first operator's certificate
 //! ```
@@ -20,6 +21,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use gallra_model::Clock;
 use serde::{Deserialize, Serialize};
 
 /// `coordinator.toml`.
@@ -74,6 +76,30 @@ impl Layout {
     /// Names the file, the line and the key.
     pub fn config(&self) -> anyhow::Result<Config> {
         toml::from_str(&self.read("coordinator.toml")?).context("coordinator.toml")
+    }
+
+    /// Refuses to serve under another clock than the directory was first served under: what real people asked for never
+    /// runs on a demonstration's time, nor the other way round (decision 6).
+    ///
+    /// # Errors
+    /// Names both clocks.
+    pub fn keep_to_clock(&self, clock: Clock) -> anyhow::Result<()> {
+        let word = match clock {
+            Clock::Real => "real",
+            Clock::Simulated => "simulated",
+        };
+        let path = self.path("clock");
+        match fs::read_to_string(&path) {
+            Ok(first) if first.trim() == word => Ok(()),
+            Ok(first) => anyhow::bail!(
+                "this directory belongs to a {} clock and is not served under a {word} one: make another with init",
+                first.trim()
+            ),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                write_new(&path, 0o644, format!("{word}\n").as_bytes())
+            }
+            Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        }
     }
 
     /// Reads a pack of `policy/`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use gallra_identity::Authority;
-use gallra_model::Instant;
+use gallra_model::{Clock, Instant};
 use gallra_policy::Policy;
 use gallra_proof::key::SigningKey;
 use gallra_store::{Embedded, Keyring, Store, keys};
@@ -34,6 +34,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// Says which part of the directory is missing or in use.
 pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Result<()> {
     let config = layout.config()?;
+    layout.keep_to_clock(if demonstration.is_some() { Clock::Simulated } else { Clock::Real })?;
     let core = Arc::new(open(layout, demonstration).await?);
     let (key, cert) = split_pem(&layout.read("server.pem")?)?;
     let identity = Identity::from_pem(cert, key);

@@ -9,13 +9,17 @@ use gallra_model::permit::Denial;
 /// Most offers outstanding on one stream, whatever the agent grants.
 pub const MAX_CREDITS: u32 = 1024;
 
+/// Minutes after which an offer or a permit without an answer is taken for lost (the agent gave its asking up, say) and the
+/// job is offered again. An act stops long before, and doing a job twice equals doing it once (I6).
+pub const ANSWER_WITHIN_MINUTES: u8 = 15;
+
 /// Where an offer on this stream stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Offer {
-    /// Sent, not asked for yet.
-    Sent,
-    /// A permit went out on this stream.
-    Permitted,
+    /// Sent so many minutes ago, not asked for yet.
+    Sent(u8),
+    /// A permit went out on this stream so many minutes ago.
+    Permitted(u8),
     /// Denied: not offered again until the store says that the job changed.
     Parked,
 }
@@ -43,8 +47,10 @@ pub enum Input {
     Denied(JobId, Denial),
     /// A receipt was stored: the job is over, or will be ready again later.
     Receipt(JobId),
-    /// Time moved: what was parked may be tried again.
+    /// The simulated clock moved: what was parked may be tried again.
     ClockMoved,
+    /// A minute passed: what was parked may be tried again, and what was not answered for long is offered again.
+    Minute,
 }
 
 /// Takes one input; returns the new state and the jobs to offer now.
@@ -62,13 +68,13 @@ pub fn step(stream: &Stream, input: &Input) -> (Stream, Vec<JobId>) {
                     break;
                 }
                 if !next.offers.contains_key(job) {
-                    next.offers.insert(*job, Offer::Sent);
+                    next.offers.insert(*job, Offer::Sent(0));
                     offers.push(*job);
                 }
             }
         }
         Input::Permitted(job) => {
-            next.offers.insert(*job, Offer::Permitted);
+            next.offers.insert(*job, Offer::Permitted(0));
         }
         Input::Denied(job, Denial::Raced | Denial::Stale) => {
             next.offers.remove(job);
@@ -83,8 +89,22 @@ pub fn step(stream: &Stream, input: &Input) -> (Stream, Vec<JobId>) {
             next.offers.remove(job);
         }
         Input::ClockMoved => next.offers.retain(|_, offer| *offer != Offer::Parked),
+        Input::Minute => next.offers.retain(|_, offer| offer.grows_older()),
     }
     (next, offers)
+}
+
+impl Offer {
+    /// Counts a minute; false when it is not worth waiting longer.
+    fn grows_older(&mut self) -> bool {
+        match self {
+            Self::Sent(minutes) | Self::Permitted(minutes) => {
+                *minutes += 1;
+                *minutes < ANSWER_WITHIN_MINUTES
+            }
+            Self::Parked => false,
+        }
+    }
 }
 
 impl Stream {
@@ -95,7 +115,7 @@ impl Stream {
 
     /// Whether this stream was given a permit for a job that no receipt has answered.
     pub fn was_permitted(&self, job: JobId) -> bool {
-        self.offers.get(&job) == Some(&Offer::Permitted)
+        matches!(self.offers.get(&job), Some(Offer::Permitted(_)))
     }
 
     /// Whether a job is parked: denied, and waiting for something else than the agent.
@@ -146,6 +166,20 @@ mod tests {
         assert_eq!(step(&moved, &ready).1, [job(1)]);
         let (raced, _) = step(&stream, &Input::Denied(job(1), Denial::Raced));
         assert_eq!(step(&raced, &ready).1, [job(1)]);
+    }
+
+    #[test]
+    fn what_is_never_answered_is_offered_again() {
+        let (stream, _) = step(&Stream::default(), &Input::Hello { credits: 1 });
+        let ready = Input::Ready(vec![job(1)]);
+        let (stream, _) = step(&stream, &ready);
+        let (mut stream, _) = step(&stream, &Input::Permitted(job(1)));
+        for _ in 1..ANSWER_WITHIN_MINUTES {
+            stream = step(&stream, &Input::Minute).0;
+            assert!(step(&stream, &ready).1.is_empty());
+        }
+        let (stream, _) = step(&stream, &Input::Minute);
+        assert_eq!(step(&stream, &ready).1, [job(1)]);
     }
 
     #[test]

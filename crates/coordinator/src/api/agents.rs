@@ -31,7 +31,7 @@ impl v1::agent_registry_service_server::AgentRegistryService for Api {
         if seconds > VALID.1 {
             return Err(Status::invalid_argument(format!("valid_seconds: at most {}", VALID.1)));
         }
-        if self.core.store.get(&keys::agent(&name)).await.map_err(CoreError::from)?.is_some() {
+        if has_served(&self.core, &name).await? {
             return Err(CoreError::Exists("an agent of this name").into());
         }
         Ok(Response::new(invite(&self.core, &name, Duration::from_secs(seconds.into())).await?))
@@ -50,6 +50,12 @@ impl v1::agent_registry_service_server::AgentRegistryService for Api {
         let name: AgentName = parse::field("name", &request.into_inner().name)?;
         Ok(Response::new(to_wire(&self.core, &self.core.agent(&name).await?).await?))
     }
+}
+
+/// Whether an agent of this name ever opened a session. A host that lost the answer to its enrolment never did: its name may
+/// be given out again.
+pub(super) async fn has_served(core: &Core, name: &AgentName) -> Result<bool, CoreError> {
+    Ok(core.store.get(&keys::inventory(name)).await?.is_some())
 }
 
 async fn invite(core: &Core, name: &AgentName, valid: Duration) -> Result<v1::InviteAgentResponse, CoreError> {

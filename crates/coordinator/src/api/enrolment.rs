@@ -4,13 +4,13 @@
 use gallra_identity::{CallerRole, LEAF_DAYS, Secret, TokenRecord};
 use gallra_model::AgentName;
 use gallra_proof::key::VerifyingKey;
-use gallra_store::{StoreError, Txn, keys};
+use gallra_store::{Expect, StoreError, Txn, keys};
 use gallra_wire::{parse, v1};
 use jiff::SignedDuration;
 use tonic::{Request, Response, Status};
 
 use super::Api;
-use super::agents::invite_key;
+use super::agents::{has_served, invite_key};
 use crate::clock::real_now;
 use crate::core::Core;
 use crate::error::{CoreError, decode, encode};
@@ -51,10 +51,17 @@ async fn enrol(
         certificate: gallra_model::Digest::of(certificate.as_bytes()).to_string(),
         joined: core.time.now(),
     };
+    if has_served(core, name).await? {
+        return Err(refused());
+    }
+    let at = keys::agent(name);
+    let unused = core.store.get(&at).await.map_err(CoreError::from)?;
     let txn = Txn::new()
         .expect_as_read(&invitation.key, Some(&invitation))
         .delete(invitation.key.clone())
-        .create(keys::agent(name), encode(&agent)?);
+        .expect(keys::inventory(name), Expect::Absent)
+        .expect_as_read(&at, unused.as_ref())
+        .put(at, encode(&agent)?);
     match core.store.commit(txn).await {
         Ok(_) => {}
         Err(StoreError::Conflict { .. }) => return Err(refused()),

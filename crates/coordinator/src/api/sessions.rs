@@ -23,8 +23,8 @@ use crate::core::Core;
 use crate::error::{CoreError, encode};
 use crate::gate;
 
-/// How long a job that was denied rests before it is offered again, real time.
-const PARKED_FOR: Duration = Duration::from_secs(60);
+/// Real time: how long a job that was denied rests before it is offered again.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Words to an agent that may wait in memory; the store keeps what does not fit.
 const OUTBOX: usize = 64;
@@ -88,7 +88,7 @@ async fn serve(
     tracing::info!(%agent, targets = inventory.targets.len(), "agent connected");
     let mut ready = core.store.watch(keys::ready_of(agent));
     let mut clock = core.fleet.clock_moves();
-    let mut minute = tokio::time::interval(PARKED_FOR);
+    let mut minute = tokio::time::interval(MINUTE);
     let welcome = ToAgent::Welcome { generation: core.generation, clock: core.time.kind(), now: core.time.now() };
     session.say(&welcome).await?;
     session.input(&Input::Hello { credits }).await?;
@@ -106,7 +106,7 @@ async fn serve(
                 None
             }
             _ = minute.tick() => {
-                clock.mark_changed();
+                session.input(&Input::Minute).await?;
                 None
             }
         };
