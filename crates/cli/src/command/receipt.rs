@@ -40,7 +40,8 @@ pub async fn run(profile: Option<&Path>, command: ReceiptCommand) -> Result<u8, 
     match command {
         ReceiptCommand::List { request, shown } => {
             let receipts = client.list_receipts(v1::ListReceiptsRequest { request }).await?.into_inner().receipts;
-            let head = ["receipt", "target", "action", "verdict", "erased", "absent", "kept", "failed", "finished"];
+            let head =
+                ["receipt", "target", "action", "verdict", "found", "erased", "absent", "kept", "failed", "finished"];
             output::list(shown.output, &receipts, head, |receipt| {
                 let verdict = [receipt.verdict.as_str(), receipt.code.as_str()];
                 [
@@ -48,6 +49,7 @@ pub async fn run(profile: Option<&Path>, command: ReceiptCommand) -> Result<u8, 
                     format!("{}/{}", receipt.agent, receipt.target),
                     receipt.action.clone(),
                     verdict.join(" ").trim_end().to_owned(),
+                    receipt.found.to_string(),
                     receipt.erased.to_string(),
                     receipt.absent.to_string(),
                     receipt.retained.to_string(),

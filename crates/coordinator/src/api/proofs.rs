@@ -30,7 +30,9 @@ impl v1::proof_service_server::ProofService for Api {
             0 => proofs.pop(),
             wanted => proofs.into_iter().find(|proof| proof.sequence == wanted),
         };
-        let proof = found.ok_or(CoreError::NotFound("proof yet: one is issued when live data is confirmed gone"))?;
+        let proof = found.ok_or(CoreError::NotFound(
+            "proof yet: one is issued when live data is confirmed gone, or is late (`gallra request show`)",
+        ))?;
         let answer = v1::GetProofResponse { proof: Some(to_wire(&id, &proof)), file: proof.file.into_bytes() };
         Ok(Response::new(answer))
     }

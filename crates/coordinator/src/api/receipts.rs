@@ -52,6 +52,7 @@ fn to_wire(stored: &StoredReceipt) -> Result<v1::Receipt, Status> {
         action: receipt.action.as_str().to_owned(),
         verdict: word(&receipt.verdict),
         code: receipt.code.as_ref().map(word).unwrap_or_default(),
+        found: receipt.before.items,
         erased: receipt.counts.erased,
         absent: receipt.counts.absent,
         retained: receipt.counts.retained,

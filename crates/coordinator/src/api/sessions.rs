@@ -16,7 +16,7 @@ use gallra_wire::session::{response_of, to_coordinator};
 use gallra_wire::v1;
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt as _};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::Api;
 use crate::core::Core;
@@ -44,11 +44,21 @@ impl v1::agent_service_server::AgentService for Api {
         let inbound = request.into_inner();
         tokio::spawn(async move {
             if let Err(status) = serve(&core, &name, inbound, &send).await {
-                tracing::warn!(agent = %name, code = ?status.code(), why = status.message(), "a stream ended");
+                end_of_stream(&name, &status);
                 let _ = send.send(Err(status)).await;
             }
         });
         Ok(Response::new(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receive))))
+    }
+}
+
+/// An agent that stops, or whose connection breaks, is ordinary; what this side refused is not.
+fn end_of_stream(agent: &AgentName, status: &Status) {
+    let (code, why) = (status.code(), status.message());
+    if matches!(code, Code::Cancelled | Code::Unknown | Code::Unavailable) {
+        tracing::info!(%agent, ?code, why, "agent disconnected");
+    } else {
+        tracing::warn!(%agent, ?code, why, "a stream was ended");
     }
 }
 
