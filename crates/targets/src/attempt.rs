@@ -200,12 +200,16 @@ fn erase(
         (Ok(_), Err(failure)) => {
             Report { counts: Counts { unknown: seen.found.items.max(1), ..Counts::default() }, ..report }.fail(failure)
         }
-        (Err(failure), last) => {
-            let left = last.map_or(seen.found.items, |last| last.found);
+        (Err(failure), Ok(last)) => {
+            let left = last.found;
             let counts =
                 Counts { erased: seen.found.items.saturating_sub(left), failed: left.max(1), ..Counts::default() };
             let after = Tally { items: left, ..report.after };
             Report { counts, after, ..report }.fail(failure)
+        }
+        // It stopped, and nobody could look: how much is gone is not known, and is not guessed.
+        (Err(failure), Err(_)) => {
+            Report { counts: Counts { unknown: seen.found.items.max(1), ..Counts::default() }, ..report }.fail(failure)
         }
     }
 }
@@ -231,6 +235,85 @@ fn settle(mut report: Report, seen: &Inspection, last: Confirmation, claimed: Co
         );
         return report.fail(Failure::new(Code::OthersChanged, hint));
     }
+    if claimed == Counts::default() && seen.found.items > 0 {
+        report.counts = Counts { unknown: seen.found.items, ..Counts::default() };
+        let hint =
+            "items that were there are gone, and the act says that it erased none: somebody else did; stop and look";
+        return report.fail(Failure::new(Code::Target, hint));
+    }
     report.counts = if claimed == Counts::default() { Counts { absent: 1, ..claimed } } else { claimed };
     report.done()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use gallra_model::selector::Selector;
+    use gallra_model::target::TargetKind;
+
+    use super::*;
+    use crate::testing::{Always, job, now, service};
+
+    /// A target of two items whose act and later looks end as the test says.
+    struct Scripted {
+        acted: Result<Counts, Failure>,
+        later: Result<u64, Failure>,
+        looks: RefCell<u32>,
+    }
+
+    impl Driver for Scripted {
+        fn kind(&self) -> TargetKind {
+            TargetKind::Files
+        }
+
+        fn inspect(&self, _: &Selector) -> Result<Inspection, Failure> {
+            let found = Tally { items: 2, ..Tally::default() };
+            Ok(Inspection { instance: Some(Instance::of(b"it")), found, residue: vec![] })
+        }
+
+        fn restrict(&self, _: &Selector, _: &Inspection) -> Result<u64, Failure> {
+            Ok(2)
+        }
+
+        fn erase(&self, _: &Selector, _: &Inspection, _: &mut dyn Boundary) -> Result<Counts, Failure> {
+            self.acted.clone()
+        }
+
+        fn confirm(&self, _: &Selector, _: &Inspection) -> Result<Confirmation, Failure> {
+            let first = self.looks.replace_with(|looks| *looks + 1) == 0;
+            let found = if first { 2 } else { self.later.clone()? };
+            Ok(Confirmation { found, ..Confirmation::default() })
+        }
+    }
+
+    fn outcome(acted: Result<Counts, Failure>, later: Result<u64, Failure>) -> (Verdict, Counts) {
+        let driver = Scripted { acted, later, looks: RefCell::new(0) };
+        let spec = job(Action::Erase, &service("anna.example"), Some(Instance::of(b"it")));
+        let report = run(&driver, &spec, now(), &mut Always);
+        (report.verdict, report.counts)
+    }
+
+    fn broken() -> Failure {
+        Failure::new(Code::Target, "broken")
+    }
+
+    #[test]
+    fn what_nobody_could_look_at_is_unknown_and_never_guessed() {
+        let unknown = (Verdict::Failed, Counts { unknown: 2, ..Counts::default() });
+        assert_eq!(outcome(Err(broken()), Err(broken())), unknown);
+        assert_eq!(outcome(Ok(Counts { erased: 2, ..Counts::default() }), Err(broken())), unknown);
+    }
+
+    #[test]
+    fn a_stopped_act_counts_what_is_left_by_looking() {
+        let half = Counts { erased: 1, failed: 1, ..Counts::default() };
+        assert_eq!(outcome(Err(broken()), Ok(1)), (Verdict::Failed, half));
+    }
+
+    #[test]
+    fn items_that_went_without_the_act_are_not_called_absent() {
+        let unknown = Counts { unknown: 2, ..Counts::default() };
+        assert_eq!(outcome(Ok(Counts::default()), Ok(0)), (Verdict::Failed, unknown));
+    }
 }
