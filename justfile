@@ -16,6 +16,14 @@ test:
 long:
     ./dev test --long
 
+# every bench target beside its peer
+bench *args:
+    ./dev bench {{args}}
+
+# every fuzz target
+fuzz *args:
+    ./dev fuzz {{args}}
+
 # format, lints, tidy
 check:
     ./dev check

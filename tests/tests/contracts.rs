@@ -27,8 +27,9 @@ fn start(story: &Story, service: &str) -> v1::StartContractRequest {
     }
 }
 
-fn end(service: &str) -> v1::EndContractRequest {
-    v1::EndContractRequest { service: service.to_owned(), ended: "2026-01-31".to_owned(), version: 0 }
+fn end(story: &Story, service: &str) -> v1::EndContractRequest {
+    let cause = Some(story.site.cause(Some(service), Some(&story.leaver.number)).expect("a cause"));
+    v1::EndContractRequest { service: service.to_owned(), ended: "2026-01-31".to_owned(), version: 0, cause }
 }
 
 fn settle(service: &str, settled: &str) -> v1::SettleContractRequest {
@@ -51,7 +52,7 @@ async fn one_of_two_contracts_ends_and_the_customer_is_not_touched() {
     let (mut story, mut contracts) = site().await;
     contracts.start_contract(start(&story, SECOND)).await.expect("sold");
     let service = story.leaver.service.clone();
-    let request = contracts.end_contract(end(&service)).await.expect("ended").into_inner().request;
+    let request = contracts.end_contract(end(&story, &service)).await.expect("ended").into_inner().request;
     contracts.settle_contract(settle(&service, "2026-01-31")).await.expect("settled");
     story.advance(day(2026, 1, 31), 15, 1).await.expect("the clock moves");
     assert_eq!(targets(&story.plan(&request).await.expect("a plan")), OF_THE_CONTRACT);
@@ -62,8 +63,8 @@ async fn contracts_settled_at_different_times_do_not_hold_each_other_up() {
     let (mut story, mut contracts) = site().await;
     contracts.start_contract(start(&story, SECOND)).await.expect("sold");
     let first = story.leaver.service.clone();
-    contracts.end_contract(end(SECOND)).await.expect("ended");
-    let request = contracts.end_contract(end(&first)).await.expect("ended").into_inner().request;
+    contracts.end_contract(end(&story, SECOND)).await.expect("ended");
+    let request = contracts.end_contract(end(&story, &first)).await.expect("ended").into_inner().request;
     contracts.settle_contract(settle(&first, "2026-01-31")).await.expect("settled");
     story.advance(day(2026, 2, 28), 22, 30).await.expect("the clock moves");
     story.advance(day(2026, 3, 1), 22, 30).await.expect("the clock moves");
@@ -94,7 +95,7 @@ async fn two_ends_at_once_never_lose_the_customers_end() {
         contracts.start_contract(start(&story, SECOND)).await.expect("sold");
         let first = story.leaver.service.clone();
         let (mut one, mut other) = (contracts.clone(), contracts.clone());
-        let (a, b) = tokio::join!(one.end_contract(end(&first)), other.end_contract(end(SECOND)));
+        let (a, b) = tokio::join!(one.end_contract(end(&story, &first)), other.end_contract(end(&story, SECOND)));
         a.expect("ended");
         b.expect("ended");
         let (a, b) = tokio::join!(
@@ -128,7 +129,8 @@ async fn a_customer_who_comes_back_before_the_erasure_is_taken_out_of_the_plan()
     assert!(!story.request(&request).await.expect("the request").done.is_empty());
 
     // The customer is still known, and its own end comes with the last contract's.
-    let end = contracts.end_contract(v1::EndContractRequest { ended: "2026-03-01".to_owned(), ..end(SECOND) }).await;
+    let end =
+        contracts.end_contract(v1::EndContractRequest { ended: "2026-03-01".to_owned(), ..end(&story, SECOND) }).await;
     let last = end.expect("ended").into_inner().request;
     contracts.settle_contract(settle(SECOND, "2026-03-01")).await.expect("settled");
     story.advance(day(2026, 3, 1), 23, 0).await.expect("the clock moves");

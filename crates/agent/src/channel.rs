@@ -1,14 +1,19 @@
-//! JSON lines between the agent's two halves, over bounded queues: the shape of a pipe, so that a process boundary can
-//! take its place. Nothing but these lines passes between the halves (decision 15). Upholds I10.
+//! JSON lines between the agent's two halves, over bounded queues; `pipe` carries them from one process to the other.
+//! Nothing but these lines passes between the halves (decision 15). Upholds I10.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use gallra_flow::agent::privileged::MAX_HELD;
 use gallra_model::message::{ToPrivileged, ToSession};
 use tokio::sync::mpsc;
 
 /// Lines that may wait in each direction.
 const QUEUE: usize = 64;
+
+/// Messages that an act may overhear before it is over: an acknowledgement for everything that is held, and some more.
+/// What comes beyond them waits on the other side.
+const AHEAD: usize = MAX_HELD + QUEUE;
 
 /// The other half is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +42,7 @@ pub enum Next {
 pub struct PrivilegedEnd {
     timer: tokio::runtime::Runtime,
     lines: mpsc::Receiver<String>,
-    ahead: VecDeque<String>,
+    ahead: VecDeque<Next>,
     closed: bool,
     out: mpsc::Sender<String>,
 }
@@ -67,11 +72,35 @@ pub fn pair() -> Result<(PrivilegedEnd, SessionEnd), SetupError> {
     Ok((privileged, SessionEnd { reading: Reading(at_session), writing: Writing(to_privileged) }))
 }
 
+/// The raw lines of the end that lies in the other process.
+pub(crate) struct Lines {
+    /// To this process's half.
+    pub(crate) into: mpsc::Sender<String>,
+    /// Of this process's half.
+    pub(crate) out: mpsc::Receiver<String>,
+}
+
+/// The privileged half's end, and the raw lines of the session's, for a pipe to carry.
+///
+/// # Errors
+/// When the system gives no timer.
+pub(crate) fn privileged_over_pipe() -> Result<(PrivilegedEnd, Lines), SetupError> {
+    let (end, SessionEnd { reading, writing }) = pair()?;
+    Ok((end, Lines { into: writing.0, out: reading.0 }))
+}
+
+/// The session's end, and the raw lines of the privileged half's.
+pub(crate) fn session_over_pipe() -> (SessionEnd, Lines) {
+    let (into, reading) = mpsc::channel(QUEUE);
+    let (writing, out) = mpsc::channel(QUEUE);
+    (SessionEnd { reading: Reading(reading), writing: Writing(writing) }, Lines { into, out })
+}
+
 impl PrivilegedEnd {
     /// Waits for the next message, at most so long.
     pub fn next(&mut self, wait: Duration) -> Next {
-        if let Some(line) = self.ahead.pop_front() {
-            return parse(&line);
+        if let Some(next) = self.ahead.pop_front() {
+            return next;
         }
         let lines = &mut self.lines;
         match self.timer.block_on(async { tokio::time::timeout(wait, lines.recv()).await }) {
@@ -81,11 +110,18 @@ impl PrivilegedEnd {
         }
     }
 
-    /// Whether the session has ended, without losing what it said: for asking in the middle of an act.
-    pub fn is_closed(&mut self) -> bool {
-        while !self.closed && self.ahead.len() < QUEUE {
+    /// Hears what was said meanwhile, and loses none of it: for an act, which must know of a stop and of the session's end
+    /// before the next item goes. Shows each message once. Returns whether the session has ended.
+    pub fn overhear(&mut self, mut see: impl FnMut(&ToPrivileged)) -> bool {
+        while !self.closed && self.ahead.len() < AHEAD {
             match self.lines.try_recv() {
-                Ok(line) => self.ahead.push_back(line),
+                Ok(line) => {
+                    let next = parse(&line);
+                    if let Next::Message(message) = &next {
+                        see(message);
+                    }
+                    self.ahead.push_back(next);
+                }
                 Err(mpsc::error::TryRecvError::Empty) => break,
                 Err(mpsc::error::TryRecvError::Disconnected) => self.closed = true,
             }
@@ -173,10 +209,13 @@ mod tests {
     fn an_end_is_seen_in_the_middle_of_an_act_and_nothing_said_before_is_lost() {
         let (mut privileged, mut session) = pair().expect("a timer");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        assert!(!privileged.is_closed());
+        assert!(!privileged.overhear(|_| panic!("nothing was said")));
         runtime.block_on(session.split().1.tell(&stored())).expect("open");
         drop(session);
-        assert!(privileged.is_closed());
+        let mut seen = Vec::new();
+        assert!(privileged.overhear(|message| seen.push(message.clone())));
+        assert_eq!(seen, [stored()]);
+        assert!(privileged.overhear(|_| panic!("shown twice")));
         assert!(matches!(privileged.next(Duration::ZERO), Next::Message(_)));
         assert!(matches!(privileged.next(Duration::ZERO), Next::Closed));
         assert_eq!(

@@ -1,5 +1,7 @@
 //! The machine's clocks and randomness, read once for every step. The only place of the agent that reads them.
 
+use std::time::Duration;
+
 use aws_lc_rs::rand;
 use gallra_flow::agent::privileged::Moment;
 use gallra_model::{Instant, Nonce, ObligationId};
@@ -19,6 +21,20 @@ pub fn boot_ms() -> u64 {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
     seconds * 1_000 + nanos / 1_000_000
+}
+
+/// The machine's boot-time clock, for a driver's pace.
+#[derive(Debug, Clone, Copy)]
+pub struct BootClock;
+
+impl gallra_targets::pace::Wait for BootClock {
+    fn now(&mut self) -> Duration {
+        Duration::from_millis(boot_ms())
+    }
+
+    fn wait(&mut self, time: Duration) {
+        std::thread::park_timeout(time);
+    }
 }
 
 /// Random bytes from the system.

@@ -1,15 +1,18 @@
 //! `agent.toml`: what the host's admin allows (decision 2). Unknown keys are refused with their line; every path of a
 //! target must lie in the roots of `[limits]`. The documented example is `deploy/agent.example.toml`.
 
+mod causes;
 mod roots;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use gallra_model::target::TargetId;
+use gallra_model::hours::Hours;
+use gallra_model::target::{Mode, TargetId};
 use gallra_targets::TargetConfig;
 use serde::Deserialize;
 
+pub use causes::Causes;
 pub use roots::RootError;
 
 use crate::dir::DirError;
@@ -20,9 +23,18 @@ use crate::dir::DirError;
 pub struct Config {
     /// What no target may exceed.
     pub limits: Limits,
+    /// Whose signature is wanted before anything is erased.
+    #[serde(default)]
+    pub causes: Causes,
     /// Where the coordinator is, if not where `join` learnt it to be.
     #[serde(default)]
     pub coordinator: Coordinator,
+    /// The half that is on the network.
+    #[serde(default)]
+    pub session: Session,
+    /// What `gallra-agent restored` accepts.
+    #[serde(default)]
+    pub restore: Restore,
     /// The targets.
     #[serde(default, rename = "target")]
     pub targets: Vec<TargetConfig>,
@@ -37,6 +49,12 @@ pub struct Limits {
     /// Jobs that change data and may begin in one hour; unset: no limit.
     #[serde(default)]
     pub jobs_per_hour: Option<u32>,
+    /// Items (files, mails, rows) that an act may erase in a second, so that customers do not feel it; unset: no limit.
+    #[serde(default)]
+    pub items_per_second: Option<u32>,
+    /// Local hours (Europe/Stockholm) in which nothing is changed, for example `["08:00-18:00"]`.
+    #[serde(default)]
+    pub quiet_hours: Vec<Hours>,
     /// Seconds that an act may last under one permit. It stops at the next item, and goes on under a new permit, for
     /// which every hold is looked at anew.
     #[serde(default = "one_minute")]
@@ -54,6 +72,29 @@ pub struct Coordinator {
     /// Where sessions are opened: https URL.
     #[serde(default)]
     pub address: Option<String>,
+}
+
+/// The half that is on the network.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    /// The local user that it runs as, best one of its own; unset: nobody. Only root can make it another than its own.
+    #[serde(default)]
+    pub user: Option<String>,
+}
+
+/// What `gallra-agent restored` accepts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Restore {
+    /// Days since the coordinator last said that the suppression list was complete; an older one needs the admin's word.
+    pub list_max_age_days: u32,
+}
+
+impl Default for Restore {
+    fn default() -> Self {
+        Self { list_max_age_days: 7 }
+    }
 }
 
 /// `agent.toml` cannot be used.
@@ -87,6 +128,13 @@ pub enum ConfigError {
         they hold, as covers = [\"web\"]"
     )]
     CoversNothing(TargetId),
+    /// A target may be acted on, and nobody is trusted to say that something is to be erased.
+    #[error(
+        "target {0} is in mode \"act\", and [causes] trusts no key: erasing needs, beside the coordinator's word, a \
+        signature that this host trusts; make a key with `gallra key create --for cause --out FILE` where contracts are \
+        ended, and add the line that it prints"
+    )]
+    NoCauseKey(TargetId),
     /// A path lies outside of the roots.
     #[error(transparent)]
     Root(#[from] RootError),
@@ -101,7 +149,11 @@ pub fn read(path: &Path) -> Result<Config, ConfigError> {
     parse(&text, path)
 }
 
-fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+/// Checks the text of an `agent.toml`; `path` is for the messages.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let form = |source| ConfigError::Form { path: path.to_owned(), source: Box::new(source) };
     let config: Config = toml::from_str(text).map_err(form)?;
     let table: toml::Table = toml::from_str(text).map_err(form)?;
@@ -118,6 +170,11 @@ fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
         if let Some(covered) = target.covers.iter().find(|covered| !names.contains(covered)) {
             return Err(ConfigError::Covers { target: target.id.clone(), covered: covered.clone() });
         }
+    }
+    if config.causes.keys.is_empty()
+        && let Some(target) = config.targets.iter().find(|target| target.mode == Mode::Act)
+    {
+        return Err(ConfigError::NoCauseKey(target.id.clone()));
     }
     roots::check(&config.limits.roots, table.get("target"))?;
     Ok(config)
@@ -145,9 +202,26 @@ mod tests {
     fn what_is_not_said_is_the_careful_choice() {
         let config = with("roots = [\"/srv\"]", &format!("[[target]]\n{TARGET}")).expect("reads");
         let target = config.targets.first().expect("one");
-        assert_eq!(target.mode, gallra_model::target::Mode::Observe);
+        assert_eq!(target.mode, Mode::Observe);
         assert_eq!(config.limits.longest_act_seconds, 60);
         assert!(parse("", Path::new("agent.toml")).is_err(), "limits are not optional");
+    }
+
+    #[test]
+    fn nothing_is_acted_on_for_a_host_that_trusts_no_cause_key() {
+        let act = |causes: &str| {
+            let files = "mode = \"act\"\n[target.files]\nroot = \"/srv\"\npath = \"{service}\"\n";
+            with("roots = [\"/srv\"]", &format!("{causes}[[target]]\n{TARGET}{files}"))
+        };
+        let key = gallra_proof::key::SigningKey::from_seed(&[3; 32]).verifying().to_hex();
+        for nobody in ["", "[causes]\n", "[causes]\nkeys = []\n"] {
+            let error = act(nobody).expect_err("trusts nobody");
+            assert!(matches!(error, ConfigError::NoCauseKey(_)), "{error}");
+            assert!(error.to_string().contains("gallra key create --for cause"), "{error}");
+        }
+        let wrong = act("[causes]\nkeys = [\"ff\"]\n").expect_err("no key").to_string();
+        assert!(wrong.contains("line 4") && wrong.contains("not a public key"), "{wrong}");
+        assert_eq!(act(&format!("[causes]\nkeys = [\"{key}\"]\n")).expect("trusts one").causes.keys.len(), 1);
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! The journal's file: one line a record, a checksum before it, durable before [`Journal::append`] returns. A line that a
 //! crash tore at the end is cut off: its append never returned, so nothing was done under it. Damage anywhere else stops
-//! the agent. Knows no meaning of records beyond replaying them to shorten the file. Upholds I4.
+//! the agent. Knows no meaning of records beyond replaying them to shorten the file; the file itself is `disk`'s.
+//! Upholds I4.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+mod disk;
+
 use std::path::{Path, PathBuf};
 
 use gallra_flow::agent::record::{Record, Replayed};
 use gallra_model::Digest;
+use gallra_model::journal::JournalMark;
 
-use crate::dir::{DirError, sync_parent};
+use crate::dir::DirError;
+
+pub use disk::{Disk, File};
 
 /// Size in bytes from which [`Journal::compact`] shortens the file.
 pub const COMPACT_BYTES: u64 = 256 * 1024;
@@ -44,8 +47,9 @@ pub enum JournalError {
 /// An open journal.
 pub struct Journal {
     path: PathBuf,
-    file: File,
+    disk: Box<dyn Disk>,
     bytes: u64,
+    mark: JournalMark,
 }
 
 /// One record as a line.
@@ -53,6 +57,19 @@ fn line_of(record: &Record) -> Result<String, serde_json::Error> {
     let json = serde_json::to_string(record)?;
     let sum = Digest::of(json.as_bytes()).to_string();
     Ok(format!("{} {json}\n", sum.get(..CHECK_CHARS).unwrap_or(&sum)))
+}
+
+/// The mark after one record that was read.
+fn moved(mark: JournalMark, record: &Record) -> Result<JournalMark, serde_json::Error> {
+    match record {
+        Record::Origin { mark } => Ok(*mark),
+        Record::Generation { .. }
+        | Record::Begin(_)
+        | Record::Mark { .. }
+        | Record::Order { .. }
+        | Record::End(_)
+        | Record::Stored { .. } => Ok(mark.after(line_of(record)?.as_bytes())),
+    }
 }
 
 /// One line, without its end, as a record.
@@ -91,22 +108,27 @@ impl Journal {
     /// # Errors
     /// When the file system refuses, or a record before the last is damaged.
     pub fn open(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
-        let at = |doing| DirError::at(doing, path);
-        let new = !path.exists();
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).mode(0o600).open(path).map_err(at("opening"))?;
-        let bytes = fs::read(path).map_err(at("reading"))?;
+        Self::on(Box::new(File::open(path)?), path)
+    }
+
+    /// The same on any disk; `path` is only what errors name.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn on(mut disk: Box<dyn Disk>, path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
+        let bytes = disk.read()?;
         let (records, good) = parse(&bytes).map_err(|line| JournalError::Damaged { path: path.to_owned(), line })?;
         if good < bytes.len() {
             tracing::warn!(bytes = bytes.len() - good, "cut a torn line off the journal: its act was never begun");
-            file.set_len(good as u64).map_err(at("cutting"))?;
+            disk.cut(good as u64)?;
         }
-        file.sync_all().map_err(at("syncing"))?;
-        if new {
-            sync_parent(path)?;
+        // What was read may still be in memory only: it is durable before anything follows from it.
+        disk.sync()?;
+        let mut mark = JournalMark::start();
+        for record in &records {
+            mark = moved(mark, record)?;
         }
-        remove_if_there(&unfinished(path))?;
-        Ok((Self { path: path.to_owned(), file, bytes: good as u64 }, records))
+        Ok((Self { path: path.to_owned(), disk, bytes: good as u64, mark }, records))
     }
 
     /// Appends one record; when this returns, it is on the disk. After an error the journal must not be used further.
@@ -115,10 +137,16 @@ impl Journal {
     /// When the file system refuses.
     pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
         let line = line_of(record)?;
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(DirError::at("appending to", &self.path))?;
+        self.disk.append(line.as_bytes())?;
+        self.disk.sync()?;
         self.bytes += line.len() as u64;
+        self.mark = self.mark.after(line.as_bytes());
         Ok(())
+    }
+
+    /// How far it has come.
+    pub fn mark(&self) -> JournalMark {
+        self.mark
     }
 
     /// Replaces a journal larger than [`COMPACT_BYTES`] by the shortest one that comes to the same. A crash in between
@@ -127,38 +155,25 @@ impl Journal {
     /// # Errors
     /// When the file system refuses; the old journal is still whole.
     pub fn compact(&mut self) -> Result<(), JournalError> {
-        if self.bytes <= COMPACT_BYTES {
-            return Ok(());
-        }
-        let bytes = fs::read(&self.path).map_err(DirError::at("reading", &self.path))?;
+        if self.bytes > COMPACT_BYTES { self.shorten() } else { Ok(()) }
+    }
+
+    fn shorten(&mut self) -> Result<(), JournalError> {
+        let bytes = self.disk.read()?;
         let damaged = |line| JournalError::Damaged { path: self.path.clone(), line };
         let (records, _) = parse(&bytes).map_err(damaged)?;
-        let mut text = String::new();
+        // The mark goes on from here: a shortened journal is no older one.
+        let mut text = line_of(&Record::Origin { mark: self.mark })?;
         for record in Replayed::of(records).into_records() {
             text.push_str(&line_of(&record)?);
         }
-        let fresh = unfinished(&self.path);
-        remove_if_there(&fresh)?;
-        crate::dir::write_private(&fresh, text.as_bytes())?;
-        fs::rename(&fresh, &self.path).map_err(DirError::at("replacing", &self.path))?;
-        sync_parent(&self.path)?;
-        let reopened = OpenOptions::new().append(true).open(&self.path);
-        self.file = reopened.map_err(DirError::at("opening", &self.path))?;
+        self.disk.replace(text.as_bytes())?;
         self.bytes = text.len() as u64;
         Ok(())
     }
 }
 
-fn unfinished(path: &Path) -> PathBuf {
-    path.with_extension("new")
-}
-
-fn remove_if_there(path: &Path) -> Result<(), DirError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DirError::at("removing", path)(error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
+#[cfg(test)]
+mod loss;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,12 @@
-//! `gallra-agent serve` and `check`: opens everything, puts each half on its own thread, and ends both in order. The
-//! permit key lies with the privileged half's things; the network half never sees it.
+//! `gallra-agent serve`, `session` and `check`: opens everything, starts the network half as a process of its own, and ends
+//! both in order. The network half is handed its address and mTLS key, and sees nothing else of this host.
 
+use std::net::Shutdown;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,19 +16,20 @@ use gallra_model::target::TargetInfo;
 use gallra_proof::key::{SigningKey, VerifyingKey};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::channel::{self, Closed};
-use crate::clock;
 use crate::config::{self, Config};
 use crate::dir::{Dir, DirError, Joined};
 use crate::journal::Journal;
-use crate::privileged::{Half, HalfError, Keys, Memory, Setup, Target};
+use crate::pipe::{self, Begin};
+use crate::privileged::{Half, Keys, Memory, Setup, Target};
 use crate::session::{self, Address, Tls};
+use crate::suppression::List;
 use crate::vault::Vault;
+use crate::{channel, child, clock};
 
 /// Program and version, as receipts name it.
 pub const SOFTWARE: &str = concat!("gallra-agent ", env!("CARGO_PKG_VERSION"));
 
-/// Serves until a signal ends it or something fails.
+/// Serves until a signal ends it or something fails. This process is the privileged half; the network half is its child.
 ///
 /// # Errors
 /// What kept it from starting, or ended it.
@@ -31,74 +37,107 @@ pub fn serve(dir: &Dir, config: &Path, accept_simulated: bool) -> anyhow::Result
     let _held = dir.lock()?;
     let joined = dir.read_joined()?;
     let config = config::read(config)?;
-    let dial = address(dir, &joined, &config)?;
+    let begin = begin(dir, &joined, &config)?;
+    let identity = child::identity(config.session.user.as_deref())?;
     let setup = setup(dir, &joined, &config, accept_simulated)?;
-    let (privileged_end, session_end) = channel::pair()?;
-    let half = std::thread::Builder::new()
-        .name("privileged".to_owned())
-        .spawn(move || Half::new(setup, privileged_end).run())
-        .context("a thread for the privileged half")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let session = runtime.block_on(async {
-        let stop = stop_signal()?;
-        anyhow::Ok(session::run(session_end, Box::new(dial), stop).await)
-    });
-    // The session's end is dropped: an act under way stops at its next item, and its receipt goes into the journal.
-    drop(runtime);
-    ended(half.join(), session?)
-}
-
-/// Which half ended first decides whether it is an error.
-fn ended(half: std::thread::Result<Result<(), HalfError>>, session: Result<(), Closed>) -> anyhow::Result<()> {
-    match (half, session) {
-        (Ok(Ok(())), Ok(())) => Ok(()),
-        (Ok(Err(error)), _) => Err(error).context("the privileged half ended"),
-        (Ok(Ok(())), Err(Closed)) => anyhow::bail!("the privileged half ended without a word"),
-        (Err(_), _) => anyhow::bail!(
-            "the privileged half broke off: the next start makes a receipt that says unknown for what was under way"
-        ),
+    let (privileged_end, lines) = channel::privileged_over_pipe()?;
+    let (session, stream) = child::start(identity)?;
+    pipe::carry_privileged(&stream, &begin, lines).context("the network half ended at once: see the log")?;
+    drop(begin);
+    let told = hang_up_when_told(&stream)?;
+    let ended = Half::new(setup, privileged_end).run();
+    // An act under way stopped at its next item, and its receipt is in the journal.
+    let _ = stream.shutdown(Shutdown::Both);
+    let how = session.end();
+    match ended {
+        Ok(()) if told.load(Ordering::SeqCst) => Ok(()),
+        Ok(()) => anyhow::bail!("the network half ended by itself ({how}): start the agent again"),
+        Err(error) => Err(error).context("the privileged half ended"),
     }
 }
 
-/// Ready on SIGTERM or SIGINT.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: ending"),
-        }
+/// `gallra-agent session`: the network half, on the socket that is its standard input.
+///
+/// # Errors
+/// What kept it from starting, or ended it.
+pub fn session() -> anyhow::Result<()> {
+    child::confine()?;
+    let stream = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().context("no pipe on standard input")?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // A terminal's Ctrl-C reaches both processes; the privileged half decides when this one ends.
+        let (_term, _int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (end, lines) = channel::session_over_pipe();
+        let begin = pipe::carry_session(stream, lines).await.context("the pipe to the privileged half")?;
+        let tls = Tls { authority: begin.authority, identity: Some((begin.certificate, begin.key)) };
+        let dial = Address::new(&begin.address, &tls)?;
+        // The privileged half's end is how this half is told to end.
+        let _ = session::run(end, Box::new(dial), std::future::pending()).await;
+        anyhow::Ok(())
     })
 }
 
-fn address(dir: &Dir, joined: &Joined, config: &Config) -> anyhow::Result<Address> {
+/// On SIGTERM or SIGINT the pipe is closed, which both halves see.
+fn hang_up_when_told(stream: &UnixStream) -> anyhow::Result<Arc<AtomicBool>> {
+    let told = Arc::new(AtomicBool::new(false));
+    let (telling, stream) = (Arc::clone(&told), stream.try_clone()?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let guard = runtime.enter();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    drop(guard);
+    let wait = move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
+                _ = interrupt.recv() => tracing::info!("SIGINT: ending"),
+            }
+        });
+        telling.store(true, Ordering::SeqCst);
+        let _ = stream.shutdown(Shutdown::Both);
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(wait).context("a thread for signals")?;
+    Ok(told)
+}
+
+fn begin(dir: &Dir, joined: &Joined, config: &Config) -> anyhow::Result<Begin> {
     let read = |path: std::path::PathBuf| std::fs::read_to_string(&path).map_err(DirError::at("reading", &path));
-    let authority = read(dir.authority())?;
-    let identity = Some((read(dir.session_certificate())?, read(dir.session_key())?));
     let address = config.coordinator.address.as_ref().unwrap_or(&joined.session_address);
-    Ok(Address::new(address, &Tls { authority, identity })?)
+    Ok(Begin {
+        address: address.clone(),
+        authority: read(dir.authority())?,
+        certificate: read(dir.session_certificate())?,
+        key: read(dir.session_key())?,
+    })
+}
+
+/// The keys of the privileged half.
+pub(crate) fn keys(dir: &Dir, joined: &Joined, config: &Config) -> anyhow::Result<Keys> {
+    let path = dir.evidence_key();
+    let evidence = std::fs::read_to_string(&path).map_err(DirError::at("reading", &path))?;
+    Ok(Keys {
+        evidence: SigningKey::from_pem(&evidence).context("the evidence key")?,
+        permit: VerifyingKey::from_hex(&joined.permit_key).context("the permit key in agent.json")?,
+        causes: config.causes.clone(),
+    })
 }
 
 fn setup(dir: &Dir, joined: &Joined, config: &Config, accept_simulated: bool) -> anyhow::Result<Setup> {
-    let path = dir.evidence_key();
-    let evidence = std::fs::read_to_string(&path).map_err(DirError::at("reading", &path))?;
-    let keys = Keys {
-        evidence: SigningKey::from_pem(&evidence).context("the evidence key")?,
-        permit: VerifyingKey::from_hex(&joined.permit_key).context("the permit key in agent.json")?,
-    };
+    let keys = keys(dir, joined, config)?;
     let targets = open_targets(config)?;
     let (journal, records) = Journal::open(&dir.privileged().join("journal"))?;
-    let memory = Memory { journal, records, vault: Vault::new(&dir.privileged()) };
+    let suppression = List::open(&dir.privileged(), &joined.agent, &keys.permit)?;
+    let memory = Memory { journal, records, vault: Vault::new(&dir.privileged()), suppression };
     let host = host(joined.agent.clone(), config, accept_simulated);
     let longest_act = Duration::from_secs(config.limits.longest_act_seconds.into());
-    Ok(Setup { host, targets, longest_act, keys, memory, clocks: Box::new(clock::moment) })
+    let items_per_second = config.limits.items_per_second;
+    Ok(Setup { host, targets, longest_act, items_per_second, keys, memory, clocks: Box::new(clock::moment) })
 }
 
 fn host(agent: AgentName, config: &Config, accept_simulated: bool) -> Host {
     let software = SOFTWARE.to_owned();
     let jobs_per_hour = config.limits.jobs_per_hour;
-    Host { agent, software, targets: std::collections::BTreeMap::new(), jobs_per_hour, accept_simulated }
+    let quiet_hours = config.limits.quiet_hours.clone();
+    Host { agent, software, targets: std::collections::BTreeMap::new(), jobs_per_hour, quiet_hours, accept_simulated }
 }
 
 /// Opens every target, in the order of `agent.toml`.

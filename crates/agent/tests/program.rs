@@ -15,7 +15,7 @@ use gallra_model::job::Action;
 use gallra_model::message::{ToAgent, ToCoordinator};
 use gallra_model::receipt::{Code, Verdict};
 
-use coordinator::{Coordinator, spec};
+use coordinator::{Coordinator, cause_key, spec};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gallra-agent");
 
@@ -30,9 +30,10 @@ fn host(dir: &Path) {
     fs::write(dir.join("www/bert.example/index.html"), "what belongs to somebody else").expect("writes");
     let root = dir.join("www");
     let config = format!(
-        "[limits]\nroots = [\"{0}\"]\n[[target]]\nid = \"web\"\ncategory = \"customer-data\"\nrole = \"processor\"\n\
+        "[limits]\nroots = [\"{0}\"]\n[causes]\nkeys = [\"{1}\"]\n[[target]]\nid = \"web\"\ncategory = \"customer-data\"\nrole = \"processor\"\n\
          scope = \"contract\"\nmode = \"act\"\n[target.files]\nroot = \"{0}\"\npath = \"{{service}}\"\n",
-        root.display()
+        root.display(),
+        cause_key().verifying().to_hex()
     );
     fs::write(dir.join("agent.toml"), config).expect("writes");
 }

@@ -3,6 +3,7 @@
 //! Owns arguments, tables, JSON and exit codes. Refuses to decide anything: live answers come from the coordinator over
 //! gRPC, offline ones from the policy, planner and verifier crates. Data goes to stdout, everything else to stderr.
 
+pub mod cause;
 pub mod client;
 pub mod command;
 pub mod demo;

@@ -4,14 +4,15 @@
 use gallra_flow::view::View;
 use gallra_model::contract::{Contract, ContractIdentity, ContractState, Customer, CustomerIdentity, MAX_CONTRACTS};
 use gallra_model::plan::Anchors;
-use gallra_model::request::{Facts, Request, RequestState};
+use gallra_model::request::{Approvals, Facts, Request, RequestState};
 use gallra_model::selector::ExternalId;
 use gallra_model::time::day_of;
 use gallra_model::{ContractId, CustomerId, Day, Nonce, RequestId, SubjectId};
 use gallra_store::keys::{self, IndexKind, What};
-use gallra_store::{Entry, StoreError, Txn};
+use gallra_store::{Entry, Txn};
 
-use crate::core::{Core, MAX_TRIES, merge, random};
+use crate::causes::{Brought, Ends};
+use crate::core::{Core, merge, random, until_committed};
 use crate::error::{CoreError, decode, encode};
 use crate::guards;
 use crate::state;
@@ -33,17 +34,16 @@ pub struct Start {
     pub version: u64,
 }
 
-/// Repeats an optimistic change until it is the one that wins.
-macro_rules! until_committed {
-    ($body:expr) => {{
-        for _ in 0..MAX_TRIES {
-            match $body.await {
-                Err(CoreError::Store(StoreError::Conflict { .. })) => {}
-                done => return done,
-            }
-        }
-        Err(CoreError::Busy)
-    }};
+/// An end.
+pub struct End {
+    /// Service id.
+    pub service: ExternalId,
+    /// Last day.
+    pub ended: Day,
+    /// The event's version; 0 is one more than the last.
+    pub version: u64,
+    /// The signature without which nothing is erased; it may come later.
+    pub cause: Option<Brought>,
 }
 
 impl Core {
@@ -67,6 +67,7 @@ impl Core {
             Err(CoreError::NotFound(_)) => {}
             Err(error) => return Err(error),
         }
+        let version = self.version_after_closed(&start.service, start.version).await?;
         let now = self.time.now();
         let id = ContractId::at(now, random()?);
         let subject = SubjectId::at(now, random()?);
@@ -79,19 +80,20 @@ impl Core {
             id,
             customer,
             subject,
-            version: start.version.max(1),
+            version,
             state: ContractState::Active,
             started: start.started,
             ended: None,
             settled: None,
             request: None,
+            cancelled: Vec::new(),
         };
         let identity = ContractIdentity { service: start.service.clone(), addresses: start.addresses.clone(), salt };
         let mut txn = self.seal_new(txn, &subject, What::Contract(id), &identity)?;
         txn = txn.create(keys::contract(&id), encode(&contract)?);
-        txn = txn.create(self.index_key(IndexKind::ServiceId, &start.service), encode(&id)?);
+        txn = self.keyring.claim_index(txn, IndexKind::ServiceId, start.service.expose(), encode(&id)?);
         for address in &start.addresses {
-            txn = txn.put(self.index_key(IndexKind::Address, address), encode(&id)?);
+            txn = self.keyring.put_index(txn, IndexKind::Address, address.expose(), encode(&id)?);
         }
         self.store.commit(txn).await?;
         self.wake.notify_one();
@@ -108,9 +110,9 @@ impl Core {
         };
         let identity = CustomerIdentity { number: start.customer.clone(), salt: Nonce::from_bytes(random()?) };
         let txn = self.seal_new(Txn::new(), &customer.subject, What::Customer(customer.id), &identity)?;
-        let txn = txn
-            .create(keys::customer(&customer.id), encode(&customer)?)
-            .create(self.index_key(IndexKind::CustomerNumber, &start.customer), encode(&customer.id)?);
+        let txn = txn.create(keys::customer(&customer.id), encode(&customer)?);
+        let number = start.customer.expose();
+        let txn = self.keyring.claim_index(txn, IndexKind::CustomerNumber, number, encode(&customer.id)?);
         Ok((txn, customer.id))
     }
 
@@ -130,6 +132,7 @@ impl Core {
             let loaded = state::load(&*self.store, &ending).await?;
             let next = take_back_end(&loaded.view, self.time.now())?;
             txn = state::save(&*self.store, &loaded, &next).await?;
+            txn = self.drop_customers_backing(txn, &customer, &ending);
         }
         customer.contracts.push(contract);
         let txn = txn.replace(entry, encode(&customer)?);
@@ -141,12 +144,15 @@ impl Core {
     ///
     /// # Errors
     /// [`CoreError::NotFound`], [`CoreError::Invalid`].
-    pub async fn end_contract(&self, service: &ExternalId, ended: Day, version: u64) -> Result<Contract, CoreError> {
-        until_committed!(self.try_end(service, ended, version))
+    pub async fn end_contract(&self, end: &End) -> Result<Contract, CoreError> {
+        // All ends write the brake's count: one at a time, they do not make each other repeat.
+        let _alone = self.ending.lock().await;
+        until_committed!(self.try_end(end))
     }
 
-    async fn try_end(&self, service: &ExternalId, ended: Day, version: u64) -> Result<Contract, CoreError> {
-        let (entry, mut contract) = self.find_contract(service).await?;
+    async fn try_end(&self, end: &End) -> Result<Contract, CoreError> {
+        let (ended, version) = (end.ended, end.version);
+        let (entry, mut contract) = self.find_contract(&end.service).await?;
         if is_old(&contract, version) || contract.state != ContractState::Active {
             return Ok(contract);
         }
@@ -161,7 +167,16 @@ impl Core {
         let customer_ended = siblings.iter().filter_map(|other| other.ended).chain([ended]).max();
         let of_contract = Anchors { contract_ended: Some(ended), ..Anchors::default() };
         let of_both = Anchors { customer_ended, ..of_contract };
-        let own = self.new_request(&contract, &customer, if together { of_both } else { of_contract })?;
+        let mut own = self.new_request(&contract, &customer, if together { of_both } else { of_contract })?;
+        let mut sealed = Txn::new();
+        let ends = Ends { contract: &contract.clone(), customer: &customer.clone() };
+        let cause = match &end.cause {
+            None => None,
+            Some(brought) => Some(self.check_cause(brought, ends, (true, Some(ended))).await?),
+        };
+        if let Some(cause) = &cause {
+            (sealed, own.approvals) = self.back(sealed, (&own.id, &own.anchors), ends, cause).await?;
+        }
         contract.version = next_version(&contract, version);
         contract.state = ContractState::Ended;
         contract.ended = Some(ended);
@@ -170,17 +185,26 @@ impl Core {
         if together {
             customer.ending = Some(own.id);
         } else if last {
-            let end = self.new_request(&contract, &customer, Anchors { customer_ended, ..Anchors::default() })?;
+            let mut end = self.new_request(&contract, &customer, Anchors { customer_ended, ..Anchors::default() })?;
+            if let Some(cause) = &cause {
+                (sealed, end.approvals) = self.back(sealed, (&end.id, &end.anchors), ends, cause).await?;
+            }
             customer.ending = Some(end.id);
             txn = state::create(txn, &only(end))?;
         }
         // Written even when unchanged: of two contracts that end at once, one must see the other.
-        txn = txn.replace(&customer_entry, encode(&customer)?);
+        txn = merge(txn.replace(&customer_entry, encode(&customer)?), sealed);
+        txn = self.brake(txn).await?;
         self.commit_event(txn, &contract).await?;
         Ok(contract)
     }
 
-    fn new_request(&self, contract: &Contract, customer: &Customer, anchors: Anchors) -> Result<Request, CoreError> {
+    pub(crate) fn new_request(
+        &self,
+        contract: &Contract,
+        customer: &Customer,
+        anchors: Anchors,
+    ) -> Result<Request, CoreError> {
         let now = self.time.now();
         Ok(Request {
             id: RequestId::at(now, random()?),
@@ -191,7 +215,9 @@ impl Core {
             state: RequestState::Received,
             facts: Facts { unsettled: true, ..Facts::default() },
             anchors,
+            approvals: Approvals::default(),
             plan: None,
+            planned_under: None,
             live_confirmed: None,
             copies_closed: None,
             copies_gone: None,
@@ -255,10 +281,11 @@ impl Core {
     }
 
     /// Commits a contract's event with the bump of the guards that it moves.
-    async fn commit_event(&self, txn: Txn, contract: &Contract) -> Result<(), CoreError> {
+    pub(crate) async fn commit_event(&self, txn: Txn, contract: &Contract) -> Result<(), CoreError> {
         let txn = guards::bump(&*self.store, txn, keys::guard_contract(&contract.id)).await?;
         let txn = guards::bump(&*self.store, txn, keys::guard_customer(&contract.customer)).await?;
         self.store.commit(txn).await?;
+        gallra_crash::point("before_ack");
         self.wake.notify_one();
         Ok(())
     }
@@ -299,7 +326,7 @@ fn started_already(contract: Contract, customer: Option<CustomerId>, start: &Sta
 }
 
 /// The customer's end, taken back from the request that carries it.
-fn take_back_end(view: &View, now: gallra_model::Instant) -> Result<View, CoreError> {
+pub(crate) fn take_back_end(view: &View, now: gallra_model::Instant) -> Result<View, CoreError> {
     let mut next = view.clone();
     let request = &mut next.request;
     if request.done.is_some() {
@@ -313,20 +340,21 @@ fn take_back_end(view: &View, now: gallra_model::Instant) -> Result<View, CoreEr
     }
     request.anchors.customer_ended = None;
     request.anchors.customer_settled = None;
+    request.approvals.customer = None;
     // A request that was about nothing else has nothing left to do, and says so.
     request.facts.cancelled |= request.anchors.contract_ended.is_none();
     request.wake = Some(now);
     Ok(next)
 }
 
-fn only(request: Request) -> View {
+pub(crate) fn only(request: Request) -> View {
     View { request, plan: None, jobs: Vec::new(), copies: Vec::new(), obligations: Vec::new() }
 }
 
-fn is_old(contract: &Contract, version: u64) -> bool {
+pub(crate) fn is_old(contract: &Contract, version: u64) -> bool {
     version != 0 && version <= contract.version
 }
 
-fn next_version(contract: &Contract, version: u64) -> u64 {
+pub(crate) fn next_version(contract: &Contract, version: u64) -> u64 {
     if version == 0 { contract.version + 1 } else { version }
 }

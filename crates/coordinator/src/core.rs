@@ -1,24 +1,45 @@
 //! The coordinator's heart: holds store, clock, keys and fleet together, and moves one request by one input. Load, decide
 //! with the pure machine, commit by compare-and-swap, and again when somebody else was faster (bounded, I10).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use gallra_flow::request::{Effect, Input, Refused, step};
 use gallra_flow::view::View;
 use gallra_identity::Authority;
-use gallra_model::RequestId;
-use gallra_policy::Policy;
+use gallra_model::proof::Stage;
+use gallra_model::{Digest, RequestId};
 use gallra_proof::key::SigningKey;
-use gallra_store::{Keyring, Store, StoreError, Txn};
+use gallra_store::epochs::OnDisk;
+use gallra_store::{Entry, Keyring, Store, StoreError, Txn, keys};
 use tokio::sync::Notify;
 
 use crate::clock::Time;
 use crate::error::CoreError;
 use crate::fleet::Fleet;
+use crate::guards;
+use crate::policies::Rules;
 use crate::state::{self, Loaded, StoredReceipt};
 
 /// Tries at one change before the caller is told that too much happens at once.
 pub const MAX_TRIES: u32 = 32;
+
+/// Repeats an optimistic change until it is the one that wins, within [`MAX_TRIES`].
+macro_rules! until_committed {
+    ($body:expr) => {{
+        let mut outcome = Err($crate::error::CoreError::Busy);
+        for _ in 0..$crate::core::MAX_TRIES {
+            match $body.await {
+                Err($crate::error::CoreError::Store(gallra_store::StoreError::Conflict { .. })) => {}
+                done => {
+                    outcome = done;
+                    break;
+                }
+            }
+        }
+        outcome
+    }};
+}
+pub(crate) use until_committed;
 
 /// Everything that the coordinator's calls and loops share.
 pub struct Core {
@@ -26,8 +47,16 @@ pub struct Core {
     pub store: Arc<dyn Store>,
     /// Seals, blind indexes and pseudonyms.
     pub keyring: Keyring,
-    /// The policy in force.
-    pub policy: Policy,
+    /// What turning a key epoch does beside transactions.
+    pub effects: OnDisk,
+    /// The policies that this process has read.
+    pub rules: Rules,
+    /// The policy that every open request was last looked at under.
+    pub followed: Mutex<Option<Digest>>,
+    /// Contracts that may end on one local day before the brake pulls the emergency stop.
+    pub brake_ends_per_day: u32,
+    /// Held while an end is taken in: all ends write the brake's count, and would only make each other repeat.
+    pub ending: tokio::sync::Mutex<()>,
     /// Signs plans and proofs.
     pub issuer: SigningKey,
     /// Signs permits.
@@ -69,7 +98,10 @@ impl Core {
         F: Fn(&View) -> Result<Along, CoreError> + Send + Sync,
     {
         for _ in 0..MAX_TRIES {
-            let loaded = state::load(&*self.store, id).await?;
+            let mut loaded = state::load(&*self.store, id).await?;
+            // Read before the guards: a hold that is placed from here on makes a final proof's transaction fail.
+            let holds = self.store.get(&keys::guard_any_hold()).await?;
+            loaded.view.request.facts.held = guards::is_held(&*self.store, &loaded.view).await?;
             let now = self.time.now();
             let (next, effects) = step(&loaded.view, input, now)?;
             let along = along(&loaded.view)?;
@@ -79,7 +111,9 @@ impl Core {
                 None
             };
             let (next, mut txn) = match issued {
-                Some(issued) => (issued.view.clone(), self.with_proof(&loaded, issued, along.txn).await?),
+                Some(issued) => {
+                    (issued.view.clone(), self.with_proof(&loaded, issued, holds.as_ref(), along.txn).await?)
+                }
                 None => {
                     let txn = state::save(&*self.store, &loaded, &next).await?;
                     (next, merge(txn, along.txn))
@@ -108,9 +142,18 @@ impl Core {
         self.apply(id, input, |_| Ok(Along::default())).await
     }
 
-    async fn with_proof(&self, loaded: &Loaded, issued: crate::issue::Issued, along: Txn) -> Result<Txn, CoreError> {
-        let txn = state::save(&*self.store, loaded, &issued.view).await?;
-        let key = gallra_store::keys::proof(&issued.view.request.id, issued.view.request.proofs);
+    async fn with_proof(
+        &self,
+        loaded: &Loaded,
+        issued: crate::issue::Issued,
+        holds: Option<&Entry>,
+        along: Txn,
+    ) -> Result<Txn, CoreError> {
+        let mut txn = state::save(&*self.store, loaded, &issued.view).await?;
+        if issued.stored.stage == Stage::Final {
+            txn = txn.expect_as_read(&keys::guard_any_hold(), holds);
+        }
+        let key = keys::proof(&issued.view.request.id, issued.view.request.proofs);
         Ok(merge(txn.create(key, crate::error::encode(&issued.stored)?), along))
     }
 }
@@ -139,7 +182,9 @@ impl From<Refused> for CoreError {
         match refused {
             Refused::NoSuchJob => Self::NotFound("job"),
             Refused::OtherAnchors => Self::Outdated,
-            Refused::NotASuccessor | Refused::Done | Refused::Job(_) => Self::Precondition(refused.to_string()),
+            Refused::NotASuccessor | Refused::Done | Refused::Cancelled | Refused::Job(_) => {
+                Self::Precondition(refused.to_string())
+            }
         }
     }
 }

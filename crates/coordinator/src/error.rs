@@ -64,7 +64,10 @@ impl From<CoreError> for Status {
 /// # Errors
 /// [`CoreError::Unreadable`].
 pub fn decode<T: serde::de::DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, CoreError> {
-    serde_json::from_slice(bytes).map_err(|why| CoreError::Unreadable { what, why: why.to_string() })
+    // The parser's own words may quote the value, and some values name people.
+    let place =
+        |why: serde_json::Error| format!("{:?} at line {}, column {}", why.classify(), why.line(), why.column());
+    serde_json::from_slice(bytes).map_err(|why| CoreError::Unreadable { what, why: place(why) })
 }
 
 /// Writes a value as stored JSON.

@@ -22,6 +22,8 @@ pub struct Fleet {
 struct Open {
     number: u64,
     stream: Stream,
+    /// The global guard's count up to which the agent was told of the emergency stop.
+    told: u64,
 }
 
 impl Default for Fleet {
@@ -44,7 +46,7 @@ impl Fleet {
     pub fn open(&self, agent: &AgentName) -> u64 {
         let mut streams = self.streams();
         let number = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
-        streams.insert(agent.clone(), Open { number, stream: Stream::default() });
+        streams.insert(agent.clone(), Open { number, stream: Stream::default(), told: 0 });
         drop(streams);
         self.moved.notify_waiters();
         number
@@ -89,6 +91,29 @@ impl Fleet {
     /// Whether a job is parked on this agent's present stream.
     pub fn is_parked(&self, agent: &AgentName, job: JobId) -> bool {
         self.streams().get(agent).is_some_and(|open| open.stream.is_parked(job))
+    }
+
+    /// Whether anything is open about a job on this agent's present stream: an offer, a permit, or a denial.
+    pub fn knows(&self, agent: &AgentName, job: JobId) -> bool {
+        self.streams().get(agent).is_some_and(|open| open.stream.knows(job))
+    }
+
+    /// Notes that a stream was told of the emergency stop's state, up to a count of the global guard.
+    pub fn was_told(&self, agent: &AgentName, number: u64, count: u64) {
+        if let Some(open) = self.streams().get_mut(agent).filter(|open| open.number == number) {
+            open.told = open.told.max(count);
+        }
+        self.moved.notify_waiters();
+    }
+
+    /// Up to which count of the global guard a connected agent was told; none when it is not connected.
+    pub fn told(&self, agent: &AgentName) -> Option<u64> {
+        self.streams().get(agent).map(|open| open.told)
+    }
+
+    /// Whether every connected agent was told up to a count.
+    pub fn all_told(&self, count: u64) -> bool {
+        self.streams().values().all(|open| open.told >= count)
     }
 
     /// Tells every stream that the simulated clock moved.

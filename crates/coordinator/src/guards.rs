@@ -1,34 +1,54 @@
-//! The six guards (decision 3): one counter each for everything, a category, a target, a customer, a contract and a
-//! request. Whatever could stand in the way of an act bumps the counter at its own level in the same transaction; a permit
-//! expects all six as they were read before the facts were, so one of the two always loses.
+//! The six guards (decision 3): one each for everything, a category, a target, a customer, a contract and a request.
+//! Whatever could stand in the way of an act raises the guard at its own level in the same transaction, and what lies there
+//! (holds, the emergency stop) is in the same value: a permit expects all six as they were read before the facts were, so one
+//! of the two always loses. Knows nothing of who may place what.
+
+use std::collections::BTreeSet;
 
 use gallra_flow::view::View;
-use gallra_model::request::JobRecord;
+use gallra_model::hold::{Guard, Level, Restraint};
+use gallra_model::plan::Step;
+use gallra_model::request::Request;
 use gallra_store::{Entry, Key, Store, Txn, keys};
 
 use crate::error::{CoreError, decode, encode};
 
 /// The six guards of one job, as read.
-pub struct Read(Vec<(Key, Option<Entry>)>);
+pub struct Read(Vec<(Key, Option<Entry>, Guard)>);
 
-/// Reads them. To be called *before* the facts that the permit rests on are read.
-///
-/// # Errors
-/// The store's.
-pub async fn read(store: &dyn Store, view: &View, job: &JobRecord) -> Result<Read, CoreError> {
-    let step = &job.step;
-    let six = [
+/// Where the six guards of a job lie.
+pub fn keys_of(request: &Request, step: &Step) -> [Key; 6] {
+    [
         keys::guard_global(),
         keys::guard_category(&step.category),
         keys::guard_target(&step.agent, &step.target),
-        keys::guard_customer(&view.request.customer),
-        keys::guard_contract(&view.request.contract),
-        keys::guard_request(&view.request.id),
-    ];
-    let mut read = Vec::with_capacity(six.len());
-    for key in six {
-        let entry = store.get(&key).await?;
-        read.push((key, entry));
+        keys::guard_customer(&request.customer),
+        keys::guard_contract(&request.contract),
+        keys::guard_request(&request.id),
+    ]
+}
+
+/// Where the guard of a level lies.
+pub fn key_of(level: &Level) -> Key {
+    match level {
+        Level::Global => keys::guard_global(),
+        Level::Category { category } => keys::guard_category(category),
+        Level::Target { agent, target } => keys::guard_target(agent, target),
+        Level::Customer { customer } => keys::guard_customer(customer),
+        Level::Contract { contract } => keys::guard_contract(contract),
+        Level::Request { request } => keys::guard_request(request),
+    }
+}
+
+/// Reads a job's guards. To be called *before* the facts that the permit rests on are read.
+///
+/// # Errors
+/// The store's.
+pub async fn read(store: &dyn Store, request: &Request, step: &Step) -> Result<Read, CoreError> {
+    let mut read = Vec::with_capacity(6);
+    for key in keys_of(request, step) {
+        let (entry, guard) = one(store, &key).await?;
+        read.push((key, entry, guard));
     }
     Ok(Read(read))
 }
@@ -36,21 +56,66 @@ pub async fn read(store: &dyn Store, view: &View, job: &JobRecord) -> Result<Rea
 impl Read {
     /// Lets the transaction fail when one of them moved.
     pub fn expect(&self, txn: Txn) -> Txn {
-        self.0.iter().fold(txn, |txn, (key, entry)| txn.expect_as_read(key, entry.as_ref()))
+        self.0.iter().fold(txn, |txn, (key, entry, _)| txn.expect_as_read(key, entry.as_ref()))
     }
 
-    /// Whether a conflict was about a guard.
-    pub fn covers(&self, key: &Key) -> bool {
-        self.0.iter().any(|(guard, _)| guard == key)
+    /// What they say together.
+    pub fn restraint(&self) -> Restraint {
+        Restraint {
+            held: self.0.iter().any(|(_, _, guard)| !guard.holds.is_empty()),
+            halted: self.0.iter().any(|(_, _, guard)| guard.halt.is_some()),
+        }
     }
 }
 
-/// Adds the bump of one guard to a transaction.
+/// One guard, and its entry for the expectation; a guard that was never raised is the empty one.
+///
+/// # Errors
+/// The store's.
+pub async fn one(store: &dyn Store, key: &Key) -> Result<(Option<Entry>, Guard), CoreError> {
+    let entry = store.get(key).await?;
+    let guard = entry.as_ref().map_or(Ok(Guard::default()), |entry| decode("guard", &entry.value))?;
+    Ok((entry, guard))
+}
+
+/// Whether a hold lies on any guard of a request: those of all its current jobs, and its own where it has none yet.
+///
+/// # Errors
+/// The store's.
+pub async fn is_held(store: &dyn Store, view: &View) -> Result<bool, CoreError> {
+    let request = &view.request;
+    let of_request =
+        [keys::guard_global(), keys::guard_customer(&request.customer), keys::guard_contract(&request.contract)];
+    let mut all: BTreeSet<Key> = of_request.into_iter().chain([keys::guard_request(&request.id)]).collect();
+    all.extend(view.current_jobs().flat_map(|job| keys_of(request, &job.step)));
+    for key in all {
+        if !one(store, &key).await?.1.holds.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Adds the bump of one guard to a transaction. What lies on it stays.
 ///
 /// # Errors
 /// The store's.
 pub async fn bump(store: &dyn Store, txn: Txn, guard: Key) -> Result<Txn, CoreError> {
-    let entry = store.get(&guard).await?;
-    let count: u64 = entry.as_ref().map_or(Ok(0), |entry| decode("guard", &entry.value))?;
-    Ok(txn.expect_as_read(&guard, entry.as_ref()).put(guard, encode(&(count + 1))?))
+    change(store, txn, guard, |_| Ok(())).await
+}
+
+/// Adds the bump of one guard to a transaction, with a change of what lies on it.
+///
+/// # Errors
+/// The store's, or the change's own.
+pub async fn change(
+    store: &dyn Store,
+    txn: Txn,
+    key: Key,
+    change: impl FnOnce(&mut Guard) -> Result<(), CoreError> + Send,
+) -> Result<Txn, CoreError> {
+    let (entry, mut guard) = one(store, &key).await?;
+    guard.count += 1;
+    change(&mut guard)?;
+    Ok(txn.expect_as_read(&key, entry.as_ref()).put(key, encode(&guard)?))
 }

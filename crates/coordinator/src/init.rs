@@ -31,6 +31,8 @@ pub struct Init {
     pub policy: PathBuf,
     /// The first operator's name.
     pub operator: String,
+    /// The first approver's name: somebody else. Without one, causes can be registered and brought by nobody.
+    pub approver: Option<String>,
 }
 
 /// Makes it.
@@ -48,7 +50,11 @@ pub async fn run(init: &Init) -> anyhow::Result<()> {
     let server = authority.issue_server(&server_names(init)?, now, leaf_validity())?;
     write_credential(&layout.path("server.pem"), &server)?;
     write_signing_keys(&layout)?;
-    write_operator(&layout, init, &authority, now)?;
+    write_profile(&layout, init, &authority, (CallerRole::Operator, &init.operator), now)?;
+    if let Some(approver) = &init.approver {
+        ensure!(*approver != init.operator, "--approver: somebody else than the operator");
+        write_profile(&layout, init, &authority, (CallerRole::Approver, approver), now)?;
+    }
     make_private_dir(&layout.path("policy"))?;
     for (pack, text) in &packs {
         write_new(&layout.path("policy").join(format!("{pack}.toml")), 0o644, text.as_bytes())?;
@@ -58,6 +64,7 @@ pub async fn run(init: &Init) -> anyhow::Result<()> {
         listen: init.listen.clone(),
         enrol_listen: init.enrol_listen.clone(),
         policy: name,
+        brake_ends_per_day: crate::halt::BRAKE_ENDS_PER_DAY,
     };
     write_new(&layout.path("coordinator.toml"), 0o644, toml::to_string(&config)?.as_bytes())?;
     make_store(&layout).await
@@ -124,10 +131,17 @@ fn write_signing_keys(layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_operator(layout: &Layout, init: &Init, authority: &Authority, now: Timestamp) -> anyhow::Result<()> {
-    let dir = layout.path("operator");
+/// A directory named after the role, which `gallra --profile` takes.
+fn write_profile(
+    layout: &Layout,
+    init: &Init,
+    authority: &Authority,
+    (role, name): (CallerRole, &str),
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let dir = layout.path(role.as_str());
     make_private_dir(&dir)?;
-    let credential = authority.issue(CallerRole::Operator, &init.operator, now, leaf_validity())?;
+    let credential = authority.issue(role, name, now, leaf_validity())?;
     write_new(&dir.join("client.pem"), 0o644, credential.cert_pem.as_bytes())?;
     write_new(&dir.join("client.key"), 0o600, credential.key_pem.as_bytes())?;
     write_new(&dir.join("authority.pem"), 0o644, authority.certificate_pem().as_bytes())?;

@@ -6,8 +6,8 @@ use gallra_flow::view::View;
 use gallra_model::envelope::Envelope;
 use gallra_model::plan::Plan;
 use gallra_model::proof::{PROOF_FORMAT, ProofFile, Stage, Statement};
-use gallra_model::receipt::{Receipt, Verdict};
-use gallra_model::{Day, Digest, Instant, RequestId};
+use gallra_model::receipt::{Code, Receipt, Verdict};
+use gallra_model::{Day, Digest, Instant, JobId, RequestId};
 use gallra_proof::statement::{self, Evidence};
 use gallra_store::keys;
 
@@ -33,7 +33,24 @@ fn evidence_of(plan: &Plan, stored: Vec<StoredReceipt>) -> Result<Vec<Piece>, Co
         }
         found.push(((receipt, stored.digest), stored.envelope));
     }
+    let done: Vec<_> = found
+        .iter()
+        .filter(|((receipt, _), _)| receipt.verdict == Verdict::Done)
+        .map(|((receipt, _), _)| (receipt.job, receipt.attempt))
+        .collect();
+    found.retain(|((receipt, _), _)| !is_taken_up(receipt, &done));
     Ok(found)
+}
+
+/// Whether a receipt only says that an attempt was cut short, and a later attempt took the job up and ended it: its counts
+/// go back to before the first attempt (`targets::attempt`), so a proof says the same as if nothing had been cut short. It
+/// stays stored for an auditor; a failure of any other kind stays in the proof.
+fn is_taken_up(receipt: &Receipt, done: &[(JobId, u32)]) -> bool {
+    let cut_short =
+        receipt.verdict == Verdict::Refused || matches!(receipt.code, Some(Code::Interrupted | Code::Stopped));
+    receipt.verdict != Verdict::Done
+        && cut_short
+        && done.iter().any(|(job, attempt)| *job == receipt.job && *attempt > receipt.attempt)
 }
 
 /// A proof as it is stored.
@@ -114,6 +131,7 @@ impl Core {
             .filter(|target| !target.proven)
             .map(|target| format!("{}/{}: {}", target.agent, target.target, target.why))
             .collect();
+        gallra_crash::point("before_signing");
         let file = ProofFile {
             format: PROOF_FORMAT.to_owned(),
             statement: statement::sign(&statement, &self.issuer),

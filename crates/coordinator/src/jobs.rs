@@ -1,17 +1,19 @@
 //! Offers, askings and receipts of one agent: builds offers from the seal, answers askings in one guarded transaction
 //! (decision 3), and takes receipts whose signature and place are right.
 
+use std::collections::BTreeSet;
+
 use gallra_flow::job::{Offering, spec};
-use gallra_flow::permit::{Asking, decide};
+use gallra_flow::permit::{Around, Asking, decide, stands};
 use gallra_flow::request::Input;
 use gallra_flow::view::View;
 use gallra_flow::{copy, request};
 use gallra_model::envelope::Envelope;
 use gallra_model::job::{Action, JobSpec, Question};
 use gallra_model::permit::{Denial, Permit};
-use gallra_model::request::JobRecord;
+use gallra_model::request::{JobRecord, JobState, Request};
 use gallra_model::{AgentName, Digest, JobId, Nonce, RequestId};
-use gallra_store::{StoreError, Txn, keys};
+use gallra_store::{Key, StoreError, Txn, keys};
 
 use crate::core::{Along, Core, MAX_TRIES};
 use crate::error::{CoreError, decode, encode};
@@ -93,6 +95,7 @@ impl Core {
             clock: self.time.kind(),
             instance: view.inspected(&step.agent, &step.target).flatten(),
             question: step.kind.is_backup().then(|| question(view, job)),
+            cause: if step.action.is_irreversible() { self.backing(view, info.scope).await? } else { None },
         };
         let spec = spec(job, offering);
         let bytes = encode(&spec)?;
@@ -127,7 +130,7 @@ impl Core {
         let first = state::load(&*self.store, id).await?;
         let Some(record) = first.view.job(asking.job) else { return Ok(Err(Denial::Foreign)) };
         // Guards before facts: whatever changes between the two reads makes the transaction fail.
-        let guards = guards::read(&*self.store, &first.view, record).await?;
+        let guards = guards::read(&*self.store, &first.view.request, &record.step).await?;
         let loaded = state::load(&*self.store, id).await?;
         let Some(record) = loaded.view.job(asking.job) else { return Ok(Err(Denial::Foreign)) };
         if record.step.agent != asking.agent {
@@ -136,20 +139,86 @@ impl Core {
         if loaded.view.request.done.is_some() {
             return Ok(Err(Denial::Begun));
         }
+        let around = Around { restraint: guards.restraint(), policy: self.policy_digest().await? };
+        // Before the offer is built anew: what was taken back has nothing left to build it from.
+        if let Err(denial) = stands(&loaded.view, record, around) {
+            return Ok(Err(denial));
+        }
         let (spec, bytes) = match self.spec_of(&loaded.view, record).await {
             Ok(spec) => spec,
             Err(CoreError::NotFound(_) | CoreError::Unreadable { .. }) => return Ok(Err(Denial::Stale)),
             Err(error) => return Err(error),
         };
         let now = self.time.now();
-        let permit = match decide(&loaded.view, asking, &spec, Digest::of(&bytes), now) {
+        let permit = match decide(&loaded.view, asking, around, &spec, Digest::of(&bytes), now) {
             Ok(permit) => permit,
             Err(denial) => return Ok(Err(denial)),
         };
         let (next, _) = request::step(&loaded.view, &Input::Permitted(asking.job), now)?;
         let txn = guards.expect(state::save(&*self.store, &loaded, &next).await?);
         self.store.commit(txn).await?;
+        if permit.action.is_irreversible() {
+            gallra_crash::point("after_permit");
+        }
         Ok(Ok(permit))
+    }
+
+    /// What stops a job now, if it changes data and anything does.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn stopped(&self, job: &JobId) -> Result<Option<Denial>, CoreError> {
+        let id = match state::request_of(&*self.store, job).await {
+            Err(CoreError::NotFound(_)) => return Ok(None),
+            other => other?,
+        };
+        let view = state::load(&*self.store, &id).await?.view;
+        match view.job(*job) {
+            Some(record) => self.what_stops(&view, record).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn what_stops(&self, view: &View, job: &JobRecord) -> Result<Option<Denial>, CoreError> {
+        let guards = guards::read(&*self.store, &view.request, &job.step).await?;
+        let around = Around { restraint: guards.restraint(), policy: self.policy_digest().await? };
+        Ok(stands(view, job, around).err())
+    }
+
+    /// An agent's jobs that have a permit, that no receipt has answered, and that something stops now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn stopped_acts(&self, agent: &AgentName) -> Result<Vec<JobId>, CoreError> {
+        let requests: BTreeSet<RequestId> =
+            state::all(&*self.store, &keys::ready_of(agent), "dispatch entry").await?.into_iter().collect();
+        let mut stopped = Vec::new();
+        for id in requests {
+            let view = state::load(&*self.store, &id).await?.view;
+            let begun = |job: &&JobRecord| job.state == JobState::Begun && job.step.agent == *agent;
+            for job in view.jobs.iter().filter(begun) {
+                if self.what_stops(&view, job).await?.is_some() {
+                    stopped.push(job.id());
+                }
+            }
+        }
+        Ok(stopped)
+    }
+
+    /// Where the guards of a job lie; none when nobody here knows it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn guards_of(&self, job: &JobId) -> Result<Option<[Key; 6]>, CoreError> {
+        let id = match state::request_of(&*self.store, job).await {
+            Err(CoreError::NotFound(_)) => return Ok(None),
+            other => other?,
+        };
+        let (request, job) = (self.store.get(&keys::request(&id)).await?, self.store.get(&keys::job(&id, job)).await?);
+        let (Some(request), Some(job)) = (request, job) else { return Ok(None) };
+        let request: Request = decode("request", &request.value)?;
+        let job: JobRecord = decode("job", &job.value)?;
+        Ok(Some(guards::keys_of(&request, &job.step)))
     }
 
     /// Takes a receipt. Returns its digest once it is durable, also when it was stored before or settles nothing.
@@ -181,6 +250,8 @@ impl Core {
         }
         let stored = StoredReceipt { stored: self.time.now(), digest, taken: true, envelope: envelope.clone() };
         let write = Txn::new().put(at.clone(), encode(&stored)?);
+        let _turn = crate::suppression::turn(&receipt).await;
+        let write = self.with_suppression(&id, &receipt, write).await?;
         let input = Input::Receipt { receipt: Box::new(receipt.clone()), digest };
         let taken = self
             .apply(&id, &input, |before| {
@@ -196,7 +267,12 @@ impl Core {
             })
             .await;
         match taken {
-            Ok(_) => Ok((job, digest)),
+            Ok(_) => {
+                if receipt.action.is_irreversible() {
+                    gallra_crash::point("after_receipt");
+                }
+                Ok((job, digest))
+            }
             // It changes nothing, and is kept all the same: what an agent signed is evidence.
             Err(CoreError::Precondition(why)) => {
                 tracing::warn!(%job, %agent, why, "a receipt settles nothing");

@@ -10,9 +10,11 @@
 //!                      own limits.
 //! keys/                key-wrapping keys by epoch (0700): outside the store and its backups (decision 12)
 //! store/               the embedded store
+//! backups/             copies of the store, one or more of the current key epoch; without `keys/` they name nobody
 //! clock                which clock it was first served under: `real` or `simulated`
 //! policy/              the policy packs that were given at init
 //! operator/            the first operator's certificate
+//! approver/            the first approver's certificate, if one was named: hand it over and remove it here
 //! ```
 
 use std::fs;
@@ -34,8 +36,15 @@ pub struct Config {
     pub listen: String,
     /// Where hosts enrol, `host:port`.
     pub enrol_listen: String,
-    /// Name of the policy pack in `policy/`.
+    /// Name of the policy pack in `policy/`: holds until `gallra policy apply`.
     pub policy: String,
+    /// More contract ends on one local day than this pull the emergency stop, until somebody has looked (`gallra start`).
+    #[serde(default = "brake_ends_per_day")]
+    pub brake_ends_per_day: u32,
+}
+
+fn brake_ends_per_day() -> u32 {
+    crate::halt::BRAKE_ENDS_PER_DAY
 }
 
 /// Paths in the coordinator's directory.

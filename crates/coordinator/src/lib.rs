@@ -5,13 +5,17 @@
 //! load, decide, commit by compare-and-swap (decision 4).
 
 pub mod api;
+pub mod causes;
 pub mod clock;
 pub mod contracts;
 pub mod core;
+pub mod epochs;
 pub mod error;
 pub mod fleet;
 pub mod gate;
 pub mod guards;
+pub mod halt;
+pub mod holds;
 pub mod init;
 pub mod issue;
 pub mod jobs;
@@ -19,5 +23,9 @@ pub mod layout;
 pub mod leader;
 pub mod people;
 pub mod planning;
+pub mod policies;
+pub mod quarantine;
+pub mod resume;
 pub mod serve;
 pub mod state;
+pub mod suppression;

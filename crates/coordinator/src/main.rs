@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use gallra_coordinator::epochs;
 use gallra_coordinator::init::{self, Init};
 use gallra_coordinator::layout::Layout;
 use gallra_coordinator::serve;
@@ -43,6 +44,17 @@ enum Command {
         /// The first operator's name.
         #[arg(long, default_value = "operator")]
         operator: String,
+        /// The first approver's name, somebody else: gets a profile in `approver/`, to hand over. Nothing is erased that no
+        /// approver's cause key was registered for.
+        #[arg(long)]
+        approver: Option<String>,
+    },
+    /// Copy the store into `backups/`, read it back and compare; prints the file. For a stopped coordinator: a running one
+    /// makes a copy whenever a key epoch turns. A copy is removed, and cannot be read any more, when its epoch has turned.
+    Backup {
+        /// The directory that `init` made.
+        #[arg(long)]
+        dir: PathBuf,
     },
     /// Run the coordinator until SIGTERM or SIGINT.
     Serve {
@@ -63,9 +75,11 @@ fn main() -> ExitCode {
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
             match arguments.command {
-                Command::Init { dir, installation, listen, enrol_listen, names, policy, operator } => {
-                    init::run(&Init { dir, installation, listen, enrol_listen, names, policy, operator }).await
+                Command::Init { dir, installation, listen, enrol_listen, names, policy, operator, approver } => {
+                    init::run(&Init { dir, installation, listen, enrol_listen, names, policy, operator, approver })
+                        .await
                 }
+                Command::Backup { dir } => epochs::back_up(&Layout::new(dir)).await,
                 Command::Serve { dir, demonstration_clock } => serve::run(&Layout::new(dir), demonstration_clock).await,
             }
         })

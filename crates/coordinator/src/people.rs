@@ -2,12 +2,13 @@
 //! (decision 12). The only file of the coordinator that handles identifiers in clear; it logs nothing.
 
 use gallra_flow::view::View;
+use gallra_model::cause::{Backing, Cause};
 use gallra_model::contract::{Contract, ContractIdentity, ContractState, Customer, CustomerIdentity};
 use gallra_model::selector::{ExternalId, Selector};
 use gallra_model::target::Scope;
-use gallra_model::{AgentName, Nonce, Pseudonym, SubjectId};
+use gallra_model::{AgentName, Nonce, Pseudonym, RequestId, SubjectId};
 use gallra_store::keys::{self, IndexKind, What};
-use gallra_store::{Entry, Key, SubjectKey, Txn};
+use gallra_store::{Entry, SubjectKey, Txn};
 
 use crate::core::Core;
 use crate::error::{CoreError, decode, encode};
@@ -18,17 +19,12 @@ fn crypto(error: impl std::fmt::Display) -> CoreError {
 }
 
 impl Core {
-    /// The index key of an identifier, in the current epoch.
-    pub fn index_key(&self, kind: IndexKind, id: &ExternalId) -> Key {
-        self.keyring.index(kind, id.expose())
-    }
-
     /// Finds a contract by its service id.
     ///
     /// # Errors
     /// [`CoreError::NotFound`], or the store's.
     pub async fn find_contract(&self, service: &ExternalId) -> Result<(Entry, Contract), CoreError> {
-        let index = self.store.get(&self.index_key(IndexKind::ServiceId, service)).await?;
+        let index = self.keyring.find(&*self.store, IndexKind::ServiceId, service.expose()).await?;
         let id = decode("index", &index.ok_or(CoreError::NotFound("contract"))?.value)?;
         let entry = self.store.get(&keys::contract(&id)).await?.ok_or(CoreError::NotFound("contract"))?;
         let contract = decode("contract", &entry.value)?;
@@ -40,7 +36,8 @@ impl Core {
     /// # Errors
     /// The store's.
     pub async fn find_customer(&self, number: &ExternalId) -> Result<Option<(Entry, Customer)>, CoreError> {
-        let Some(index) = self.store.get(&self.index_key(IndexKind::CustomerNumber, number)).await? else {
+        let index = self.keyring.find(&*self.store, IndexKind::CustomerNumber, number.expose()).await?;
+        let Some(index) = index else {
             return Ok(None);
         };
         let id = decode("index", &index.value)?;
@@ -63,16 +60,13 @@ impl Core {
         let (key, wrapped) = self.keyring.new_subject(subject).map_err(crypto)?;
         let at = keys::sealed(subject, what);
         let sealed = key.seal(&at, &encode(value)?).map_err(crypto)?;
-        Ok(txn.create(wrapped.key, wrapped.value).create(at, sealed))
+        Ok(wrapped.create_in(txn).create(at, sealed))
     }
 
     async fn subject_key(&self, subject: &SubjectId) -> Result<SubjectKey, CoreError> {
-        for at in self.keyring.subject_key_names(subject) {
-            if let Some(entry) = self.store.get(&at).await? {
-                return self.keyring.unwrap_subject(&at, &entry.value).map_err(crypto);
-            }
-        }
-        Err(CoreError::NotFound("subject key: it was destroyed"))
+        let entry = self.keyring.find_subject(&*self.store, subject).await?;
+        let entry = entry.ok_or(CoreError::NotFound("subject key: it was destroyed"))?;
+        self.keyring.unwrap_subject(&entry.key, &entry.value).map_err(crypto)
     }
 
     async fn open<T: serde::de::DeserializeOwned>(&self, subject: &SubjectId, what: What) -> Result<T, CoreError> {
@@ -102,14 +96,70 @@ impl Core {
             Scope::Contract => {
                 let contract = self.contract_of(view).await?;
                 let identity: ContractIdentity = self.open(&contract.subject, What::Contract(contract.id)).await?;
-                Ok((Selector { service: Some(identity.service), customer: None }, identity.salt))
+                Ok((Selector { service: Some(identity.service), customer: None, addresses: Vec::new() }, identity.salt))
             }
             Scope::Customer => {
                 let customer = self.customer_of(view).await?;
                 let identity: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
-                Ok((Selector { service: None, customer: Some(identity.number) }, identity.salt))
+                Ok((Selector { service: None, customer: Some(identity.number), addresses: Vec::new() }, identity.salt))
             }
         }
+    }
+
+    /// The signature that lets what this request erases of such a target be erased, with the salt of that one id.
+    ///
+    /// # Errors
+    /// The store's; none is an answer.
+    pub async fn backing(&self, view: &View, scope: Scope) -> Result<Option<Backing>, CoreError> {
+        let approvals = &view.request.approvals;
+        let (subject, approval) = match scope {
+            Scope::Contract => (self.contract_of(view).await?.subject, &approvals.service),
+            Scope::Customer => (self.customer_of(view).await?.subject, &approvals.customer),
+        };
+        if approval.is_none() {
+            return Ok(None);
+        }
+        self.open(&subject, What::Request(view.request.id)).await.map(Some)
+    }
+
+    /// Whether a cause is about the service of a contract.
+    ///
+    /// # Errors
+    /// When the identifiers were destroyed, or the store's.
+    pub async fn is_about_contract(&self, cause: &Cause, salt: &Nonce, contract: &Contract) -> Result<bool, CoreError> {
+        let identity: ContractIdentity = self.open(&contract.subject, What::Contract(contract.id)).await?;
+        Ok(cause.is_about_service(&identity.service, salt))
+    }
+
+    /// Whether a cause is about a customer.
+    ///
+    /// # Errors
+    /// As [`Core::is_about_contract`].
+    pub async fn is_about_customer(&self, cause: &Cause, salt: &Nonce, customer: &Customer) -> Result<bool, CoreError> {
+        let identity: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
+        Ok(cause.is_about_customer(&identity.number, salt))
+    }
+
+    /// Adds one more value, sealed under a subject's key that is there already.
+    ///
+    /// # Errors
+    /// When the key was destroyed, or the store's.
+    pub async fn seal_more<T: serde::Serialize>(
+        &self,
+        txn: Txn,
+        subject: &SubjectId,
+        what: What,
+        value: &T,
+    ) -> Result<Txn, CoreError> {
+        let at = keys::sealed(subject, what);
+        let sealed = self.subject_key(subject).await?.seal(&at, &encode(value)?).map_err(crypto)?;
+        Ok(txn.put(at, sealed))
+    }
+
+    /// Adds the destruction of the cause that was signed for a customer's end, when the end is taken back: nobody may find it
+    /// later and use it.
+    pub fn drop_customers_backing(&self, txn: Txn, customer: &Customer, request: &RequestId) -> Txn {
+        txn.delete(keys::sealed(&customer.subject, What::Request(*request)))
     }
 
     /// The subject's name towards one agent.
@@ -123,6 +173,7 @@ impl Core {
     /// The store's.
     pub async fn forget(&self, view: &View, txn: Txn) -> Result<Txn, CoreError> {
         let txn = self.forget_customer(view, txn).await?;
+        let txn = self.drop_customers_backing(txn, &self.customer_of(view).await?, &view.request.id);
         let contract = self.contract_of(view).await?;
         // A request about the customer's own end leaves the contracts to their own requests.
         if contract.request == Some(view.request.id) { self.forget_contract(&contract, txn).await } else { Ok(txn) }
@@ -130,20 +181,25 @@ impl Core {
 
     async fn forget_contract(&self, contract: &Contract, mut txn: Txn) -> Result<Txn, CoreError> {
         let identity: ContractIdentity = self.open(&contract.subject, What::Contract(contract.id)).await?;
-        txn = self.destroy(txn, &contract.subject, What::Contract(contract.id));
-        txn = txn.delete(self.index_key(IndexKind::ServiceId, &identity.service));
+        txn = self.destroy(txn, &contract.subject, What::Contract(contract.id)).await?;
+        txn = self.close(txn, &identity.service, contract.version)?;
+        if let Some(request) = contract.request {
+            txn = txn.delete(keys::sealed(&contract.subject, What::Request(request)));
+        }
+        txn = self.drop_index(txn, IndexKind::ServiceId, &identity.service, &encode(&contract.id)?).await?;
         for address in &identity.addresses {
-            txn = self.drop_address(txn, address, contract).await?;
+            txn = self.drop_index(txn, IndexKind::Address, address, &encode(&contract.id)?).await?;
         }
         Ok(txn)
     }
 
-    /// Removes an address from the index, unless another contract hosts it by now.
-    async fn drop_address(&self, txn: Txn, address: &ExternalId, contract: &Contract) -> Result<Txn, CoreError> {
-        let key = self.index_key(IndexKind::Address, address);
-        let owner = self.store.get(&key).await?;
-        let owner: Option<gallra_model::ContractId> = owner.map(|entry| decode("index", &entry.value)).transpose()?;
-        Ok(if owner == Some(contract.id) { txn.delete(key) } else { txn })
+    /// Removes an identifier from the index, unless it is another's by now.
+    async fn drop_index(&self, txn: Txn, kind: IndexKind, id: &ExternalId, owner: &[u8]) -> Result<Txn, CoreError> {
+        let found = self.keyring.find(&*self.store, kind, id.expose()).await?;
+        Ok(match found.filter(|entry| entry.value == owner) {
+            Some(entry) => txn.expect_as_read(&entry.key, Some(&entry)).delete(entry.key),
+            None => txn,
+        })
     }
 
     /// Adds the destruction of what names the customer, once nothing of theirs is open any more. The customer's record is
@@ -162,14 +218,17 @@ impl Core {
         }
         if contracts.iter().all(|contract| contract.state == ContractState::Settled) {
             let identity: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
-            txn = self.destroy(txn, &customer.subject, What::Customer(customer.id));
-            txn = txn.delete(self.index_key(IndexKind::CustomerNumber, &identity.number));
+            txn = self.destroy(txn, &customer.subject, What::Customer(customer.id)).await?;
+            let owner = encode(&customer.id)?;
+            txn = self.drop_index(txn, IndexKind::CustomerNumber, &identity.number, &owner).await?;
         }
         Ok(txn)
     }
 
-    fn destroy(&self, txn: Txn, subject: &SubjectId, what: What) -> Txn {
-        let names = self.keyring.subject_key_names(subject);
-        names.into_iter().fold(txn.delete(keys::sealed(subject, what)), Txn::delete)
+    /// Expects the key as it is read: while an epoch turns it may move to another name, and would be left there.
+    async fn destroy(&self, txn: Txn, subject: &SubjectId, what: What) -> Result<Txn, CoreError> {
+        let key = self.keyring.find_subject(&*self.store, subject).await?;
+        let key = key.ok_or(CoreError::NotFound("subject key: it was destroyed"))?;
+        Ok(txn.delete(keys::sealed(subject, what)).expect_as_read(&key.key, Some(&key)).delete(key.key))
     }
 }

@@ -9,6 +9,7 @@ use gallra_model::request::RequestState;
 use gallra_model::target::{Inventory, TargetId, TargetInfo};
 use gallra_model::{AgentName, RequestId};
 use gallra_planner::Facts;
+use gallra_policy::Policy;
 use gallra_store::{Txn, keys};
 
 use crate::core::{Along, Core, MAX_TRIES};
@@ -54,14 +55,21 @@ impl Core {
         if request.done.is_some() || request.facts.cancelled {
             return Ok(false);
         }
+        let policy = self.policy().await?;
+        let upheld = loaded.view.planned_under() == Some(policy.digest());
         // Once data has begun to go the plan stands: what is reported later is not in it, nor in the proof.
         if request.state >= RequestState::Running {
-            return Ok(false);
+            let settled = upheld && !request.facts.legal_review;
+            return if settled { Ok(false) } else { self.judge(&loaded, &policy, upheld).await };
         }
         let inventories = self.inventories().await?;
-        let plan = self.make_plan(&loaded, &inventories)?;
+        let plan = self.make_plan(&loaded, &policy, &inventories)?;
         if loaded.view.plan.as_ref().is_some_and(|current| does_the_same(current, &plan)) {
-            return Ok(false);
+            if upheld {
+                return Ok(false);
+            }
+            self.move_request(id, &Input::Upheld { policy: policy.digest() }).await?;
+            return Ok(true);
         }
         let envelope =
             gallra_proof::plan::sign(&plan, &self.issuer).map_err(|error| CoreError::Crypto(error.to_string()))?;
@@ -73,13 +81,35 @@ impl Core {
             Ok(Along { txn: Txn::new().create(keys::plan(id, number), stored.clone()), receipt: None })
         })
         .await?;
+        gallra_crash::point("after_plan");
         Ok(true)
     }
 
-    fn make_plan(&self, loaded: &Loaded, inventories: &[Inventory]) -> Result<Plan, CoreError> {
+    /// Compares the plan of a request whose data has begun to go with what another policy would do to the same targets.
+    /// The policy that it was made under is right by itself.
+    async fn judge(&self, loaded: &Loaded, policy: &Policy, upheld: bool) -> Result<bool, CoreError> {
+        let (request, Some(current)) = (&loaded.view.request, &loaded.view.plan) else { return Ok(false) };
+        let mut inventories = self.inventories().await?;
+        for inventory in &mut inventories {
+            let agent = inventory.agent.clone();
+            inventory
+                .targets
+                .retain(|target| current.steps.iter().any(|step| step.agent == agent && step.target == target.id));
+        }
+        let same =
+            upheld || self.make_plan(loaded, policy, &inventories).is_ok_and(|plan| does_the_same(current, &plan));
+        if !same && request.facts.legal_review {
+            return Ok(false);
+        }
+        let input = if same { Input::Upheld { policy: policy.digest() } } else { Input::Review };
+        self.move_request(&request.id, &input).await?;
+        Ok(true)
+    }
+
+    fn make_plan(&self, loaded: &Loaded, policy: &Policy, inventories: &[Inventory]) -> Result<Plan, CoreError> {
         let request = &loaded.view.request;
-        let facts =
-            self.facts(request.id, request.plan.map(|plan| (plan.number, plan.digest)), request.anchors, inventories);
+        let current = request.plan.map(|plan| (plan.number, plan.digest));
+        let facts = self.facts(policy, request.id, current, request.anchors, inventories);
         let plan = gallra_planner::plan(&facts).map_err(|error| CoreError::Precondition(error.to_string()))?;
         let problems = gallra_planner::check(&plan, &facts);
         if let Some(problem) = problems.first() {
@@ -90,7 +120,8 @@ impl Core {
 
     /// The planner's view of now.
     pub fn facts<'a>(
-        &'a self,
+        &self,
+        policy: &'a Policy,
         request: RequestId,
         current: Option<(u32, Digest)>,
         anchors: Anchors,
@@ -103,7 +134,7 @@ impl Core {
             now: self.time.now(),
             clock: self.time.kind(),
             anchors,
-            policy: &self.policy,
+            policy,
             inventories,
         }
     }

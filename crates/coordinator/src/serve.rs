@@ -9,6 +9,7 @@ use gallra_identity::Authority;
 use gallra_model::{Clock, Instant};
 use gallra_policy::Policy;
 use gallra_proof::key::SigningKey;
+use gallra_store::epochs::OnDisk;
 use gallra_store::{Embedded, Keyring, Store, keys};
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
@@ -22,6 +23,7 @@ use crate::fleet::Fleet;
 use crate::gate::GateLayer;
 use crate::layout::Layout;
 use crate::leader;
+use crate::policies::Rules;
 
 /// Most calls under way on one connection.
 const MAX_STREAMS: u32 = 256;
@@ -84,18 +86,26 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
     Ok(())
 }
 
-async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Result<Core> {
+/// Opens store and keys of a directory; nothing is listened on yet.
+///
+/// # Errors
+/// As [`run`].
+pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Result<Core> {
     let config = layout.config()?;
-    let store = Embedded::open(&layout.path("store")).context("the store cannot be opened")?;
+    let store = Arc::new(Embedded::open(&layout.path("store")).context("the store cannot be opened")?);
     let generation = store.get(&keys::meta_generation()).await?.context("the store has no generation: run init")?;
     let (key, cert) = split_pem(&layout.read("authority.pem")?)?;
     let text = layout.pack(&config.policy).with_context(|| format!("policy/{}.toml is missing", config.policy))?;
     let policy = Policy::parse(&config.policy, &text, |include: &str| layout.pack(include))
         .map_err(|problems| anyhow::anyhow!("policy/{}.toml: {problems}", config.policy))?;
     Ok(Core {
-        store: Arc::new(store),
+        effects: OnDisk::new(Arc::clone(&store), layout.path("backups")),
+        store,
         keyring: Keyring::open(&layout.path("keys")).context("the key-wrapping keys cannot be read")?,
-        policy,
+        rules: Rules::new(policy),
+        followed: std::sync::Mutex::default(),
+        brake_ends_per_day: config.brake_ends_per_day,
+        ending: tokio::sync::Mutex::default(),
         issuer: SigningKey::from_pem(&layout.read("issuer.key")?)?,
         permits: SigningKey::from_pem(&layout.read("permit.key")?)?,
         authority: Authority::from_pem(&cert, &key)?,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use gallra_flow::view::View;
 use gallra_model::envelope::Envelope;
 use gallra_model::plan::Plan;
-use gallra_model::request::{JobState, Request};
+use gallra_model::request::{Facts, JobState, Request};
 use gallra_model::{Digest, JobId, RequestId};
 use gallra_store::txn::{MAX_TXN_BYTES, MAX_TXN_OPS};
 use gallra_store::{Entry, Key, KeyPrefix, KeyRange, Store, Txn, keys};
@@ -105,7 +105,7 @@ pub async fn request_of(store: &dyn Store, job: &JobId) -> Result<RequestId, Cor
 pub async fn save(store: &dyn Store, loaded: &Loaded, next: &View) -> Result<Txn, CoreError> {
     let before = records(&loaded.view)?;
     let after = records(next)?;
-    let mut txn = Txn::new().replace(&loaded.entry, encode(&next.request)?);
+    let mut txn = Txn::new().replace(&loaded.entry, encode(&as_stored(&next.request))?);
     let mut ahead = Txn::new();
     for (key, value) in &after {
         if before.get(key) == Some(value) {
@@ -134,11 +134,16 @@ pub async fn save(store: &dyn Store, loaded: &Loaded, next: &View) -> Result<Txn
 /// # Errors
 /// Never in practice.
 pub fn create(txn: Txn, view: &View) -> Result<Txn, CoreError> {
-    let mut txn = txn.create(keys::request(&view.request.id), encode(&view.request)?);
+    let mut txn = txn.create(keys::request(&view.request.id), encode(&as_stored(&view.request))?);
     for (key, value) in records(view)? {
         txn = txn.put(key, value);
     }
     Ok(txn)
+}
+
+/// A request as its record holds it: whether a hold covers it is the guards' to remember, and nobody else's.
+fn as_stored(request: &Request) -> Request {
+    Request { facts: Facts { held: false, ..request.facts }, ..request.clone() }
 }
 
 /// Every record of a view but the request's own and the plan, which never changes.

@@ -6,7 +6,7 @@ use gallra_flow::view::View;
 use gallra_model::copy::{CopyRecord, CopyState, Expected};
 use gallra_model::job::Action;
 use gallra_model::plan::{Anchors, Step};
-use gallra_model::request::{Facts, JobRecord, JobState, PlanRef, Request, RequestState};
+use gallra_model::request::{Approvals, Facts, JobRecord, JobState, PlanRef, Request, RequestState};
 use gallra_model::target::{Role, TargetKind};
 use gallra_model::{ContractId, CopyId, CustomerId, Digest, Instant, JobId, RequestId, SubjectId};
 use gallra_store::{Embedded, Store, StoreError, Txn, keys};
@@ -25,7 +25,9 @@ fn request() -> Request {
         state: RequestState::Received,
         facts: Facts::default(),
         anchors: Anchors::default(),
+        approvals: Approvals::default(),
         plan: None,
+        planned_under: None,
         live_confirmed: None,
         copies_closed: None,
         copies_gone: None,
@@ -144,13 +146,13 @@ async fn a_guard_that_moves_at_any_level_makes_the_permits_transaction_fail() {
         keys::guard_request(&view.request.id),
     ] {
         let (_folder, store) = stored().await;
-        let read = guards::read(&store, &view, &job).await.expect("reads");
+        let read = guards::read(&store, &view.request, &job.step).await.expect("reads");
         let permit = |txn: Txn| read.expect(txn).put(keys::meta_policy(), b"permit".to_vec());
         let stop = guards::bump(&store, Txn::new(), guard.clone()).await.expect("bumps");
         store.commit(stop).await.expect("the stop comes first");
         let lost = store.commit(permit(Txn::new())).await;
         assert!(matches!(&lost, Err(StoreError::Conflict { key }) if *key == guard), "{guard}: {lost:?}");
-        let read = guards::read(&store, &view, &job).await.expect("reads");
+        let read = guards::read(&store, &view.request, &job.step).await.expect("reads");
         store.commit(read.expect(Txn::new())).await.expect("without a stop in between it goes through");
     }
 }

@@ -49,6 +49,8 @@ pub enum Input {
     Receipt(JobId),
     /// The simulated clock moved: what was parked may be tried again.
     ClockMoved,
+    /// A guard of this job moved: what was parked may be tried again.
+    GuardMoved(JobId),
     /// A minute passed: what was parked may be tried again, and what was not answered for long is offered again.
     Minute,
 }
@@ -89,6 +91,11 @@ pub fn step(stream: &Stream, input: &Input) -> (Stream, Vec<JobId>) {
             next.offers.remove(job);
         }
         Input::ClockMoved => next.offers.retain(|_, offer| *offer != Offer::Parked),
+        Input::GuardMoved(job) => {
+            if next.is_parked(*job) {
+                next.offers.remove(job);
+            }
+        }
         Input::Minute => next.offers.retain(|_, offer| offer.grows_older()),
     }
     (next, offers)
@@ -116,6 +123,11 @@ impl Stream {
     /// Whether this stream was given a permit for a job that no receipt has answered.
     pub fn was_permitted(&self, job: JobId) -> bool {
         matches!(self.offers.get(&job), Some(Offer::Permitted(_)))
+    }
+
+    /// Whether anything is known of a job on this stream.
+    pub fn knows(&self, job: JobId) -> bool {
+        self.offers.contains_key(&job)
     }
 
     /// Whether a job is parked: denied, and waiting for something else than the agent.
@@ -164,6 +176,10 @@ mod tests {
         assert!(step(&parked, &ready).1.is_empty());
         let (moved, _) = step(&parked, &Input::ClockMoved);
         assert_eq!(step(&moved, &ready).1, [job(1)]);
+        let (released, _) = step(&parked, &Input::GuardMoved(job(1)));
+        assert_eq!(step(&released, &ready).1, [job(1)], "its hold was released");
+        let (sent, _) = step(&stream, &Input::GuardMoved(job(1)));
+        assert!(step(&sent, &ready).1.is_empty(), "an offer that is out is not made twice");
         let (raced, _) = step(&stream, &Input::Denied(job(1), Denial::Raced));
         assert_eq!(step(&raced, &ready).1, [job(1)]);
     }

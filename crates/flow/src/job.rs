@@ -12,6 +12,7 @@
 //! Upholds I6: a receipt for a finished job changes nothing, and a second permit for an attempt is refused.
 
 use gallra_model::Instant;
+use gallra_model::cause::Backing;
 use gallra_model::digest::Digest;
 use gallra_model::job::{Action, JobSpec, Question};
 use gallra_model::receipt::{Code, Receipt, Verdict};
@@ -23,6 +24,9 @@ use jiff::SignedDuration;
 
 /// Longest wait between tries: a request is visibly late rather than forgotten.
 pub const LONGEST_RETRY_HOURS: i64 = 24;
+
+/// Attempts that a crash may cut short before the next one has to wait.
+const AT_ONCE_AFTER_CRASH: u32 = 3;
 
 /// What can happen to a job.
 #[derive(Debug, Clone)]
@@ -149,7 +153,10 @@ fn retry_at(receipt: &Receipt, now: Instant) -> Instant {
     let soon = match receipt.code {
         Some(Code::Stopped) => Some(SignedDuration::ZERO),
         Some(Code::BadPermit) => Some(SignedDuration::from_mins(1)),
-        Some(Code::Limit) => Some(SignedDuration::from_mins(15)),
+        // A crash says nothing about the job: it goes on at once, unless it is what makes the agent crash.
+        Some(Code::Interrupted) if receipt.attempt <= AT_ONCE_AFTER_CRASH => Some(SignedDuration::ZERO),
+        // Time, a stop's end or somebody's decision lifts these: a quarter of an hour is soon enough, and no flood.
+        Some(Code::Limit | Code::Halted | Code::QuietHours) => Some(SignedDuration::from_mins(15)),
         _ => None,
     };
     if let Some(soon) = soon {
@@ -181,12 +188,14 @@ pub struct Offering {
     pub instance: Option<Instance>,
     /// Backup targets: the question.
     pub question: Option<Question>,
+    /// What cannot be undone: the signature of its cause.
+    pub cause: Option<Backing>,
 }
 
 /// The job as its agent gets it. The same record and offering always give the same bytes, so that an asking can be held
 /// against what would be offered now.
 pub fn spec(job: &JobRecord, offering: Offering) -> JobSpec {
-    let Offering { selector, pseudonym, salt, generation, clock, instance, question } = offering;
+    let Offering { selector, pseudonym, salt, generation, clock, instance, question, cause } = offering;
     let step = &job.step;
     JobSpec {
         job: step.job,
@@ -203,6 +212,7 @@ pub fn spec(job: &JobRecord, offering: Offering) -> JobSpec {
         instance: if step.action == Action::Inspect { None } else { instance },
         keep: step.keep.clone(),
         question,
+        cause,
         clock,
     }
 }

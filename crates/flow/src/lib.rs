@@ -5,9 +5,12 @@
 //! the same code. Upholds I1 to I6 and I8.
 
 pub mod agent;
+pub mod approval;
+pub mod cancel;
 pub mod copy;
 pub mod dispatch;
 pub mod job;
 pub mod permit;
 pub mod request;
+pub mod suppression;
 pub mod view;

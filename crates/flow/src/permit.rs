@@ -3,9 +3,10 @@
 //! is denied, and says why.
 
 use gallra_model::digest::Digest;
+use gallra_model::hold::Restraint;
 use gallra_model::job::{Action, JobSpec};
 use gallra_model::permit::{Denial, Permit};
-use gallra_model::request::{JobState, RequestState};
+use gallra_model::request::{JobRecord, JobState, RequestState};
 use gallra_model::{AgentName, Instant, JobId, Nonce};
 
 use crate::view::View;
@@ -30,6 +31,16 @@ pub struct Asking {
     pub permitted_on_this_stream: bool,
 }
 
+/// What holds beside the request's own records while an asking is answered: read in the transaction's own terms, never from
+/// a copy (decision 3).
+#[derive(Debug, Clone, Copy)]
+pub struct Around {
+    /// What the job's six guards say.
+    pub restraint: Restraint,
+    /// Digest of the policy in force.
+    pub policy: Digest,
+}
+
 /// Decides. `offer` is what the coordinator would offer now: another digest means that something changed since.
 ///
 /// # Errors
@@ -37,6 +48,7 @@ pub struct Asking {
 pub fn decide(
     view: &View,
     asking: &Asking,
+    around: Around,
     offer: &JobSpec,
     offer_digest: Digest,
     now: Instant,
@@ -49,6 +61,9 @@ pub fn decide(
     if Some(job.plan) != view.request.plan || job.state == JobState::Dropped {
         return Err(Denial::Stale);
     }
+    if step.action.changes() && view.request.facts.needs_approval {
+        return Err(Denial::NotApproved);
+    }
     match job.state {
         JobState::Succeeded => return Err(Denial::Begun),
         JobState::Begun if asking.permitted_on_this_stream => return Err(Denial::Begun),
@@ -59,10 +74,15 @@ pub fn decide(
         return Err(Denial::NotDue);
     }
     if step.action.changes() {
+        stands(view, job, around)?;
         may_change(view)?;
         if view.inspected(&step.agent, &step.target).is_none() {
             return Err(Denial::NotInspected);
         }
+    }
+    // The host would refuse it (decision 2), and nothing that is lost here can be asked for without it.
+    if step.action.is_irreversible() && offer.cause.is_none() {
+        return Err(Denial::NotApproved);
     }
     if offer_digest != asking.spec {
         return Err(Denial::Stale);
@@ -84,15 +104,32 @@ pub fn decide(
     })
 }
 
-/// What stands in the way of changing data, whatever the job.
-fn may_change(view: &View) -> Result<(), Denial> {
-    let facts = view.request.facts;
-    if facts.cancelled {
+/// Whether nothing stops a job that changes data: asked before a permit is given, and again whenever a guard moves while the
+/// permit is used. What only looks is never stopped: it is evidence.
+///
+/// # Errors
+/// What stops it.
+pub fn stands(view: &View, job: &JobRecord, around: Around) -> Result<(), Denial> {
+    if !job.step.action.changes() {
+        return Ok(());
+    }
+    if around.restraint.halted {
+        return Err(Denial::Halted);
+    }
+    if view.request.facts.cancelled {
         return Err(Denial::Cancelled);
     }
-    if facts.held {
+    if around.restraint.held {
         return Err(Denial::Held);
     }
+    if Some(job.plan) != view.request.plan || view.planned_under() != Some(around.policy) {
+        return Err(Denial::Stale);
+    }
+    Ok(())
+}
+
+/// What stands in the way of changing data, whatever the job.
+fn may_change(view: &View) -> Result<(), Denial> {
     match view.request.state {
         RequestState::Approved | RequestState::Running | RequestState::AwaitingCopies => Ok(()),
         RequestState::Received

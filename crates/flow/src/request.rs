@@ -1,7 +1,7 @@
 //! The request's machine: plans, time, permits and receipts move it from received to done.
 //!
 //! ```text
-//!  received ─dated plan─▶ planned ─no approval missing─▶ approved ─first change begun─▶ running
+//!  received ─dated plan─▶ planned ─no cause missing─▶ approved ─first change begun─▶ running
 //!  running ─live data confirmed gone─▶ awaiting_copies ─final proof issued─▶ done
 //! ```
 //!
@@ -16,12 +16,12 @@ use gallra_model::job::Action;
 use gallra_model::plan::{After, Plan};
 use gallra_model::proof::Stage;
 use gallra_model::receipt::Receipt;
-use gallra_model::request::{JobRecord, JobState, Obligation, PlanRef, RequestState};
+use gallra_model::request::{Approvals, JobRecord, JobState, Obligation, PlanRef, RequestState};
 use gallra_model::time::day_of;
 use jiff::SignedDuration;
 
 use crate::view::View;
-use crate::{copy, job};
+use crate::{approval, cancel, copy, job};
 
 /// What can happen to a request.
 #[derive(Debug, Clone)]
@@ -53,6 +53,16 @@ pub enum Input {
     },
     /// An operator wants a job tried now.
     Retry(gallra_model::JobId),
+    /// Data has begun to go, and the policy that came into force meanwhile would do the same: the plan goes on under it.
+    Upheld {
+        /// Digest of that policy.
+        policy: Digest,
+    },
+    /// Data has begun to go, and the policy that came into force meanwhile would do something else: it stops until somebody
+    /// has looked.
+    Review,
+    /// Causes were brought whose signatures and commitments are checked: they replace what was signed for before.
+    Approved(Approvals),
 }
 
 /// What the edge does once the new view is durable.
@@ -76,6 +86,9 @@ pub enum Refused {
     /// The request is done.
     #[error("the request is done")]
     Done,
+    /// The request was taken back.
+    #[error("the request is cancelled")]
+    Cancelled,
     /// The request has no such job.
     #[error("the request has no such job")]
     NoSuchJob,
@@ -114,6 +127,12 @@ pub fn step(view: &View, input: &Input, now: Instant) -> Result<(View, Vec<Effec
                 inspect_anew(&mut next, *id);
             }
         }
+        Input::Upheld { policy } => {
+            next.request.planned_under = Some(*policy);
+            next.request.facts.legal_review = false;
+        }
+        Input::Review => next.request.facts.legal_review = true,
+        Input::Approved(approvals) => approval::take(&mut next, approvals)?,
     }
     settle(&mut next, now);
     let effects = effects(view, &next, now);
@@ -123,6 +142,9 @@ pub fn step(view: &View, input: &Input, now: Instant) -> Result<(View, Vec<Effec
 fn take_plan(view: &mut View, plan: &Plan, digest: Digest, now: Instant) -> Result<(), Refused> {
     if view.request.state == RequestState::Done {
         return Err(Refused::Done);
+    }
+    if view.request.facts.cancelled {
+        return Err(Refused::Cancelled);
     }
     let parent = view.request.plan;
     if plan.number != parent.map_or(1, |parent| parent.number + 1)
@@ -153,15 +175,13 @@ fn take_plan(view: &mut View, plan: &Plan, digest: Digest, now: Instant) -> Resu
     }));
     let waits = |code: &str| plan.notes.iter().any(|note| note.code == code);
     view.request.plan = Some(plan_ref);
+    view.request.planned_under = Some(plan.policy);
+    view.request.facts.legal_review = false;
     view.request.facts.unsettled = waits("waits-for-settlement");
     view.request.facts.needs_period = waits("needs-a-period");
     view.plan = Some(plan.clone());
     if view.request.state == RequestState::Received && view.is_dated() && !view.request.facts.unsettled {
         view.request.state = RequestState::Planned;
-    }
-    // Approvals come with the policies that ask for them; none of this pack's rows does.
-    if view.request.state == RequestState::Planned {
-        view.request.state = RequestState::Approved;
     }
     Ok(())
 }
@@ -241,11 +261,18 @@ fn settle(view: &mut View, now: Instant) {
         view.request.wake = None;
         return;
     }
+    if view.request.facts.cancelled {
+        cancel::settle(view, now);
+        return;
+    }
+    approval::settle(view);
     confirm_live(view);
     close_copies(view);
+    let needs_approval = view.request.facts.needs_approval;
     let ready: Vec<_> = view
         .current_jobs()
         .filter(|job| job.state == JobState::Waiting && job.due <= now && view.may_start(&job.step))
+        .filter(|job| !(needs_approval && job.step.action.changes()))
         .map(JobRecord::id)
         .collect();
     for job in view.jobs.iter_mut().filter(|job| ready.contains(&job.id())) {
@@ -345,7 +372,7 @@ fn effects(before: &View, after: &View, now: Instant) -> Vec<Effect> {
 /// A proof is worth issuing once live data is confirmed gone and the copies are known, or a day after the last live step
 /// was due: then it says what is unproven.
 fn is_proof_time(view: &View, now: Instant) -> bool {
-    if !view.is_dated() {
+    if !view.is_dated() || view.request.facts.cancelled {
         return false;
     }
     // The last looks come within moments of the last copy's end: what they find is said once, in one proof.
@@ -361,4 +388,4 @@ fn is_proof_time(view: &View, now: Instant) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,6 +2,7 @@
 //! questions that several machines ask of it, and changes nothing.
 
 use gallra_model::copy::{CopyRecord, CopyState};
+use gallra_model::digest::Digest;
 use gallra_model::job::Action;
 use gallra_model::plan::{After, Plan, Step};
 use gallra_model::request::{JobRecord, JobState, Obligation, Request};
@@ -24,6 +25,11 @@ pub struct View {
 }
 
 impl View {
+    /// Under which policy the current plan was last found right.
+    pub fn planned_under(&self) -> Option<Digest> {
+        self.request.planned_under.or_else(|| self.plan.as_ref().map(|plan| plan.policy))
+    }
+
     /// The current plan's jobs.
     pub fn current_jobs(&self) -> impl Iterator<Item = &JobRecord> {
         let plan = self.request.plan;

@@ -11,6 +11,9 @@ use crate::role::CallerRole;
 /// Those who look after the installation and see its records, which name nobody.
 const READERS: &[CallerRole] = &[Operator, Approver, Auditor];
 
+/// Those who may stop things in a bad hour.
+const IN_CHARGE: &[CallerRole] = &[Operator, Approver];
+
 /// Those who report what became of a contract.
 const REPORTERS: &[CallerRole] = &[Operator, Billing];
 
@@ -20,10 +23,21 @@ pub const TABLE: &[(&str, &[CallerRole])] = &[
     ("/gallra.v1.ContractService/StartContract", REPORTERS),
     ("/gallra.v1.ContractService/EndContract", REPORTERS),
     ("/gallra.v1.ContractService/SettleContract", REPORTERS),
+    ("/gallra.v1.ContractService/ResumeContract", REPORTERS),
     ("/gallra.v1.ContractService/GetContract", &[Operator, Billing, Approver, Auditor]),
     ("/gallra.v1.RequestService/GetRequest", READERS),
     ("/gallra.v1.RequestService/ListRequests", READERS),
     ("/gallra.v1.RequestService/WatchRequest", READERS),
+    ("/gallra.v1.RequestService/ApproveRequest", &[Approver]),
+    ("/gallra.v1.KeyService/RegisterCauseKey", &[Approver]),
+    ("/gallra.v1.KeyService/ListCauseKeys", READERS),
+    ("/gallra.v1.HoldService/PlaceHold", IN_CHARGE),
+    ("/gallra.v1.HoldService/ReleaseHold", &[Approver]),
+    ("/gallra.v1.HoldService/ListHolds", READERS),
+    ("/gallra.v1.HaltService/Stop", IN_CHARGE),
+    ("/gallra.v1.HaltService/Start", IN_CHARGE),
+    ("/gallra.v1.HaltService/GetHalt", READERS),
+    ("/gallra.v1.PolicyService/ApplyPolicy", &[Approver]),
     ("/gallra.v1.PlanService/GetPlan", READERS),
     ("/gallra.v1.PlanService/PreviewPlan", READERS),
     ("/gallra.v1.JobService/ListJobs", READERS),
@@ -38,9 +52,12 @@ pub const TABLE: &[(&str, &[CallerRole])] = &[
     ("/gallra.v1.AgentRegistryService/InviteAgent", &[Operator]),
     ("/gallra.v1.AgentRegistryService/ListAgents", READERS),
     ("/gallra.v1.AgentRegistryService/GetAgent", READERS),
+    ("/gallra.v1.AgentRegistryService/ApproveAgent", &[Approver]),
     ("/gallra.v1.TargetService/ListTargets", READERS),
+    ("/gallra.v1.SuppressionService/ListSuppressions", READERS),
+    ("/gallra.v1.SuppressionService/LiftSuppression", &[Approver]),
     ("/gallra.v1.AgentService/Session", &[Agent]),
-    ("/gallra.v1.ClockService/GetClock", &[Operator, Auditor]),
+    ("/gallra.v1.ClockService/GetClock", &[Operator, Approver, Billing, Auditor]),
     ("/gallra.v1.ClockService/AdvanceClock", &[Operator]),
 ];
 

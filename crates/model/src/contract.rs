@@ -44,6 +44,10 @@ pub struct Contract {
     /// The request that its end opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
+    /// The requests that its newest resumption cancelled: its own, and the customer's end where that was under way. A doubled
+    /// event is answered from them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cancelled: Vec<RequestId>,
 }
 
 /// One customer.

@@ -28,6 +28,11 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
+    /// A digest that was made elsewhere (a keyed one).
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The raw 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

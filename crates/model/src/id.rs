@@ -117,6 +117,10 @@ reference!(
     RequestId
 );
 reference!(
+    /// One hold.
+    HoldId
+);
+reference!(
     /// One step of a plan as an agent sees it: derived from the request's id, so that two agents cannot tell
     /// that their jobs belong to the same request (decision 13).
     JobId
@@ -128,6 +132,10 @@ reference!(
 reference!(
     /// What a request leaves behind for later.
     ObligationId
+);
+reference!(
+    /// One suppression entry (decision 8).
+    SuppressionId
 );
 reference!(
     /// A subject's name towards one agent (decision 13).

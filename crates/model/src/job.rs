@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cause::Backing;
 use crate::digest::Digest;
 use crate::id::{AgentName, CopyId, JobId, Nonce, Pseudonym};
 use crate::selector::Selector;
@@ -112,6 +113,9 @@ pub struct JobSpec {
     /// Observe, and inspect on backup targets: the question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,
+    /// The signature of its cause (decision 2); set on everything that cannot be undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Backing>,
     /// Which clock the coordinator runs under: an agent refuses a simulated one unless its own flag allows it.
     pub clock: Clock,
 }

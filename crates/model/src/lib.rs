@@ -4,13 +4,18 @@
 //! no clock, no randomness, no I/O. Upholds that an illegal id, an unknown action or a bare number without
 //! a unit cannot be built.
 
+pub mod cause;
 pub mod contract;
 pub mod copy;
 pub mod digest;
 pub mod envelope;
+pub mod hold;
+pub mod hours;
 pub mod id;
 pub mod job;
+pub mod journal;
 pub mod message;
+pub mod order;
 pub mod outcome;
 pub mod permit;
 pub mod plan;
@@ -18,9 +23,13 @@ pub mod proof;
 pub mod receipt;
 pub mod request;
 pub mod selector;
+pub mod suppression;
 pub mod target;
 pub mod time;
 
 pub use digest::Digest;
-pub use id::{AgentName, ContractId, CopyId, CustomerId, JobId, Nonce, ObligationId, Pseudonym, RequestId, SubjectId};
+pub use id::{
+    AgentName, ContractId, CopyId, CustomerId, HoldId, JobId, Nonce, ObligationId, Pseudonym, RequestId, SubjectId,
+    SuppressionId,
+};
 pub use time::{Clock, Day, Instant};

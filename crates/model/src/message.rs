@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::id::{JobId, Nonce};
+use crate::journal::JournalMark;
 use crate::permit::Denial;
+use crate::suppression::MonthKey;
 use crate::target::Inventory;
 use crate::time::{Clock, Instant};
 
@@ -25,6 +27,16 @@ pub enum ToCoordinator {
         generation: u64,
         /// How many offers the agent takes at once.
         credits: u32,
+    },
+    /// Where the agent's journal stands: before the first asking of a stream, and whenever it has moved since the last word.
+    Journal {
+        /// There.
+        mark: JournalMark,
+    },
+    /// How far the agent's suppression list goes: once on each stream. The coordinator answers with what comes after.
+    Suppression {
+        /// The sequence of its newest line; 0 while it has none.
+        through: u64,
     },
     /// May this job begin? Counted from here on the agent's boot-time clock.
     AskBegin {
@@ -84,6 +96,25 @@ pub enum ToAgent {
         /// SHA-256 of the receipt's payload.
         receipt: Digest,
     },
+    /// Irreversible work stops, or may go on. Pushed at once, and said again on every new stream once there is one.
+    Order {
+        /// Signed by the permit key.
+        order: Envelope,
+    },
+    /// A hold, a resumption or a new plan covers a job that has a permit: its act stops at the next item. Unsigned, since
+    /// it can only make the agent do less.
+    Withdraw {
+        /// The job.
+        job: JobId,
+    },
+    /// A line of the agent's suppression list (decision 8).
+    Suppression {
+        /// Signed by the permit key.
+        line: Envelope,
+        /// With an entry: its month's key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<MonthKey>,
+    },
 }
 
 /// From the agent's session to its privileged half.
@@ -127,6 +158,24 @@ pub enum ToPrivileged {
     ReceiptStored {
         /// SHA-256 of the receipt's payload.
         receipt: Digest,
+    },
+    /// Irreversible work stops, or may go on.
+    Order {
+        /// Signed by the permit key.
+        order: Envelope,
+    },
+    /// An act stops at the next item.
+    Withdraw {
+        /// The job.
+        job: JobId,
+    },
+    /// A line of the suppression list.
+    Suppression {
+        /// Signed by the permit key.
+        line: Envelope,
+        /// With an entry: its month's key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<MonthKey>,
     },
 }
 

@@ -37,14 +37,14 @@ impl Counts {
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
-            erased: self.erased + other.erased,
-            absent: self.absent + other.absent,
-            anonymised: self.anonymised + other.anonymised,
-            key_destroyed: self.key_destroyed + other.key_destroyed,
-            retained: self.retained + other.retained,
-            restricted: self.restricted + other.restricted,
-            failed: self.failed + other.failed,
-            unknown: self.unknown + other.unknown,
+            erased: self.erased.saturating_add(other.erased),
+            absent: self.absent.saturating_add(other.absent),
+            anonymised: self.anonymised.saturating_add(other.anonymised),
+            key_destroyed: self.key_destroyed.saturating_add(other.key_destroyed),
+            retained: self.retained.saturating_add(other.retained),
+            restricted: self.restricted.saturating_add(other.restricted),
+            failed: self.failed.saturating_add(other.failed),
+            unknown: self.unknown.saturating_add(other.unknown),
         }
     }
 }

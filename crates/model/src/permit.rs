@@ -53,6 +53,8 @@ pub enum Denial {
     NotDue,
     /// A hold covers it.
     Held,
+    /// The emergency stop is pulled.
+    Halted,
     /// The contract was resumed, or the request cancelled.
     Cancelled,
     /// Approvals are missing.

@@ -50,6 +50,12 @@ pub enum Code {
     SimulatedClock,
     /// A limit of `agent.toml` forbids it.
     Limit,
+    /// The job carries no signature of its cause that this host trusts (decision 2).
+    BadCause,
+    /// The emergency stop is pulled.
+    Halted,
+    /// It is outside of the hours that `agent.toml` allows.
+    QuietHours,
     /// Confirm found something that should be gone.
     StillThere,
     /// Confirm before the act did not find what inspect found: the check cannot be trusted.
@@ -88,6 +94,18 @@ pub struct Tally {
     pub bytes: u64,
     /// Items in the same target that are *not* the subject's (decision 10).
     pub others: u64,
+}
+
+/// What was there when an attempt at a job reached the point after which items go for good. It outlives a crash, so that
+/// the attempt that ends the job can say what the whole job came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    /// What the target's name stood for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Instance>,
+    /// What was seen then; the largest over the job's attempts.
+    pub before: Tally,
 }
 
 /// What a preserve job leaves for later.

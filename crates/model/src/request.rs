@@ -58,14 +58,45 @@ impl RequestState {
 pub struct Facts {
     /// The contract was resumed or the request withdrawn.
     pub cancelled: bool,
-    /// A hold covers a part of it.
+    /// A hold covers a part of it. Worked out from the guards whenever a request is read, and never stored: the guards
+    /// alone remember holds.
     pub held: bool,
+    /// Its plan erases, and no cause that covers all of it was signed (decision 2).
+    pub needs_approval: bool,
     /// A target's category has no period.
     pub needs_period: bool,
     /// The contract is ended, and not settled.
     pub unsettled: bool,
     /// A promised day has passed.
     pub overdue: bool,
+    /// Data has begun to go, and the policy that holds now would do something else: somebody has to look.
+    pub legal_review: bool,
+    /// An approver lifted a suppression of what it erased: a restore may bring that back, and its proof says so no longer.
+    pub reopened: bool,
+}
+
+/// Who answered with a cause key for one of the ids that a request erases by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Who brought it: the name in the caller's certificate.
+    pub by: String,
+    /// When it was taken, on the coordinator's clock.
+    pub at: Instant,
+    /// The cause key: its key id.
+    pub key: String,
+}
+
+/// Whose erasure was signed for. The signatures themselves, and what opens them, are sealed with the identifiers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Approvals {
+    /// The service's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Approval>,
+    /// The customer's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Approval>,
 }
 
 /// One request. Its jobs, copies and obligations have records of their own under its id.
@@ -88,9 +119,15 @@ pub struct Request {
     pub facts: Facts,
     /// The dates known so far.
     pub anchors: Anchors,
+    /// Who signed that it is to be erased.
+    #[serde(default)]
+    pub approvals: Approvals,
     /// Number and digest of the current plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanRef>,
+    /// Digest of the policy under which the current plan was last found right: it permits nothing under another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_under: Option<Digest>,
     /// When all live data was confirmed gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_confirmed: Option<Instant>,

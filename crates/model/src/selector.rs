@@ -1,9 +1,12 @@
 //! What a job carries to find the data by: ids that the billing system uses, matched exactly (decision 10).
 //! Refuses empty selectors and everything that could be read as a path, a glob or SQL on its way to a template.
 
+use core::net::IpAddr;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::time::Instant;
 
 /// Longest service id or customer number accepted, in bytes.
 pub const MAX_ID_BYTES: usize = 128;
@@ -64,8 +67,38 @@ impl fmt::Debug for ExternalId {
     }
 }
 
+/// An IP address, and when it was the subject's (decision 10: outside of that time it is somebody else's).
+///
+/// It is personal data: its `Debug` form shows nothing, and it must never be logged.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddressUse {
+    /// The address. An IPv4 address in IPv6 clothes (`::ffff:192.0.2.1`) is the IPv4 address.
+    pub address: IpAddr,
+    /// The first instant at which it was theirs.
+    pub from: Instant,
+    /// The first instant at which it no longer was; unset while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Instant>,
+}
+
+impl AddressUse {
+    /// Whether `address` was the subject's at `at`. Compares the addresses, not how they are written.
+    pub fn covers(&self, address: IpAddr, at: Instant) -> bool {
+        self.address.to_canonical() == address.to_canonical()
+            && at >= self.from
+            && self.until.is_none_or(|until| at < until)
+    }
+}
+
+impl fmt::Debug for AddressUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AddressUse(sealed)")
+    }
+}
+
 /// Whom a job is about, in the words that the host's templates use. At least one is set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selector {
     /// The service of one contract; unset on jobs about the customer only.
@@ -74,12 +107,15 @@ pub struct Selector {
     /// The customer number; unset on jobs about one service only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<ExternalId>,
+    /// Addresses that were the subject's; only on jobs for targets that can be searched by nothing else (decision 13).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<AddressUse>,
 }
 
 impl Selector {
     /// Whether nothing is selected: an error everywhere (decision 10).
     pub fn is_empty(&self) -> bool {
-        self.service.is_none() && self.customer.is_none()
+        self.service.is_none() && self.customer.is_none() && self.addresses.is_empty()
     }
 }
 
@@ -96,6 +132,20 @@ mod tests {
         {
             assert!(bad.parse::<ExternalId>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn an_address_is_somebodys_only_in_its_time_and_however_it_is_written() {
+        let at = |text: &str| text.parse::<Instant>().expect("a literal");
+        let ip = |text: &str| text.parse::<IpAddr>().expect("a literal");
+        let (from, until) = (at("2026-01-01T00:00:00Z"), Some(at("2026-02-01T00:00:00Z")));
+        let old = AddressUse { address: ip("192.0.2.1"), from, until };
+        assert!(old.covers(ip("::ffff:192.0.2.1"), from));
+        assert!(!old.covers(ip("192.0.2.1"), at("2026-02-01T00:00:00Z")) && !old.covers(ip("192.0.2.10"), from));
+        assert!(!old.covers(ip("192.0.2.1"), at("2025-12-31T23:59:59Z")));
+        let still = AddressUse { address: ip("2001:db8::1"), from, until: None };
+        assert!(still.covers(ip("2001:DB8:0:0::0001"), at("2030-01-01T00:00:00Z")));
+        assert_eq!(format!("{still:?}"), "AddressUse(sealed)");
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub enum TargetKind {
     Maildir,
     /// Rows of a subject in a database, by a declared mapping.
     Sql,
+    /// Lines of a subject in a web server's access log.
+    AccessLog,
     /// A restic repository.
     Restic,
 }
@@ -75,6 +77,7 @@ impl TargetKind {
             Self::Files => "files",
             Self::Maildir => "maildir",
             Self::Sql => "sql",
+            Self::AccessLog => "access-log",
             Self::Restic => "restic",
         }
     }

@@ -5,11 +5,14 @@
 //! reads the same pages and shares no code. Upholds I5 on the issuer's side: [`statement::assemble`] says *final* only
 //! when nothing is open.
 
+pub mod cause;
 pub mod dsse;
 pub mod file;
 pub mod key;
+pub mod order;
 pub mod payload;
 pub mod permit;
 pub mod plan;
 pub mod receipt;
 pub mod statement;
+pub mod suppression;

@@ -10,11 +10,13 @@
 //! * `etcd`: the engine of several coordinators. It takes its place here as one more module behind the same trait and
 //!   a cargo feature of its own (its client needs `protoc` to build), and runs the same [`contract_tests`].
 //! * [`keyring`]: keys per subject and per epoch, sealed values, blind indexes, pseudonyms.
+//! * [`epochs`]: turning of key epochs, so that what was destroyed becomes unreadable everywhere.
 //! * [`search`]: offline proof that a text is, or is not, in a store.
 
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract_tests;
 pub mod embedded;
+pub mod epochs;
 pub mod key;
 pub mod keyring;
 pub mod keys;

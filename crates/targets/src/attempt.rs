@@ -5,7 +5,7 @@ use gallra_model::Instant;
 use gallra_model::copy::CopyListing;
 use gallra_model::job::{Action, JobSpec};
 use gallra_model::outcome::Counts;
-use gallra_model::receipt::{Check, Code, Tally, Verdict};
+use gallra_model::receipt::{Check, Code, Mark, Tally, Verdict};
 use gallra_model::target::Instance;
 
 use crate::driver::{Boundary, Confirmation, Driver, Failure, Inspection, Preserved};
@@ -192,11 +192,12 @@ fn erase(
     seen: &Inspection,
     boundary: &mut dyn Boundary,
 ) -> Report {
+    let earlier = boundary.earlier();
     let acted =
         if seen.instance.is_some() { driver.erase(&spec.selector, seen, boundary) } else { Ok(Counts::default()) };
     let last = driver.confirm(&spec.selector, seen);
     match (acted, last) {
-        (Ok(claimed), Ok(last)) => settle(report, seen, last, claimed),
+        (Ok(claimed), Ok(last)) => whole(settle(report, seen, last, claimed), earlier),
         (Ok(_), Err(failure)) => {
             Report { counts: Counts { unknown: seen.found.items.max(1), ..Counts::default() }, ..report }.fail(failure)
         }
@@ -212,6 +213,23 @@ fn erase(
             Report { counts: Counts { unknown: seen.found.items.max(1), ..Counts::default() }, ..report }.fail(failure)
         }
     }
+}
+
+/// Adds what earlier attempts at this job erased: it was there when they began, was out of everybody's reach, and is
+/// confirmed gone now. What came in between is not guessed, so the count is never too high.
+fn whole(mut report: Report, earlier: Option<Mark>) -> Report {
+    let Some(mark) = earlier else { return report };
+    let before = mark.before.items.saturating_sub(report.before.items);
+    if report.verdict != Verdict::Done || before == 0 {
+        return report;
+    }
+    if report.counts == (Counts { absent: 1, ..Counts::default() }) {
+        report.counts.absent = 0;
+    }
+    report.counts.erased += before;
+    report.before = Tally { others: report.before.others, ..mark.before };
+    report.instance = report.instance.or(mark.instance);
+    report
 }
 
 /// Compares the last look with what was seen, and only then calls it done.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use gallra_model::target::{Category, CopyLife, Mode, Role, Scope, Strategy, TargetId, TargetInfo, TargetKind};
 
 use crate::driver::Driver;
-use crate::{files, maildir, restic, sql};
+use crate::{access_log, files, maildir, restic, sql};
 
 /// One target as the host's admin declares it.
 #[derive(Debug, Clone, Deserialize)]
@@ -35,6 +35,9 @@ pub struct TargetConfig {
     /// Rows in a database.
     #[serde(default)]
     pub sql: Option<sql::Config>,
+    /// Lines of an access log.
+    #[serde(default, rename = "access-log")]
+    pub access_log: Option<access_log::Config>,
     /// A restic repository.
     #[serde(default)]
     pub restic: Option<restic::Config>,
@@ -60,12 +63,16 @@ pub struct ConfigError {
 /// When the section names none or several kinds, or the driver refuses its own keys.
 pub fn open(config: &TargetConfig) -> Result<Box<dyn Driver>, ConfigError> {
     let wrong = |problem: String| ConfigError { target: config.id.clone(), problem };
-    match (&config.files, &config.maildir, &config.sql, &config.restic) {
-        (Some(files), None, None, None) => Ok(Box::new(files::Files::open(files).map_err(wrong)?)),
-        (None, Some(maildir), None, None) => Ok(Box::new(maildir::Maildir::open(maildir).map_err(wrong)?)),
-        (None, None, Some(sql), None) => Ok(Box::new(sql::Sql::open(sql).map_err(wrong)?)),
-        (None, None, None, Some(restic)) => Ok(Box::new(restic::Restic::open(restic).map_err(wrong)?)),
-        _ => Err(wrong("write exactly one of [target.files], [target.maildir], [target.sql], [target.restic]".into())),
+    match (&config.files, &config.maildir, &config.sql, &config.access_log, &config.restic) {
+        (Some(files), None, None, None, None) => Ok(Box::new(files::Files::open(files).map_err(wrong)?)),
+        (None, Some(maildir), None, None, None) => Ok(Box::new(maildir::Maildir::open(maildir).map_err(wrong)?)),
+        (None, None, Some(sql), None, None) => Ok(Box::new(sql::Sql::open(sql).map_err(wrong)?)),
+        (None, None, None, Some(log), None) => Ok(Box::new(access_log::AccessLog::open(log).map_err(wrong)?)),
+        (None, None, None, None, Some(restic)) => Ok(Box::new(restic::Restic::open(restic).map_err(wrong)?)),
+        _ => Err(wrong(
+            "write exactly one of [target.files], [target.maildir], [target.sql], [target.access-log], [target.restic]"
+                .into(),
+        )),
     }
 }
 

@@ -7,7 +7,7 @@ use gallra_model::Instant;
 use gallra_model::copy::CopyListing;
 use gallra_model::job::{Keep, Question};
 use gallra_model::outcome::Counts;
-use gallra_model::receipt::{Check, Code, Tally};
+use gallra_model::receipt::{Check, Code, Mark, Tally};
 use gallra_model::selector::Selector;
 use gallra_model::target::{CopyLife, Instance, TargetKind};
 
@@ -74,6 +74,59 @@ pub struct Preserved {
 pub trait Boundary {
     /// Whether the act may go on with the next item.
     fn may_go_on(&mut self) -> bool;
+
+    /// Called by a driver when nobody but itself can reach the items any more, right before the first of them goes for
+    /// good: what was there is remembered durably, so that an attempt after a crash can count it. False: it could not be
+    /// remembered, and nothing may go.
+    fn mark(&mut self, _seen: &Inspection) -> bool {
+        true
+    }
+
+    /// What an earlier attempt at the same job remembered.
+    fn earlier(&self) -> Option<Mark> {
+        None
+    }
+}
+
+/// A rolling purge: everything that is older goes, whoever's it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurgeOrder {
+    /// What is older than this goes.
+    pub before: Instant,
+    /// Whose items stay although they are older: subjects under a hold, in the words of the host's templates. One that
+    /// this target cannot tell from others makes the purge fail, untouched.
+    pub preserve: Vec<Selector>,
+}
+
+/// What a rolling purge came to, confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purged {
+    /// `erased`: items that went; `retained`: older items that stay, since a hold covers them.
+    pub counts: Counts,
+    /// Items that were too old, their bytes, and all others.
+    pub before: Tally,
+    /// The same afterwards, by the independent look.
+    pub after: Tally,
+    /// Items whose age or owner could not be read: they stay.
+    pub unread: u64,
+    /// Files that went as a whole.
+    pub removed_files: u64,
+    /// The checks made.
+    pub checks: Vec<Check>,
+}
+
+impl<B: Boundary + ?Sized> Boundary for &mut B {
+    fn may_go_on(&mut self) -> bool {
+        (**self).may_go_on()
+    }
+
+    fn mark(&mut self, seen: &Inspection) -> bool {
+        (**self).mark(seen)
+    }
+
+    fn earlier(&self) -> Option<Mark> {
+        (**self).earlier()
+    }
 }
 
 /// One target on this host. Every method is blocking and may be called again after a crash at any point: doing it twice
@@ -126,6 +179,27 @@ pub trait Driver: Send {
     /// [`Code::Unsupported`] where the target cannot do it.
     fn preserve(&self, _selector: &Selector, _seen: &Inspection, _keep: &Keep) -> Result<Preserved, Failure> {
         Err(Failure::new(Code::Unsupported, format!("a {} target cannot keep part of its data", self.kind().as_str())))
+    }
+
+    /// Erases what is older than an instant, and confirms it. `now` is the agent's clock, for the host's own limit.
+    ///
+    /// # Errors
+    /// [`Code::Unsupported`] where the target has no ages; [`Code::Limit`] when the host forbids it.
+    fn purge(&self, _order: &PurgeOrder, _now: Instant, _boundary: &mut dyn Boundary) -> Result<Purged, Failure> {
+        Err(Failure::new(Code::Unsupported, format!("a {} target is not purged by age", self.kind().as_str())))
+    }
+
+    /// Shows everybody whose items are there, once each, in the words of the host's templates: after a restore, whom to hold
+    /// against the suppression list. Touches nothing. Returns how many remains of begun erasures there are that belong to
+    /// none of them.
+    ///
+    /// # Errors
+    /// [`Code::Unsupported`] where the target cannot tell; [`Code::SentinelMissing`]; whatever `each` returned.
+    fn candidates(&self, _each: &mut dyn FnMut(Selector) -> Result<(), Failure>) -> Result<u64, Failure> {
+        Err(Failure::new(
+            Code::Unsupported,
+            format!("a {} target cannot say whose data it holds", self.kind().as_str()),
+        ))
     }
 
     /// Backup targets: lists copies and says which known ones are gone. `now` is the agent's clock, for expectations.

@@ -36,6 +36,10 @@ impl Driver for Files {
         self.tree.inspect(selector, &mut |_| Ok(()))
     }
 
+    fn candidates(&self, each: &mut dyn FnMut(Selector) -> Result<(), Failure>) -> Result<u64, Failure> {
+        self.tree.candidates(each)
+    }
+
     fn restrict(&self, selector: &Selector, seen: &Inspection) -> Result<u64, Failure> {
         self.tree.restrict(selector, seen)
     }

@@ -12,7 +12,7 @@ use crate::driver::{Boundary, Confirmation, Driver, Failure, Inspection};
 use crate::tree::Tree;
 pub use crate::tree::{Config, HardLinks};
 
-mod mail;
+pub(crate) mod mail;
 #[cfg(test)]
 mod tests;
 
@@ -50,6 +50,10 @@ impl Driver for Maildir {
             Ok(())
         })?;
         Ok(Inspection { residue, ..seen })
+    }
+
+    fn candidates(&self, each: &mut dyn FnMut(Selector) -> Result<(), Failure>) -> Result<u64, Failure> {
+        self.tree.candidates(each)
     }
 
     fn restrict(&self, selector: &Selector, seen: &Inspection) -> Result<u64, Failure> {

@@ -22,6 +22,8 @@ use gallra_model::target::{CopyLife, TargetKind};
 use crate::driver::{Boundary, Confirmation, Driver, Failure, Inspection};
 
 mod expect;
+#[doc(hidden)]
+pub mod fuzzing;
 mod holds;
 pub mod keep;
 pub mod pack;

@@ -3,6 +3,7 @@
 //! counted before and after) and that freed pages are written over and searched (`docs/targets/sql.md`).
 
 mod act;
+mod candidates;
 mod config;
 mod engine;
 mod keep;
@@ -97,6 +98,13 @@ impl Driver for Sql {
         drop(session);
         let residue = self.only_searchable(collected.pieces)?;
         Ok(Inspection { instance, found, residue })
+    }
+
+    fn candidates(&self, each: &mut dyn FnMut(Selector) -> Result<(), Failure>) -> Result<u64, Failure> {
+        let _turn = self.engine.turn();
+        let session = self.engine.look()?;
+        candidates::each(&*session, &self.mapping, each)?;
+        Ok(0)
     }
 
     fn restrict(&self, selector: &Selector, _seen: &Inspection) -> Result<u64, Failure> {

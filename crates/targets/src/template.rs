@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn service(id: &str) -> Selector {
-        Selector { service: Some(id.parse().expect("a literal")), customer: None }
+        Selector { service: Some(id.parse().expect("a literal")), customer: None, addresses: Vec::new() }
     }
 
     #[test]

@@ -18,12 +18,12 @@ use crate::driver::{Boundary, Confirmation, Driver, Failure, Inspection, Preserv
 
 /// A selector by service id.
 pub(crate) fn service(id: &str) -> Selector {
-    Selector { service: Some(id.parse().expect("a literal")), customer: None }
+    Selector { service: Some(id.parse().expect("a literal")), customer: None, addresses: Vec::new() }
 }
 
 /// A selector by customer number.
 pub(crate) fn customer(number: &str) -> Selector {
-    Selector { service: None, customer: Some(number.parse().expect("a literal")) }
+    Selector { service: None, customer: Some(number.parse().expect("a literal")), addresses: Vec::new() }
 }
 
 /// The instant that tests call now.
@@ -47,6 +47,7 @@ pub(crate) fn job(action: Action, selector: &Selector, instance: Option<Instance
         instance,
         keep: None,
         question: None,
+        cause: None,
         clock: Clock::Real,
     }
 }

@@ -4,9 +4,13 @@
 //! back: whatever acts goes from an open directory to one name in it, never along a path, never through a symbolic
 //! link, never across a mount point. What only looks (`raw`) uses plain paths on purpose: it is the second opinion.
 
+mod bin;
+mod candidates;
 mod config;
 mod count;
 mod erase;
+mod hands;
+mod held;
 mod inspect;
 mod look;
 mod open;

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use bytes::{Buf as _, BufMut as _};
 use gallra_identity::{Authority, CallerRole, Credential};
 use jiff::{SignedDuration, Timestamp};
 use tonic::client::Grpc;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Status};
@@ -77,4 +79,54 @@ async fn try_call(channel: Channel, method: &str) -> Result<(), Status> {
     client.ready().await.map_err(|error| Status::unauthenticated(error.to_string()))?;
     let path = PathAndQuery::try_from(method).map_err(|_| Status::unimplemented("no path"))?;
     client.unary(Request::new(()), path, ProstCodec::<(), ()>::default()).await.map(|_| ())
+}
+
+/// Makes a call with exactly these bytes as its message, whatever they are, and gives how it ended.
+///
+/// # Errors
+/// The server's refusal.
+pub async fn call_raw(channel: Channel, method: &str, bytes: Vec<u8>) -> Result<(), Status> {
+    let mut client = Grpc::new(channel);
+    client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let path = PathAndQuery::try_from(method).map_err(|_| Status::unimplemented("no path"))?;
+    client.unary(Request::new(bytes), path, Raw).await.map(|_| ())
+}
+
+/// Sends bytes as they are, and throws answers away.
+#[derive(Clone, Copy)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = ();
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self {
+        *self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        to.put_slice(&item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = ();
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
+        from.advance(from.remaining());
+        Ok(Some(()))
+    }
 }

@@ -86,14 +86,32 @@ impl Story {
     /// The coordinator's.
     pub async fn end_and_settle(&mut self) -> anyhow::Result<String> {
         self.advance(day(2026, 1, 31), 15, 0).await?;
-        let mut contracts = ContractServiceClient::new(self.site.channel()?);
-        let service = self.leaver.service.clone();
-        let ended = v1::EndContractRequest { service: service.clone(), ended: "2026-01-31".to_owned(), version: 2 };
-        let request = contracts.end_contract(ended).await?.into_inner().request;
-        let settled = v1::SettleContractRequest { service, settled: "2026-01-31".to_owned(), version: 3 };
-        contracts.settle_contract(settled).await?;
+        let request = self.end().await?;
+        self.settle().await?;
         self.advance(day(2026, 1, 31), 15, 1).await?;
         Ok(request)
+    }
+
+    /// Reports that the leaver's contract ended on 2026-01-31, with its cause. Returns the request.
+    ///
+    /// # Errors
+    /// The coordinator's.
+    pub async fn end(&self) -> anyhow::Result<String> {
+        let service = self.leaver.service.clone();
+        let cause = Some(self.site.cause(Some(&service), Some(&self.leaver.number))?);
+        let ended = v1::EndContractRequest { service, ended: "2026-01-31".to_owned(), version: 2, cause };
+        Ok(ContractServiceClient::new(self.site.channel()?).end_contract(ended).await?.into_inner().request)
+    }
+
+    /// Reports that it was settled on the same day.
+    ///
+    /// # Errors
+    /// The coordinator's.
+    pub async fn settle(&self) -> anyhow::Result<()> {
+        let service = self.leaver.service.clone();
+        let settled = v1::SettleContractRequest { service, settled: "2026-01-31".to_owned(), version: 3 };
+        ContractServiceClient::new(self.site.channel()?).settle_contract(settled).await?;
+        Ok(())
     }
 
     /// Where a request stands.

@@ -39,6 +39,13 @@ pub fn verify(bytes: &[u8], keys: &[IssuerKey]) -> Verdict {
     }
 }
 
+/// Whether a receipt's signed bytes follow the format: for `gallra-fuzzing`, which asks whether the issuer's side takes
+/// receipts that would make a proof invalid later.
+#[doc(hidden)]
+pub fn reads_receipt(payload: &[u8]) -> bool {
+    form::canonical::<Receipt>(payload, "receipt").is_ok()
+}
+
 /// The numbered steps of `docs/formats/proof-v0-draft.md`, section 9.
 fn steps(bytes: &[u8], keys: &[IssuerKey], report: &mut Report) -> Result<Outcome, Failure> {
     let file = form::read(bytes)?;

@@ -3,6 +3,7 @@
 //! Owns everything that sees prost types. Refuses to decide anything: a message either becomes a value of the model or
 //! an `INVALID_ARGUMENT` that names the field. Upholds that a zero enum value and an unknown word are refused.
 
+pub mod cause;
 pub mod parse;
 pub mod session;
 pub mod target;

@@ -29,7 +29,8 @@ pub fn day(name: &str, text: &str) -> Result<Day, Status> {
     if !shaped {
         return Err(wrong());
     }
-    text.parse().map_err(|_| wrong())
+    // As a policy reads it: the year 0 is in no calendar that a contract is dated by.
+    text.parse().ok().filter(|day: &Day| day.year() >= 1).ok_or_else(wrong)
 }
 
 /// Parses a day that may be empty.
@@ -68,7 +69,7 @@ mod tests {
     #[test]
     fn days_are_strict() {
         assert!(day("ended", "2026-02-28").is_ok());
-        for bad in ["", "2026-02-29", "2026-2-28", "20260228", "2026-02-28T00:00", "2026-13-01"] {
+        for bad in ["", "2026-02-29", "2026-2-28", "20260228", "2026-02-28T00:00", "2026-13-01", "0000-01-01"] {
             assert!(day("ended", bad).is_err(), "{bad}");
         }
     }

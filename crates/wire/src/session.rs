@@ -2,6 +2,7 @@
 
 use gallra_model::Clock;
 use gallra_model::envelope::{Envelope, Signature};
+use gallra_model::journal::JournalMark;
 use gallra_model::message::{ToAgent, ToCoordinator};
 use gallra_model::permit::Denial;
 use tonic::Status;
@@ -44,6 +45,10 @@ pub fn request_of(message: &ToCoordinator) -> v1::SessionRequest {
             generation: *generation,
             credits: *credits,
         }),
+        ToCoordinator::Journal { mark } => {
+            Ask::Journal(v1::Journal { position: mark.position, head: mark.head.to_string() })
+        }
+        ToCoordinator::Suppression { through } => Ask::Suppression(v1::SuppressionThrough { sequence: *through }),
         ToCoordinator::AskBegin { job, spec, nonce } => {
             Ask::AskBegin(v1::AskBegin { job: job.to_string(), spec: spec.to_string(), nonce: nonce.to_string() })
         }
@@ -65,6 +70,11 @@ pub fn to_coordinator(request: v1::SessionRequest) -> Result<ToCoordinator, Stat
             generation: hello.generation,
             credits: hello.credits,
         },
+        Ask::Journal(journal) => {
+            let head = parse::field("journal.head", &journal.head)?;
+            ToCoordinator::Journal { mark: JournalMark { position: journal.position, head } }
+        }
+        Ask::Suppression(list) => ToCoordinator::Suppression { through: list.sequence },
         Ask::AskBegin(ask) => ToCoordinator::AskBegin {
             job: parse::field("ask_begin.job", &ask.job)?,
             spec: parse::field("ask_begin.spec", &ask.spec)?,
@@ -109,6 +119,12 @@ pub fn response_of(message: &ToAgent) -> v1::SessionResponse {
             reason: denial_to_wire(*reason).into(),
         }),
         ToAgent::ReceiptStored { receipt } => Answer::ReceiptStored(v1::ReceiptStored { receipt: receipt.to_string() }),
+        ToAgent::Order { order } => Answer::Order(v1::Order { order: Some(envelope_to_wire(order)) }),
+        ToAgent::Withdraw { job } => Answer::Withdraw(v1::Withdraw { job: job.to_string() }),
+        ToAgent::Suppression { line, key } => Answer::Suppression(v1::SuppressionLine {
+            line: Some(envelope_to_wire(line)),
+            key: key.clone().map(String::from).unwrap_or_default(),
+        }),
     };
     v1::SessionResponse { say: Some(say) }
 }
@@ -137,6 +153,17 @@ pub fn to_agent(response: v1::SessionResponse) -> Result<ToAgent, Status> {
         Answer::ReceiptStored(stored) => {
             ToAgent::ReceiptStored { receipt: parse::field("receipt_stored.receipt", &stored.receipt)? }
         }
+        Answer::Order(order) => {
+            ToAgent::Order { order: envelope_from_wire(parse::required("order.order", order.order)?) }
+        }
+        Answer::Withdraw(withdraw) => ToAgent::Withdraw { job: parse::field("withdraw.job", &withdraw.job)? },
+        Answer::Suppression(suppression) => ToAgent::Suppression {
+            line: envelope_from_wire(parse::required("suppression.line", suppression.line)?),
+            key: match suppression.key.as_str() {
+                "" => None,
+                key => Some(parse::field("suppression.key", key)?),
+            },
+        },
     })
 }
 
@@ -151,6 +178,7 @@ fn denial_to_wire(denial: Denial) -> v1::DenialReason {
         Denial::NotInspected => v1::DenialReason::NotInspected,
         Denial::Raced => v1::DenialReason::Raced,
         Denial::Foreign => v1::DenialReason::Foreign,
+        Denial::Halted => v1::DenialReason::Halted,
     }
 }
 
@@ -165,6 +193,7 @@ fn denial_from_wire(reason: v1::DenialReason) -> Result<Denial, Status> {
         v1::DenialReason::NotInspected => Denial::NotInspected,
         v1::DenialReason::Raced => Denial::Raced,
         v1::DenialReason::Foreign => Denial::Foreign,
+        v1::DenialReason::Halted => Denial::Halted,
         v1::DenialReason::Unspecified => return Err(Status::invalid_argument("denied.reason: unspecified or unknown")),
     })
 }

@@ -31,6 +31,7 @@ pub fn target_to_wire(target: &TargetInfo) -> v1::Target {
             TargetKind::Files => v1::TargetKind::Files,
             TargetKind::Maildir => v1::TargetKind::Maildir,
             TargetKind::Sql => v1::TargetKind::Sql,
+            TargetKind::AccessLog => v1::TargetKind::AccessLog,
             TargetKind::Restic => v1::TargetKind::Restic,
         }
         .into(),
@@ -78,6 +79,7 @@ fn target_from_wire(target: v1::Target) -> Result<TargetInfo, Status> {
         v1::TargetKind::Files => TargetKind::Files,
         v1::TargetKind::Maildir => TargetKind::Maildir,
         v1::TargetKind::Sql => TargetKind::Sql,
+        v1::TargetKind::AccessLog => TargetKind::AccessLog,
         v1::TargetKind::Restic => TargetKind::Restic,
         v1::TargetKind::Unspecified => return Err(unknown("kind")),
     };

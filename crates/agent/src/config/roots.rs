@@ -3,9 +3,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
-/// Keys whose texts are not where data is changed: a program that is run, a password that is read, the names that data has
-/// inside of a backup, and the content of a column.
-const ELSEWHERE: [&str; 4] = ["program", "password_file", "paths", "value"];
+/// Keys whose texts are not where data is changed: a program that is run, a password or a process id that is read, the
+/// names that data has inside of a backup, and the content of a column.
+const ELSEWHERE: [&str; 5] = ["program", "password_file", "pid_file", "paths", "value"];
 
 /// A path that the limits forbid. These are the host's own words; they name no person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

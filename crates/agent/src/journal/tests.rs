@@ -5,13 +5,15 @@ use gallra_flow::agent::record::Held;
 use gallra_model::JobId;
 use gallra_model::envelope::Envelope;
 use proptest::prelude::*;
+use std::fs;
 
+use super::disk::unfinished;
 use super::*;
 
 fn end(number: u8) -> Record {
     let envelope = Envelope { payload_type: "t".into(), payload: "x".repeat(usize::from(number)), signatures: vec![] };
     let job = JobId::from_bytes([number; 16]);
-    Record::End(Held { job, attempt: 1, receipt: Digest::of(&[number]), envelope })
+    Record::End(Held { job, attempt: 1, receipt: Digest::of(&[number]), envelope, done: false })
 }
 
 fn stored(number: u8) -> Record {
@@ -62,7 +64,12 @@ fn shortening_keeps_the_generation_and_what_is_not_acknowledged() {
             let envelope = Envelope { payload: "x".repeat(16 * 1024), ..held.envelope };
             Record::End(Held { envelope, ..held })
         }
-        other @ (Record::Generation { .. } | Record::Begin(_) | Record::Stored { .. }) => other,
+        other @ (Record::Generation { .. }
+        | Record::Origin { .. }
+        | Record::Begin(_)
+        | Record::Mark { .. }
+        | Record::Order { .. }
+        | Record::Stored { .. }) => other,
     };
     for number in 0..17 {
         journal.append(&bulky(number)).expect("appends");
@@ -70,10 +77,15 @@ fn shortening_keeps_the_generation_and_what_is_not_acknowledged() {
     }
     journal.append(&end(255)).expect("appends");
     assert!(journal.bytes > COMPACT_BYTES);
+    let mark = journal.mark();
     journal.compact().expect("shortens");
+    assert_eq!(journal.mark(), mark, "a shortened journal is no older one");
     journal.append(&Record::Generation { generation: 4 }).expect("appends");
     let (journal, records) = Journal::open(&path).expect("opens");
-    assert_eq!(records, [Record::Generation { generation: 3 }, end(255), Record::Generation { generation: 4 }]);
+    let (origin, rest) = records.split_first().expect("records");
+    assert_eq!(*origin, Record::Origin { mark });
+    assert_eq!(rest, [Record::Generation { generation: 3 }, end(255), Record::Generation { generation: 4 }]);
+    assert!(journal.mark().may_follow(&mark) && journal.mark() != mark);
     assert!(journal.bytes < 4096 && !unfinished(&path).exists());
 }
 

@@ -3,6 +3,7 @@
 //! effect that fails ends the half: nothing after it is carried out, and the next start reads the journal (I4).
 
 mod act;
+mod crash;
 mod note;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -13,8 +14,10 @@ use base64::engine::general_purpose::STANDARD;
 use gallra_flow::agent::privileged::{Effect, Host, Input, Privileged, step};
 use gallra_model::envelope::Envelope;
 use gallra_model::job::JobSpec;
+use gallra_model::journal::JournalMark;
 use gallra_model::message::{ToCoordinator, ToPrivileged, ToSession};
 use gallra_model::permit::Permit;
+use gallra_model::receipt::Verdict;
 use gallra_model::target::{Inventory, TargetId, TargetInfo};
 use gallra_model::{Digest, JobId};
 use gallra_proof::key::{SigningKey, VerifyingKey};
@@ -22,7 +25,9 @@ use gallra_targets::Driver;
 
 use crate::channel::{Closed, Next, PrivilegedEnd};
 use crate::clock::{ClockError, Clocks};
+use crate::config::Causes;
 use crate::journal::{Journal, JournalError};
+use crate::suppression::{List, ListError};
 use crate::vault::{Vault, VaultError};
 
 /// How often the half looks up when nothing is said to it.
@@ -34,6 +39,9 @@ pub enum HalfError {
     /// The journal cannot be written or read.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The suppression list cannot be written.
+    #[error(transparent)]
+    Suppression(#[from] ListError),
     /// A handle could not be thrown away.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -56,12 +64,14 @@ pub struct Target {
     pub driver: Box<dyn Driver>,
 }
 
-/// The two keys of this half.
+/// The keys of this half.
 pub struct Keys {
     /// Signs receipts.
     pub evidence: SigningKey,
     /// Checks permits.
     pub permit: VerifyingKey,
+    /// Check the causes of what is erased.
+    pub causes: Causes,
 }
 
 /// Where the half's memory is.
@@ -72,6 +82,8 @@ pub struct Memory {
     pub records: Vec<gallra_flow::agent::record::Record>,
     /// What is kept for later.
     pub vault: Vault,
+    /// What a restore must not bring back.
+    pub suppression: List,
 }
 
 /// What a half is made of.
@@ -82,6 +94,8 @@ pub struct Setup {
     pub targets: Vec<Target>,
     /// How long an act may last under one permit.
     pub longest_act: Duration,
+    /// Items that an act may erase in a second; unset: no limit.
+    pub items_per_second: Option<u32>,
     /// Its keys.
     pub keys: Keys,
     /// Its memory.
@@ -96,23 +110,26 @@ pub struct Half {
     inventory: Inventory,
     drivers: BTreeMap<TargetId, Box<dyn Driver>>,
     longest_act: Duration,
+    items_per_second: Option<u32>,
     keys: Keys,
     memory: Memory,
     clocks: Clocks,
     end: PrivilegedEnd,
+    /// Where the journal stood when it was last said on this stream.
+    said: Option<JournalMark>,
 }
 
 impl Half {
     /// A half that has done nothing yet.
     pub fn new(setup: Setup, end: PrivilegedEnd) -> Self {
-        let Setup { mut host, targets, longest_act, keys, memory, clocks } = setup;
+        let Setup { mut host, targets, longest_act, items_per_second, keys, memory, clocks } = setup;
         let infos: Vec<TargetInfo> = targets.iter().map(|target| target.info.clone()).collect();
         host.targets = infos.iter().map(|info| (info.id.clone(), (info.kind, info.mode))).collect();
         let inventory =
             Inventory { agent: host.agent.clone(), evidence_key: keys.evidence.verifying().to_hex(), targets: infos };
         let drivers = targets.into_iter().map(|target| (target.info.id, target.driver)).collect();
         let state = Some(Privileged::new(host));
-        Self { state, inventory, drivers, longest_act, keys, memory, clocks, end }
+        Self { state, inventory, drivers, longest_act, items_per_second, keys, memory, clocks, end, said: None }
     }
 
     /// Works until the session ends.
@@ -134,7 +151,16 @@ impl Half {
         loop {
             match self.end.next(TICK) {
                 Next::Message(message) => {
-                    if let Some(input) = self.input_of(message) {
+                    if matches!(message, ToPrivileged::Connected { .. }) {
+                        self.said = None;
+                        self.say_mark()?;
+                        let through = self.memory.suppression.known().through();
+                        self.end.say(&ToSession::Say(ToCoordinator::Suppression { through }))?;
+                    }
+                    if let ToPrivileged::Suppression { line, key } = &message {
+                        let now = (self.clocks)()?.now;
+                        note::listed(self.memory.suppression.take(line, key.as_ref(), now)?);
+                    } else if let Some(input) = self.input_of(message) {
                         self.take(input)?;
                     }
                 }
@@ -162,27 +188,42 @@ impl Half {
 
     fn carry_out(&mut self, effect: Effect) -> Result<Option<Input>, HalfError> {
         match effect {
-            Effect::Journal(record) => self.memory.journal.append(&record)?,
+            Effect::Journal(record) => crash::around(&record, || self.memory.journal.append(&record))?,
             Effect::Compact => self.memory.journal.compact()?,
             Effect::Discard(handle) => self.memory.vault.discard(handle)?,
             Effect::Note(note) => note::log(note),
             Effect::Say(message) => self.say(message)?,
-            Effect::Act(act) => return Ok(Some(Input::Acted(Box::new(self.act(&act)?)))),
+            Effect::Act(act) => {
+                let outcome = self.act(&act)?;
+                crash::acted(&act);
+                return Ok(Some(Input::Acted(Box::new(outcome))));
+            }
             Effect::Sign(receipt) => {
                 let wrong = |error: &dyn std::fmt::Display| HalfError::Receipt(error.to_string());
                 let envelope = gallra_proof::receipt::sign(&receipt, &self.keys.evidence).map_err(|e| wrong(&e))?;
                 let digest = gallra_proof::dsse::payload_digest(&envelope).map_err(|e| wrong(&e))?;
-                let (job, attempt) = (receipt.job, receipt.attempt);
+                let (job, attempt, done) = (receipt.job, receipt.attempt, receipt.verdict == Verdict::Done);
                 note::signed(&receipt);
-                return Ok(Some(Input::Signed { job, attempt, receipt: digest, envelope }));
+                return Ok(Some(Input::Signed { job, attempt, receipt: digest, envelope, done }));
             }
         }
         Ok(None)
     }
 
-    /// Before the first stream there is nobody to tell: the journal has it, and it is said when there is.
-    fn say(&self, message: ToCoordinator) -> Result<(), HalfError> {
+    /// Before the first stream there is nobody to tell: the journal has it, and it is said when there is. Where the journal
+    /// stands goes before it, so that a permit never follows from a journal that went back.
+    fn say(&mut self, message: ToCoordinator) -> Result<(), HalfError> {
+        self.say_mark()?;
         Ok(self.end.say(&ToSession::Say(message))?)
+    }
+
+    fn say_mark(&mut self) -> Result<(), HalfError> {
+        let mark = self.memory.journal.mark();
+        if self.said != Some(mark) {
+            self.end.say(&ToSession::Say(ToCoordinator::Journal { mark }))?;
+            self.said = Some(mark);
+        }
+        Ok(())
     }
 
     /// A message of the session as an input; what cannot be understood is logged and dropped.
@@ -191,7 +232,10 @@ impl Half {
             ToPrivileged::Connected { generation, clock, now } => Input::Connected { generation, clock, now },
             ToPrivileged::ClockMoved { now } => Input::ClockMoved(now),
             ToPrivileged::Offer { spec } => match serde_json::from_str::<JobSpec>(&spec) {
-                Ok(parsed) => Input::Offered(Box::new(parsed), Digest::of(spec.as_bytes())),
+                Ok(parsed) => {
+                    let trusted = parsed.cause.as_ref().and_then(|backing| self.keys.causes.open(&backing.envelope));
+                    Input::Offered(Box::new(parsed), Digest::of(spec.as_bytes()), trusted.map(Box::new))
+                }
                 // The parser's own words may quote the offer, and an offer names a customer.
                 Err(_) => {
                     tracing::warn!("an offer that is no job of this version: ignored; are both sides of one version?");
@@ -207,6 +251,16 @@ impl Half {
             },
             ToPrivileged::Denied { job, nonce, reason } => Input::Denied(job, nonce, reason),
             ToPrivileged::ReceiptStored { receipt } => Input::ReceiptStored(receipt),
+            ToPrivileged::Order { order } => match gallra_proof::order::open(&order, &self.keys.permit) {
+                Ok((order, _)) => Input::Ordered(Box::new(order)),
+                Err(error) => {
+                    tracing::warn!(%error, "an order that does not check: ignored");
+                    return None;
+                }
+            },
+            ToPrivileged::Withdraw { job } => Input::Withdrawn(job),
+            // Taken by the list, not by the machine.
+            ToPrivileged::Suppression { .. } => return None,
         })
     }
 }

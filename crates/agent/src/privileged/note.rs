@@ -3,6 +3,8 @@
 use gallra_flow::agent::privileged::Note;
 use gallra_model::receipt::Receipt;
 
+use crate::suppression::Refused;
+
 /// Logs what the machine noted.
 pub(super) fn log(note: Note) {
     match note {
@@ -16,6 +18,11 @@ pub(super) fn log(note: Note) {
         Note::Denied(job, reason) => tracing::info!(%job, ?reason, "denied"),
         Note::Unanswered(job) => tracing::warn!(%job, "an asking was not answered in time"),
         Note::Interrupted(job) => tracing::warn!(%job, "an attempt was interrupted: its receipt says unknown"),
+        Note::Ordered { halted: true } => {
+            tracing::warn!("the emergency stop is pulled: nothing is changed until it is lifted")
+        }
+        Note::Ordered { halted: false } => tracing::warn!("the emergency stop is lifted"),
+        Note::Withdrawn(job) => tracing::info!(%job, "withdrawn by the coordinator"),
         Note::OutOfTurn => tracing::debug!("news that nothing asked for: ignored"),
     }
 }
@@ -24,4 +31,14 @@ pub(super) fn log(note: Note) {
 pub(super) fn signed(receipt: &Receipt) {
     let Receipt { job, attempt, target, action, verdict, code, .. } = receipt;
     tracing::info!(%job, attempt, %target, action = action.as_str(), ?verdict, ?code, "receipt");
+}
+
+/// Logs a line of the suppression list that was not taken.
+pub(super) fn listed(refused: Option<Refused>) {
+    if let Some(why) = refused {
+        tracing::warn!(
+            ?why,
+            "a line of the suppression list was not taken: the list counts as incomplete until it is said again"
+        );
+    }
 }

@@ -10,7 +10,7 @@ use gallra_model::receipt::{Code, Receipt, Verdict};
 use gallra_model::target::{Mode, TargetKind};
 use gallra_model::{Clock, Nonce};
 
-use rig::{Disk, Rig, keep, permit, sign, spec};
+use rig::{Disk, Rig, backing, keep, permit, sign, spec};
 
 use super::*;
 
@@ -72,6 +72,31 @@ fn given_a_foreign_permit_it_touches_nothing() {
     let other = Permit { agent: "web2".parse().expect("a label"), ..permit(&spec, nonce) };
     rig.tell(ToPrivileged::Permitted { permit: sign(&other) });
     assert_refused(&mut rig, "another agent's");
+}
+
+#[test]
+fn given_a_cause_that_no_trusted_key_signed_it_asks_nothing() {
+    let disk = Disk::new();
+    let mut rig = Rig::start(&disk);
+    let spec = spec(Action::Erase);
+    let good = spec.cause.clone().expect("a cause");
+    let foreign = backing(&SigningKey::from_seed(&[99; 32]));
+    let mut renamed = foreign.clone();
+    renamed.envelope.signatures[0].keyid = good.envelope.signatures[0].keyid.clone();
+    let mut altered = good.clone();
+    let text = String::from_utf8(STANDARD.decode(&good.envelope.payload).expect("base64")).expect("JSON");
+    altered.envelope.payload = STANDARD.encode(text.replace("2026-02-01", "2026-02-02"));
+    for (what, cause) in
+        [("none", None), ("foreign", Some(foreign)), ("renamed", Some(renamed)), ("altered", Some(altered))]
+    {
+        rig.offer(&JobSpec { cause, ..spec.clone() });
+        let receipt = rig.receipt();
+        assert_eq!((receipt.verdict, receipt.code), (Verdict::Refused, Some(Code::BadCause)), "{what}");
+        rig.acknowledge();
+    }
+    assert!(rig.calls().is_empty(), "{:?}", rig.calls());
+    rig.offer(&spec);
+    rig.asking();
 }
 
 #[test]
@@ -248,4 +273,81 @@ fn nothing_is_acknowledged_away_that_was_not() {
     rig.acknowledge();
     rig.stop().expect("ends");
     assert!(matches!(disk.records().last(), Some(Record::Stored { .. })));
+}
+
+#[test]
+fn a_stop_or_a_withdrawal_that_is_pushed_ends_a_long_act_at_the_next_item() {
+    for by in ["order", "withdrawal"] {
+        let disk = Disk::new();
+        disk.make_endless();
+        let mut rig = Rig::start(&disk);
+        let (spec, nonce) = asked(&mut rig);
+        rig.permit(&permit(&spec, nonce));
+        disk.wait_for_act();
+        match by {
+            "order" => rig.order(true, 7),
+            _ => rig.tell(ToPrivileged::Withdraw { job: spec.job }),
+        }
+        assert_eq!(rig.receipt().code, Some(Code::Stopped), "{by}");
+        rig.stop().expect("ends");
+    }
+}
+
+#[test]
+fn a_withdrawal_of_another_job_stops_nothing_and_an_unsigned_order_neither() {
+    let disk = Disk::new();
+    let mut rig = Rig::start(&disk);
+    rig.tell(ToPrivileged::Withdraw { job: JobId::from_bytes([99; 16]) });
+    let forged = Envelope { payload_type: "x".into(), payload: "e30=".into(), signatures: vec![] };
+    rig.tell(ToPrivileged::Order { order: forged });
+    let (spec, nonce) = asked(&mut rig);
+    rig.permit(&permit(&spec, nonce));
+    assert_eq!(rig.receipt().verdict, Verdict::Done);
+    rig.stop().expect("ends");
+}
+
+#[test]
+fn a_stop_holds_after_a_restart_without_the_coordinator_and_an_older_start_does_not_lift_it() {
+    let disk = Disk::new();
+    let mut rig = Rig::start(&disk);
+    let (asked_for, nonce) = asked(&mut rig);
+    // It comes between the asking and the permit: the permit answers nothing any more.
+    rig.order(true, 7);
+    rig.permit(&permit(&asked_for, nonce));
+    rig.offer(&asked_for);
+    assert_eq!(rig.receipt().code, Some(Code::Halted));
+    rig.stop().expect("ends");
+
+    let mut rig = Rig::start(&disk);
+    assert_eq!(rig.receipt().code, Some(Code::Halted), "said again until it is stored");
+    rig.acknowledge();
+    rig.order(false, 6);
+    rig.offer(&asked_for);
+    assert_eq!(rig.receipt().code, Some(Code::Halted), "a replayed start lifts nothing");
+    rig.acknowledge();
+    assert!(rig.calls().is_empty(), "nothing was touched: {:?}", rig.calls());
+    rig.order(false, 8);
+    let (spec, nonce) = asked(&mut rig);
+    rig.permit(&permit(&spec, nonce));
+    assert_eq!(rig.receipt().verdict, Verdict::Done);
+    rig.stop().expect("ends");
+}
+
+#[test]
+fn i3_where_the_journal_stands_is_said_before_every_asking_and_never_falls() {
+    let disk = Disk::new();
+    let mut rig = Rig::start(&disk);
+    let (spec, nonce) = asked(&mut rig);
+    rig.permit(&permit(&spec, nonce));
+    rig.receipt();
+    rig.acknowledge();
+    asked(&mut rig);
+    let first = rig.marks.clone();
+    assert!(first.is_sorted_by_key(|mark| mark.position) && first.len() >= 3, "{first:?}");
+    let last = *first.last().expect("some");
+    rig.stop().expect("ends");
+    let mut rig = Rig::start(&disk);
+    asked(&mut rig);
+    assert!(rig.marks.iter().all(|mark| mark.may_follow(&last)), "{:?} after {last:?}", rig.marks);
+    rig.stop().expect("ends");
 }

@@ -189,7 +189,12 @@ impl Drive {
             }
             Effect::Calm => self.retry.reset(),
             Effect::Send(message) => self.outward.push_back(message),
-            Effect::Tell(message) => self.inward.push_back(message),
+            Effect::Tell(message) => {
+                if matches!(message, ToPrivileged::Offer { .. }) {
+                    gallra_crash::point("after_offer");
+                }
+                self.inward.push_back(message);
+            }
             Effect::HangUp => self.hang_up(),
             Effect::Ignored(Why::OutOfTurn) => tracing::warn!("the coordinator spoke out of turn: hanging up"),
             Effect::Ignored(Why::NotConnected | Why::Late) => {}

@@ -34,6 +34,15 @@ pub enum AgentCommand {
         #[command(flatten)]
         shown: Shown,
     },
+    /// Lift the quarantine of an agent whose journal went back, after you have looked at its host. For approvers.
+    #[command(after_help = "Example:\n  gallra agent approve web1")]
+    Approve {
+        /// Name.
+        name: String,
+        /// How it is printed.
+        #[command(flatten)]
+        shown: Shown,
+    },
     /// Show one agent.
     Show {
         /// Name.
@@ -64,24 +73,35 @@ pub async fn run(profile: Option<&Path>, command: AgentCommand) -> Result<u8, Fa
         AgentCommand::List { shown } => {
             let agents = client.list_agents(v1::ListAgentsRequest {}).await?.into_inner().agents;
             output::list(shown.output, &agents, ["agent", "connected", "targets", "joined"], |agent| {
-                let connected = if agent.connected { "yes" } else { "no" };
+                let connected = match (agent.connected, agent.quarantined.is_empty()) {
+                    (_, false) => "quarantined",
+                    (true, true) => "yes",
+                    (false, true) => "no",
+                };
                 [agent.name.clone(), connected.to_owned(), agent.targets.to_string(), agent.joined.clone()]
             });
         }
+        AgentCommand::Approve { name, shown } => {
+            show(shown.output, &client.approve_agent(v1::ApproveAgentRequest { name }).await?.into_inner());
+        }
         AgentCommand::Show { name, shown } => {
-            let agent = client.get_agent(v1::GetAgentRequest { name }).await?.into_inner();
-            output::one(
-                shown.output,
-                &agent,
-                &[
-                    ("agent", agent.name.clone()),
-                    ("connected", agent.connected.to_string()),
-                    ("joined", agent.joined.clone()),
-                    ("targets", agent.targets.to_string()),
-                    ("evidence key", agent.evidence_key.clone()),
-                ],
-            );
+            show(shown.output, &client.get_agent(v1::GetAgentRequest { name }).await?.into_inner());
         }
     }
     Ok(OK)
+}
+
+fn show(format: Format, agent: &v1::Agent) {
+    output::one(
+        format,
+        agent,
+        &[
+            ("agent", agent.name.clone()),
+            ("connected", agent.connected.to_string()),
+            ("joined", agent.joined.clone()),
+            ("targets", agent.targets.to_string()),
+            ("evidence key", agent.evidence_key.clone()),
+            ("quarantined", agent.quarantined.clone()),
+        ],
+    );
 }

@@ -1,12 +1,13 @@
 //! `gallra contract …`: what billing reports.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use gallra_wire::v1::contract_service_client::ContractServiceClient;
-use gallra_wire::{v1, words};
+use gallra_wire::{parse, v1, words};
 
 use super::Shown;
+use crate::cause::{self, Whom};
 use crate::client::connect;
 use crate::exit::{Failure, OK};
 use crate::output;
@@ -39,11 +40,20 @@ pub enum ContractCommand {
         shown: Shown,
     },
     /// A service ended: opens a request.
-    #[command(after_help = "Example:\n  gallra contract end --service anna.example --ended 2026-01-31")]
+    #[command(
+        after_help = "Example:\n  gallra contract end --service anna.example --customer 1001 --ended 2026-01-31 --cause-key \
+        /etc/gallra/cause.key\n\nWithout a cause key nothing is erased until an approver brings one: gallra request approve."
+    )]
     End {
         /// Service id.
         #[arg(long)]
         service: String,
+        /// The customer number, for the signature: to be given where the customer leaves with this contract.
+        #[arg(long, requires = "cause_key")]
+        customer: Option<String>,
+        /// A cause key's file: signs that this is to be erased.
+        #[arg(long, env = "GALLRA_CAUSE_KEY", value_name = "FILE")]
+        cause_key: Option<PathBuf>,
         /// Last day, YYYY-MM-DD.
         #[arg(long)]
         ended: String,
@@ -70,6 +80,21 @@ pub enum ContractCommand {
         #[command(flatten)]
         shown: Shown,
     },
+    /// A service goes on after all: its request is cancelled, as far as it has not begun.
+    #[command(
+        after_help = "Example:\n  gallra contract resume anna.example\n\nAt any time before the request is done. What \
+        has begun to go is not brought back; the answer says whether anything has."
+    )]
+    Resume {
+        /// Service id.
+        service: String,
+        /// The event's version; unset means one more than the last.
+        #[arg(long, default_value_t = 0)]
+        version: u64,
+        /// How it is printed.
+        #[command(flatten)]
+        shown: Shown,
+    },
     /// Show a contract.
     Show {
         /// Service id.
@@ -86,36 +111,68 @@ pub enum ContractCommand {
 /// # Errors
 /// What to say on stderr, and the exit code.
 pub async fn run(profile: Option<&Path>, command: ContractCommand) -> Result<u8, Failure> {
-    let mut client = ContractServiceClient::new(connect(profile).await?);
+    let channel = connect(profile).await?;
+    let mut client = ContractServiceClient::new(channel.clone());
     let (contract, shown) = match command {
         ContractCommand::Start { customer, service, addresses, started, version, shown } => {
             let request = v1::StartContractRequest { service, customer, addresses, started, version };
             (client.start_contract(request).await?, shown)
         }
-        ContractCommand::End { service, ended, version, shown } => {
-            (client.end_contract(v1::EndContractRequest { service, ended, version }).await?, shown)
+        ContractCommand::End { service, customer, cause_key, ended, version, shown } => {
+            let cause = match &cause_key {
+                None => None,
+                Some(file) => {
+                    let whom = Whom {
+                        service: Some(parse::field("service", &service)?),
+                        customer: customer.map(|number| parse::field("customer", &number)).transpose()?,
+                        ended: Some(parse::day("ended", &ended)?),
+                    };
+                    Some(cause::sign(&cause::read_key(file)?, &whom, cause::clock(channel).await?)?)
+                }
+            };
+            if cause.is_none() {
+                output::note(
+                    "no cause key: nothing is erased until an approver brings one, see `gallra request approve`",
+                );
+            }
+            (client.end_contract(v1::EndContractRequest { service, ended, version, cause }).await?, shown)
         }
         ContractCommand::Settle { service, settled, version, shown } => {
             (client.settle_contract(v1::SettleContractRequest { service, settled, version }).await?, shown)
+        }
+        ContractCommand::Resume { service, version, shown } => {
+            resumed(&client.resume_contract(v1::ResumeContractRequest { service, version }).await?.into_inner(), shown);
+            return Ok(OK);
         }
         ContractCommand::Show { service, shown } => {
             (client.get_contract(v1::GetContractRequest { service }).await?, shown)
         }
     };
     let contract = contract.into_inner();
-    output::one(
-        shown.output,
-        &contract,
-        &[
-            ("contract", contract.id.clone()),
-            ("customer", contract.customer.clone()),
-            ("state", words::contract_state_word(contract.state)),
-            ("version", contract.version.to_string()),
-            ("started", contract.started.clone()),
-            ("ended", contract.ended.clone()),
-            ("settled", contract.settled.clone()),
-            ("request", contract.request.clone()),
-        ],
-    );
+    output::one(shown.output, &contract, &pairs(&contract));
     Ok(OK)
+}
+
+fn pairs(contract: &v1::Contract) -> [(&'static str, String); 8] {
+    [
+        ("contract", contract.id.clone()),
+        ("customer", contract.customer.clone()),
+        ("state", words::contract_state_word(contract.state)),
+        ("version", contract.version.to_string()),
+        ("started", contract.started.clone()),
+        ("ended", contract.ended.clone()),
+        ("settled", contract.settled.clone()),
+        ("request", contract.request.clone()),
+    ]
+}
+
+fn resumed(answer: &v1::ResumeContractResponse, shown: Shown) {
+    let mut lines = answer.contract.as_ref().map(|contract| pairs(contract).to_vec()).unwrap_or_default();
+    lines.extend(answer.cancelled.iter().map(|request| ("cancelled", request.clone())));
+    output::one(shown.output, answer, &lines);
+    if answer.begun {
+        output::note(
+            "data had begun to go: a part of it may be erased already, see `gallra job list` of what was cancelled",
+        );
+    }
 }

@@ -3,12 +3,16 @@
 pub mod agent;
 pub mod backup;
 pub mod contract;
+pub mod halt;
+pub mod hold;
 pub mod job;
+pub mod key;
 pub mod plan;
 pub mod policy;
 pub mod proof;
 pub mod receipt;
 pub mod request;
+pub mod suppression;
 pub mod target;
 pub mod verify;
 
@@ -60,6 +64,18 @@ enum Command {
     /// Follow what was asked.
     #[command(subcommand)]
     Request(request::RequestCommand),
+    /// Make and register the keys that say what is to be erased.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Stop erasure of something until somebody else releases it.
+    #[command(subcommand)]
+    Hold(hold::HoldCommand),
+    /// The emergency stop: nothing changes data on any host any more. With --show: whether it is pulled.
+    #[command(after_help = halt::STOP_HELP)]
+    Stop(halt::StopArgs),
+    /// Lift the emergency stop, or the brake.
+    #[command(after_help = "Example:\n  gallra start --reason \"the template is corrected\"")]
+    Start(halt::StartArgs),
     /// See the steps that agents carry out, and try one again.
     #[command(subcommand)]
     Job(job::JobCommand),
@@ -72,6 +88,9 @@ enum Command {
     /// Invite hosts, and see which have joined.
     #[command(subcommand)]
     Agent(agent::AgentCommand),
+    /// See which erasures restores must not undo, and lift one.
+    #[command(subcommand)]
+    Suppression(suppression::SuppressionCommand),
     /// See the places with personal data that agents report.
     #[command(subcommand)]
     Target(target::TargetCommand),
@@ -97,14 +116,19 @@ pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
     let profile = arguments.profile.as_deref();
     match arguments.command {
         Command::Demo(args) => demo::run(args).await,
-        Command::Policy(command) => Ok(policy::run(command)),
+        Command::Policy(command) => policy::run(profile, command).await,
         Command::Plan(command) => plan::run(profile, command).await,
         Command::Contract(command) => contract::run(profile, command).await,
         Command::Request(command) => request::run(profile, command).await,
+        Command::Key(command) => key::run(profile, command).await,
+        Command::Hold(command) => hold::run(profile, command).await,
+        Command::Stop(args) => halt::stop(profile, args).await,
+        Command::Start(args) => halt::start(profile, args).await,
         Command::Job(command) => job::run(profile, command).await,
         Command::Receipt(command) => receipt::run(profile, command).await,
         Command::Backup(command) => backup::run(profile, command).await,
         Command::Agent(command) => agent::run(profile, command).await,
+        Command::Suppression(command) => suppression::run(profile, command).await,
         Command::Target(command) => target::run(profile, command).await,
         Command::Proof(command) => proof::run(profile, command).await,
         Command::Verify(args) => Ok(verify::run(&args)),

@@ -1,6 +1,7 @@
-//! `gallra policy …`: check, show and explain a provider's retention rules. Offline. Owns the flags and the reading of
+//! `gallra policy …`: check, show and explain a provider's retention rules, offline, and put them into force. Owns the flags and the reading of
 //! files; every answer is made and worded in `gallra-policy`. Data goes to stdout; a refusal prints nothing there.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -8,9 +9,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use gallra_policy::explain::{Ask, explain};
 use gallra_policy::{Policy, render};
+use gallra_wire::v1;
+use gallra_wire::v1::policy_service_client::PolicyServiceClient;
 
 use super::Shown;
-use crate::exit::{OK, USAGE};
+use crate::client::connect;
+use crate::exit::{Failure, OK, USAGE};
 use crate::output::{self, Format};
 
 /// Largest pack read, in bytes: a hundred times the largest known.
@@ -33,6 +37,18 @@ pub enum PolicyCommand {
     /// List a pack's rules and the law's, with what each counts from and where it stands.
     #[command(after_help = "Example:\n  gallra policy show policies/webone.toml --output json")]
     Show {
+        /// The pack.
+        file: PathBuf,
+        /// How it is printed.
+        #[command(flatten)]
+        shown: Shown,
+    },
+    /// Put a policy into force: requests that have not begun are planned anew, the others wait where it would do something
+    /// else. For approvers.
+    #[command(
+        after_help = "Example:\n  gallra policy check policies/webone.toml && gallra policy apply policies/webone.toml"
+    )]
+    Apply {
         /// The pack.
         file: PathBuf,
         /// How it is printed.
@@ -85,31 +101,53 @@ pub struct ExplainArgs {
 }
 
 /// Runs one of them; returns the exit code. Answers go to stdout, refusals to stderr.
-pub fn run(command: PolicyCommand) -> u8 {
-    match answer(command) {
+///
+/// # Errors
+/// Of `apply`: what to say on stderr, and the exit code.
+pub async fn run(profile: Option<&Path>, command: PolicyCommand) -> Result<u8, Failure> {
+    let answer = match command {
+        PolicyCommand::Apply { file, shown } => return apply(profile, &file, shown).await,
+        PolicyCommand::Check { file, shown } => checked(&file, shown),
+        PolicyCommand::Show { file, shown } => listed(&file, shown),
+        PolicyCommand::Explain(args) => explained(*args),
+    };
+    match answer {
         Ok(text) => {
             output::line(text.trim_end());
-            OK
+            Ok(OK)
         }
         Err(reason) => {
             output::note(&format!("error: {reason}"));
-            USAGE
+            Ok(USAGE)
         }
     }
 }
 
-fn answer(command: PolicyCommand) -> Result<String, String> {
-    match command {
-        PolicyCommand::Check { file, shown } => {
-            let policy = read_pack(&file)?;
-            Ok(shown_as(&shown, || render::checked_json(&policy), || render::checked(&policy)))
-        }
-        PolicyCommand::Show { file, shown } => {
-            let policy = read_pack(&file)?;
-            Ok(shown_as(&shown, || render::rules_json(&policy), || render::rules_table(&policy)))
-        }
-        PolicyCommand::Explain(args) => explained(*args),
-    }
+/// Sends the pack with all that it includes; it is checked here first, so that every problem is shown with its line.
+async fn apply(profile: Option<&Path>, file: &Path, shown: Shown) -> Result<u8, Failure> {
+    let wrong = |reason: String| Failure::new(USAGE, format!("error: {reason}"));
+    let read = RefCell::new(Vec::new());
+    let policy = read_packs(file, |name, text| {
+        read.borrow_mut().push(v1::PolicyPack { name: name.to_owned(), text: text.to_owned() });
+    })
+    .map_err(wrong)?;
+    let request = v1::ApplyPolicyRequest { name: policy.name().to_owned(), packs: read.into_inner() };
+    let mut client = PolicyServiceClient::new(connect(profile).await?);
+    let applied = client.apply_policy(request).await?.into_inner();
+    let pairs =
+        [("policy", applied.name.clone()), ("digest", applied.digest.clone()), ("begun", applied.begun.to_string())];
+    output::one(shown.output, &applied, &pairs);
+    Ok(OK)
+}
+
+fn checked(file: &Path, shown: Shown) -> Result<String, String> {
+    let policy = read_pack(file)?;
+    Ok(shown_as(&shown, || render::checked_json(&policy), || render::checked(&policy)))
+}
+
+fn listed(file: &Path, shown: Shown) -> Result<String, String> {
+    let policy = read_pack(file)?;
+    Ok(shown_as(&shown, || render::rules_json(&policy), || render::rules_table(&policy)))
 }
 
 fn explained(args: ExplainArgs) -> Result<String, String> {
@@ -142,12 +180,22 @@ fn shown_as(shown: &Shown, json: impl Fn() -> String, table: impl Fn() -> String
 
 /// Reads a pack; its name is the file's stem, and what it includes stands beside it.
 fn read_pack(file: &Path) -> Result<Policy, String> {
+    read_packs(file, |_, _| ())
+}
+
+/// The same, and tells of each pack that was read: its name and its text.
+fn read_packs(file: &Path, seen: impl Fn(&str, &str)) -> Result<Policy, String> {
     let text = read(file)?;
     let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    seen(name, &text);
     let beside = file.parent().unwrap_or(Path::new(""));
     // An include is a plain word, so that a pack cannot name a file elsewhere.
     let plain = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let include = |word: &str| if plain(word) { read(&beside.join(format!("{word}.toml"))).ok() } else { None };
+    let include = |word: &str| {
+        let text = if plain(word) { read(&beside.join(format!("{word}.toml"))).ok() } else { None }?;
+        seen(word, &text);
+        Some(text)
+    };
     Policy::parse(name, &text, include).map_err(|refused| refused.to_string())
 }
 

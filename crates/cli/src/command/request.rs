@@ -1,17 +1,18 @@
 //! `gallra request …`: what was asked, and where it stands.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use gallra_wire::v1::request_service_client::RequestServiceClient;
-use gallra_wire::{v1, words};
+use gallra_wire::{parse, v1, words};
 
 use super::Shown;
+use crate::cause::{self, Whom};
 use crate::client::connect;
 use crate::exit::{Failure, OK};
 use crate::output::{self, Format};
 
-/// Readers of requests.
+/// Readers of requests, and the approver's word.
 #[derive(Subcommand)]
 pub enum RequestCommand {
     /// Show one request.
@@ -31,6 +32,12 @@ pub enum RequestCommand {
         #[command(flatten)]
         shown: Shown,
     },
+    /// Sign that what a request erases is to be erased: where its end came without a cause.
+    #[command(
+        after_help = "Example:\n  gallra request approve 0192… --service anna.example --customer 1001 --cause-key cause.key\n\n\
+        The signature is over what you type. Take it from the contract, not from the coordinator."
+    )]
+    Approve(ApproveArgs),
     /// Follow one request until it is done; JSON is one object a line.
     Watch {
         /// The request.
@@ -41,13 +48,43 @@ pub enum RequestCommand {
     },
 }
 
+/// What `gallra request approve` is told.
+#[derive(Args)]
+pub struct ApproveArgs {
+    /// The request.
+    request: String,
+    /// The service id whose erasure is signed for, as billing writes it.
+    #[arg(long, required_unless_present = "customer")]
+    service: Option<String>,
+    /// The customer number whose erasure is signed for: where the customer leaves.
+    #[arg(long)]
+    customer: Option<String>,
+    /// A cause key's file.
+    #[arg(long, env = "GALLRA_CAUSE_KEY", value_name = "FILE")]
+    cause_key: PathBuf,
+    /// How it is printed.
+    #[command(flatten)]
+    shown: Shown,
+}
+
 /// Runs one of them.
 ///
 /// # Errors
 /// What to say on stderr, and the exit code.
 pub async fn run(profile: Option<&Path>, command: RequestCommand) -> Result<u8, Failure> {
-    let mut client = RequestServiceClient::new(connect(profile).await?);
+    let channel = connect(profile).await?;
+    let mut client = RequestServiceClient::new(channel.clone());
     match command {
+        RequestCommand::Approve(ApproveArgs { request, service, customer, cause_key, shown }) => {
+            let whom = Whom {
+                service: service.map(|id| parse::field("service", &id)).transpose()?,
+                customer: customer.map(|number| parse::field("customer", &number)).transpose()?,
+                ended: None,
+            };
+            let cause = cause::sign(&cause::read_key(&cause_key)?, &whom, cause::clock(channel).await?)?;
+            let approved = v1::ApproveRequestRequest { id: request, cause: Some(cause) };
+            show(&client.approve_request(approved).await?.into_inner(), shown.output);
+        }
         RequestCommand::Show { request, shown } => {
             let request = client.get_request(v1::GetRequestRequest { id: request }).await?.into_inner();
             show(&request, shown.output);
@@ -122,6 +159,13 @@ fn show(request: &v1::Request, format: Format) {
         ("proofs", request.proofs.to_string()),
         ("done", request.done.clone()),
     ];
+    let signed = |approval: &v1::Approval| {
+        format!("{} by {}, {}, key {}", approval.of, approval.by, approval.at, output::short(&approval.key))
+    };
+    pairs.extend(request.approved_by.iter().map(|approval| ("approved", signed(approval))));
+    if request.facts.iter().any(|fact| fact == "needs_approval") {
+        pairs.push(("waits for", "a cause that covers all of it: gallra request approve".to_owned()));
+    }
     pairs.extend(request.obligations.iter().map(|obligation| ("kept", kept(obligation))));
     pairs.extend(request.unproven.iter().map(|target| ("unproven", target.clone())));
     output::one(format, request, &pairs);

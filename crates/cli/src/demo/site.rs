@@ -4,20 +4,24 @@
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use gallra_model::Instant;
+use gallra_model::selector::ExternalId;
+use gallra_model::{Clock, Instant};
+use gallra_proof::key::SigningKey;
 use gallra_wire::v1;
 use gallra_wire::v1::agent_registry_service_client::AgentRegistryServiceClient;
 use gallra_wire::v1::clock_service_client::ClockServiceClient;
+use gallra_wire::v1::key_service_client::KeyServiceClient;
 use rustix::process::{Pid, Signal, kill_process};
 use tonic::transport::Channel;
 
 use super::host;
 use super::provider::Provider;
 use super::routine::Routine;
+use crate::cause::{self, Whom};
 use crate::client;
 
 /// Longest wait for a process to answer or to end.
@@ -49,6 +53,12 @@ pub struct Options {
     pub backups: bool,
     /// Targets left out of agent.toml.
     pub without: Vec<String>,
+    /// Cause keys that the host trusts, as public keys in hex; unset: the site's own.
+    pub trusts: Option<Vec<String>>,
+    /// What the host's admin allows an act to erase in a second; unset: no limit.
+    pub items_per_second: Option<u32>,
+    /// Tests of crashes: the program that kills itself once, and the point at which it does (`gallra-crash`).
+    pub crash: Option<(&'static str, String)>,
 }
 
 impl Options {
@@ -67,6 +77,9 @@ impl Options {
             observe: Vec::new(),
             backups: true,
             without: Vec::new(),
+            trusts: None,
+            items_per_second: None,
+            crash: None,
         }
     }
 }
@@ -94,6 +107,8 @@ pub struct Site {
     pub provider: Provider,
     /// The provider's backups.
     pub routine: Routine,
+    /// Signs what is to be erased. Not the coordinator's: it lies where contracts are ended.
+    pub cause_key: SigningKey,
     coordinator: Option<Child>,
     agent: Option<Child>,
     channel: Option<Channel>,
@@ -124,9 +139,12 @@ impl Site {
             routine.create()?;
         }
         let now = options.start;
-        let mut site = Self { options, provider, routine, coordinator: None, agent: None, channel: None, now };
+        let cause_key = cause::create_key(&dir.join("cause.key")).map_err(|failure| anyhow::anyhow!(failure.text))?;
+        let (coordinator, agent, channel) = (None, None, None);
+        let mut site = Self { options, provider, routine, cause_key, coordinator, agent, channel, now };
         site.init_coordinator()?;
         site.start_coordinator().await?;
+        site.register_cause_key().await?;
         site.join_agent().await?;
         site.start_agent().await?;
         Ok(site)
@@ -140,6 +158,30 @@ impl Site {
     /// The operator's profile.
     pub fn profile(&self) -> PathBuf {
         self.path("coordinator/operator")
+    }
+
+    /// The approver's profile.
+    pub fn approver(&self) -> PathBuf {
+        self.path("coordinator/approver")
+    }
+
+    /// Signs, now and with the site's own cause key, that these are to be erased.
+    ///
+    /// # Errors
+    /// When an id is none.
+    pub fn cause(&self, service: Option<&str>, customer: Option<&str>) -> anyhow::Result<v1::SignedCause> {
+        let id = |text: Option<&str>| text.map(str::parse::<ExternalId>).transpose();
+        let whom = Whom { service: id(service)?, customer: id(customer)?, ended: None };
+        let signed = cause::sign(&self.cause_key, &whom, (Clock::Simulated, self.now));
+        signed.map_err(|failure| anyhow::anyhow!(failure.text))
+    }
+
+    async fn register_cause_key(&self) -> anyhow::Result<()> {
+        let approver =
+            client::connect(Some(&self.approver())).await.map_err(|failure| anyhow::anyhow!(failure.text))?;
+        let public_key = self.cause_key.verifying().to_hex();
+        KeyServiceClient::new(approver).register_cause_key(v1::RegisterCauseKeyRequest { public_key }).await?;
+        Ok(())
     }
 
     /// The simulated time.
@@ -164,6 +206,9 @@ impl Site {
         let log = File::options().create(true).append(true).open(self.path("logs").join(log))?;
         let mut command = Command::new(self.options.programs.join(name));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).env("RUST_LOG", "info");
+        if let Some((_, point)) = self.options.crash.as_ref().filter(|(program, _)| *program == name) {
+            command.env("GALLRA_CRASH_AT", point);
+        }
         Ok(command)
     }
 
@@ -172,6 +217,7 @@ impl Site {
         let status = self
             .program("gallra-coordinator", "coordinator.log")?
             .args(["init", "--installation", "demo", "--operator", "demo-operator"])
+            .args(["--approver", "demo-approver"])
             .args(["--listen", &format!("127.0.0.1:{listen}"), "--enrol-listen", &format!("127.0.0.1:{enrol}")])
             .arg("--dir")
             .arg(self.path("coordinator"))
@@ -222,7 +268,16 @@ impl Site {
     /// # Errors
     /// When it does not connect.
     pub async fn start_agent(&mut self) -> anyhow::Result<()> {
-        fs::write(self.path("agent.toml"), host::agent_toml(&self.options))?;
+        self.spawn_agent()?;
+        self.wait_connected().await
+    }
+
+    /// Starts the agent, whether it is let in or not.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn spawn_agent(&mut self) -> anyhow::Result<()> {
+        fs::write(self.path("agent.toml"), host::agent_toml(&self.options, &self.cause_key.verifying().to_hex()))?;
         let child = self
             .program("gallra-agent", "agent.log")?
             .args(["serve", "--accept-simulated-clock"])
@@ -232,7 +287,7 @@ impl Site {
             .arg(self.path("agent.toml"))
             .spawn()?;
         self.agent = Some(child);
-        self.wait_connected().await
+        Ok(())
     }
 
     /// Waits until the agent's stream is open.
@@ -264,6 +319,21 @@ impl Site {
     /// When it does not end in time.
     pub async fn stop_agent(&mut self) -> anyhow::Result<()> {
         stop(self.agent.take()).await
+    }
+
+    /// Which programs have ended by themselves since they were started, and how. They count as stopped from here on.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn ended(&mut self) -> anyhow::Result<Vec<(&'static str, ExitStatus)>> {
+        let mut ended = Vec::new();
+        for (name, child) in [("gallra-coordinator", &mut self.coordinator), ("gallra-agent", &mut self.agent)] {
+            if let Some(status) = child.as_mut().map(Child::try_wait).transpose()?.flatten() {
+                *child = None;
+                ended.push((name, status));
+            }
+        }
+        Ok(ended)
     }
 
     /// Moves the clock, and waits until everything that is due and can be done is done.

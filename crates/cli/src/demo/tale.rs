@@ -142,12 +142,14 @@ impl<'a> Tale<'a> {
         self.site.provider.invoice(&self.leaver, &end.to_string())?;
         let mut contracts = ContractServiceClient::new(self.site.channel()?);
         let service = self.leaver.service.clone();
-        let ended = v1::EndContractRequest { service: service.clone(), ended: end.to_string(), version: 2 };
+        let cause = Some(self.site.cause(Some(&service), Some(&self.leaver.number))?);
+        let ended = v1::EndContractRequest { service: service.clone(), ended: end.to_string(), version: 2, cause };
         let request = contracts.end_contract(ended).await?.into_inner().request;
         let settled = v1::SettleContractRequest { service, settled: end.to_string(), version: 3 };
         contracts.settle_contract(settled).await?;
         self.site.advance(at(end, 15, 1)?).await?;
         self.story.at(self.site.now(), &format!("A's contract ends and is settled: request {request}"))?;
+        self.story.block("billing's key signs the end: without a signature that the host trusts it erases nothing")?;
         let mut plans = PlanServiceClient::new(self.site.channel()?);
         let plan = plans.get_plan(v1::GetPlanRequest { request: request.clone(), number: 0 }).await?.into_inner();
         ensure!(plan.problems.is_empty(), "the checker objects to the plan");

@@ -50,6 +50,12 @@ impl v1::agent_registry_service_server::AgentRegistryService for Api {
         let name: AgentName = parse::field("name", &request.into_inner().name)?;
         Ok(Response::new(to_wire(&self.core, &self.core.agent(&name).await?).await?))
     }
+
+    async fn approve_agent(&self, request: Request<v1::ApproveAgentRequest>) -> Result<Response<v1::Agent>, Status> {
+        let name: AgentName = parse::field("name", &request.into_inner().name)?;
+        self.core.approve_agent(&name).await?;
+        Ok(Response::new(to_wire(&self.core, &self.core.agent(&name).await?).await?))
+    }
 }
 
 /// Whether an agent of this name ever opened a session. A host that lost the answer to its enrolment never did: its name may
@@ -86,6 +92,7 @@ async fn to_wire(core: &Core, record: &AgentRecord) -> Result<v1::Agent, CoreErr
         connected: core.fleet.is_connected(&record.name),
         joined: record.joined.to_string(),
         evidence_key: record.evidence_key.clone(),
+        quarantined: core.standing(&record.name).await?.quarantined.map_or_else(String::new, |at| at.to_string()),
         targets: inventory.map_or(0, |inventory| u32::try_from(inventory.targets.len()).unwrap_or(u32::MAX)),
     })
 }

@@ -5,7 +5,9 @@ use gallra_wire::{parse, v1};
 use tonic::{Request, Response, Status};
 
 use super::Api;
-use crate::contracts::Start;
+use crate::causes::Brought;
+use crate::contracts::{End, Start};
+use crate::gate;
 
 #[tonic::async_trait]
 impl v1::contract_service_server::ContractService for Api {
@@ -25,10 +27,21 @@ impl v1::contract_service_server::ContractService for Api {
     }
 
     async fn end_contract(&self, request: Request<v1::EndContractRequest>) -> Result<Response<v1::Contract>, Status> {
+        let by = gate::caller(&request)?.name;
         let request = request.into_inner();
-        let service = parse::field("service", &request.service)?;
-        let ended = parse::day("ended", &request.ended)?;
-        Ok(Response::new(to_wire(&self.core.end_contract(&service, ended, request.version).await?)))
+        let end = End {
+            service: parse::field("service", &request.service)?,
+            ended: parse::day("ended", &request.ended)?,
+            version: request.version,
+            cause: match request.cause {
+                None => None,
+                Some(cause) => {
+                    let (envelope, salts) = gallra_wire::cause::from_wire(cause)?;
+                    Some(Brought { envelope, salts, by })
+                }
+            },
+        };
+        Ok(Response::new(to_wire(&self.core.end_contract(&end).await?)))
     }
 
     async fn settle_contract(
@@ -39,6 +52,20 @@ impl v1::contract_service_server::ContractService for Api {
         let service = parse::field("service", &request.service)?;
         let settled = parse::day("settled", &request.settled)?;
         Ok(Response::new(to_wire(&self.core.settle_contract(&service, settled, request.version).await?)))
+    }
+
+    async fn resume_contract(
+        &self,
+        request: Request<v1::ResumeContractRequest>,
+    ) -> Result<Response<v1::ResumeContractResponse>, Status> {
+        let request = request.into_inner();
+        let service = parse::field("service", &request.service)?;
+        let resumed = self.core.resume_contract(&service, request.version).await?;
+        Ok(Response::new(v1::ResumeContractResponse {
+            cancelled: resumed.contract.cancelled.iter().map(ToString::to_string).collect(),
+            contract: Some(to_wire(&resumed.contract)),
+            begun: resumed.begun,
+        }))
     }
 
     async fn get_contract(&self, request: Request<v1::GetContractRequest>) -> Result<Response<v1::Contract>, Status> {

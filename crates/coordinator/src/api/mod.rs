@@ -5,12 +5,17 @@ mod backups;
 mod clock;
 mod contracts;
 mod enrolment;
+mod halt;
+mod holds;
 mod jobs;
+mod keys;
 mod plans;
+mod policies;
 mod proofs;
 mod receipts;
 mod requests;
 mod sessions;
+mod suppressions;
 mod targets;
 
 use std::sync::Arc;
@@ -37,11 +42,16 @@ pub fn routes(core: &Arc<Core>) -> Routes {
         .add_service(v1::backup_service_server::BackupServiceServer::new(api.clone()))
         .add_service(v1::clock_service_server::ClockServiceServer::new(api.clone()))
         .add_service(v1::contract_service_server::ContractServiceServer::new(api.clone()))
+        .add_service(v1::halt_service_server::HaltServiceServer::new(api.clone()))
+        .add_service(v1::hold_service_server::HoldServiceServer::new(api.clone()))
         .add_service(v1::job_service_server::JobServiceServer::new(api.clone()))
+        .add_service(v1::key_service_server::KeyServiceServer::new(api.clone()))
         .add_service(v1::plan_service_server::PlanServiceServer::new(api.clone()))
+        .add_service(v1::policy_service_server::PolicyServiceServer::new(api.clone()))
         .add_service(v1::proof_service_server::ProofServiceServer::new(api.clone()))
         .add_service(v1::receipt_service_server::ReceiptServiceServer::new(api.clone()))
         .add_service(v1::request_service_server::RequestServiceServer::new(api.clone()))
+        .add_service(v1::suppression_service_server::SuppressionServiceServer::new(api.clone()))
         .add_service(v1::target_service_server::TargetServiceServer::new(api))
 }
 

@@ -48,7 +48,8 @@ impl v1::plan_service_server::PlanService for Api {
             customer_settled: settled,
         };
         let inventories = self.core.inventories().await?;
-        let facts = self.core.facts(RequestId::at(now, random().map_err(Status::from)?), None, anchors, &inventories);
+        let (policy, id) = (self.core.policy().await?, RequestId::at(now, random().map_err(Status::from)?));
+        let facts = self.core.facts(&policy, id, None, anchors, &inventories);
         let plan: Plan =
             gallra_planner::plan(&facts).map_err(|error| Status::failed_precondition(error.to_string()))?;
         let problems = gallra_planner::check(&plan, &facts).iter().map(ToString::to_string).collect();

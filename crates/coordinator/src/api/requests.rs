@@ -4,16 +4,18 @@ use std::pin::Pin;
 
 use gallra_flow::view::View;
 use gallra_model::RequestId;
-use gallra_model::request::{JobState, Obligation, RequestState};
+use gallra_model::request::{Approvals, JobState, Obligation, RequestState};
 use gallra_store::{KeyRange, keys};
 use gallra_wire::{parse, v1};
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use super::Api;
+use crate::causes::Brought;
 use crate::core::Core;
 use crate::error::CoreError;
-use crate::state;
+use crate::guards;
+use crate::{gate, state};
 
 /// Requests on a page unless asked otherwise, and at most.
 const PAGE: (u32, u32) = (100, 1_000);
@@ -36,13 +38,27 @@ impl v1::request_service_server::RequestService for Api {
         let mut requests = Vec::with_capacity(page.entries.len());
         for entry in &page.entries {
             let stored: gallra_model::request::Request = crate::error::decode("request", &entry.value)?;
-            if request.open_only && stored.done.is_some() {
+            // What was taken back rests when nothing of it is under way any more.
+            let over = stored.done.is_some() || (stored.facts.cancelled && stored.wake.is_none());
+            if request.open_only && over {
                 continue;
             }
             requests.push(read(&self.core, &stored.id).await?);
         }
         let next_page_token = page.more.map(|key| key.to_string()).unwrap_or_default();
         Ok(Response::new(v1::ListRequestsResponse { requests, next_page_token }))
+    }
+
+    async fn approve_request(
+        &self,
+        request: Request<v1::ApproveRequestRequest>,
+    ) -> Result<Response<v1::Request>, Status> {
+        let by = gate::caller(&request)?.name;
+        let request = request.into_inner();
+        let id = parse::field("id", &request.id)?;
+        let (envelope, salts) = gallra_wire::cause::from_wire(parse::required("cause", request.cause)?)?;
+        self.core.approve_request(&id, &Brought { envelope, salts, by }).await?;
+        Ok(Response::new(read(&self.core, &id).await?))
     }
 
     type WatchRequestStream = Pin<Box<dyn Stream<Item = Result<v1::Request, Status>> + Send>>;
@@ -90,7 +106,8 @@ fn from(range: &KeyRange, token: &str) -> Result<KeyRange, Status> {
 }
 
 async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
-    let loaded = state::load(&*core.store, id).await?;
+    let mut loaded = state::load(&*core.store, id).await?;
+    loaded.view.request.facts.held = guards::is_held(&*core.store, &loaded.view).await?;
     let unproven = core.proofs(id).await?.pop().map(|proof| proof.unproven).unwrap_or_default();
     Ok(to_wire(&loaded.view, unproven))
 }
@@ -101,9 +118,12 @@ fn to_wire(view: &View, unproven: Vec<String>) -> v1::Request {
     let facts = [
         (request.facts.cancelled, "cancelled"),
         (request.facts.held, "held"),
+        (request.facts.needs_approval, "needs_approval"),
         (request.facts.needs_period, "needs_period"),
         (request.facts.unsettled, "unsettled"),
         (request.facts.overdue, "overdue"),
+        (request.facts.legal_review, "legal_review"),
+        (request.facts.reopened, "reopened"),
     ];
     v1::Request {
         id: request.id.to_string(),
@@ -122,7 +142,21 @@ fn to_wire(view: &View, unproven: Vec<String>) -> v1::Request {
         obligations: view.obligations.iter().map(obligation_to_wire).collect(),
         unproven,
         done: parse::text_or_empty(request.done),
+        approved_by: approvals_to_wire(&request.approvals),
     }
+}
+
+fn approvals_to_wire(approvals: &Approvals) -> Vec<v1::Approval> {
+    let both = [("service", &approvals.service), ("customer", &approvals.customer)];
+    both.into_iter()
+        .filter_map(|(of, approval)| approval.as_ref().map(|approval| (of, approval)))
+        .map(|(of, approval)| v1::Approval {
+            of: of.to_owned(),
+            by: approval.by.clone(),
+            at: approval.at.to_string(),
+            key: approval.key.clone(),
+        })
+        .collect()
 }
 
 fn state_to_wire(state: RequestState) -> v1::RequestState {

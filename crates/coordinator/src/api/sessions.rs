@@ -1,6 +1,10 @@
 //! `AgentService`: one task a stream. It carries words between the agent and the core; what is offered is
 //! `flow::dispatch`'s decision, what is permitted `flow::permit`'s.
 
+mod stopping;
+mod suppressing;
+
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +15,7 @@ use gallra_model::message::{ToAgent, ToCoordinator};
 use gallra_model::permit::Denial;
 use gallra_model::target::Inventory;
 use gallra_model::{AgentName, Clock, JobId};
-use gallra_store::{Change, Txn, keys};
+use gallra_store::{Change, Key, Txn, keys};
 use gallra_wire::session::{response_of, to_coordinator};
 use gallra_wire::v1;
 use tokio::sync::mpsc;
@@ -68,14 +72,28 @@ struct Session<'a> {
     agent: &'a AgentName,
     number: u64,
     outbox: &'a mpsc::Sender<Result<v1::SessionResponse, Status>>,
+    /// Where the guards of the jobs lie whose asking was answered on this stream.
+    guarded: BTreeMap<JobId, [Key; 6]>,
+    /// The global guard's count that the last order on this stream told of.
+    told: Option<u64>,
+    /// Whether the agent has said where its journal stands.
+    journal_seen: bool,
+    /// The last line of its suppression list that the agent has or was told; none before it has said.
+    suppressed: Option<u64>,
+    /// Minutes since the agent heard that its list is complete.
+    list_minutes: u32,
 }
 
 /// Closes the stream's place in the fleet, however its task ends.
-struct Place<'a>(&'a Session<'a>);
+struct Place<'a> {
+    core: &'a Core,
+    agent: &'a AgentName,
+    number: u64,
+}
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.core.fleet.close(self.0.agent, self.0.number);
+        self.core.fleet.close(self.agent, self.number);
     }
 }
 
@@ -93,14 +111,29 @@ async fn serve(
         return Err(Status::failed_precondition("the agent has seen a newer coordinator: this one is out of date"));
     }
     store_inventory(core, agent, &inventory).await?;
-    let session = Session { core, agent, number: core.fleet.open(agent), outbox };
-    let _place = Place(&session);
+    let number = core.fleet.open(agent);
+    let _place = Place { core, agent, number };
+    let mut session = Session {
+        core,
+        agent,
+        number,
+        outbox,
+        guarded: BTreeMap::new(),
+        told: None,
+        journal_seen: false,
+        suppressed: None,
+        list_minutes: 0,
+    };
     tracing::info!(%agent, targets = inventory.targets.len(), "agent connected");
     let mut ready = core.store.watch(keys::ready_of(agent));
+    let mut guards = core.store.watch(keys::guards());
+    let mut suppressions = core.store.watch(keys::suppressions_of(agent));
     let mut clock = core.fleet.clock_moves();
     let mut minute = tokio::time::interval(MINUTE);
     let welcome = ToAgent::Welcome { generation: core.generation, clock: core.time.kind(), now: core.time.now() };
     session.say(&welcome).await?;
+    session.tell_order().await?;
+    session.withdraw_stopped().await?;
     session.input(&Input::Hello { credits }).await?;
     session.dispatch().await?;
     loop {
@@ -117,9 +150,24 @@ async fn serve(
             }
             _ = minute.tick() => {
                 session.input(&Input::Minute).await?;
+                session.forget_answered();
+                session.list_minute().await?;
+                None
+            }
+            change = suppressions.next() => {
+                if change == Change::Closed { return Ok(()) }
+                session.tell_suppressions(false).await?;
+                None
+            }
+            change = guards.next() => {
+                session.guards_moved(change).await?;
                 None
             }
         };
+        // And of a stop before anything else that it is told.
+        if let Some(change) = guards.try_next() {
+            session.guards_moved(change).await?;
+        }
         // The agent hears of the time before it hears of anything that is due by it.
         if clock.has_changed().unwrap_or(false) {
             clock.mark_unchanged();
@@ -177,13 +225,23 @@ impl Session<'_> {
         self.input(&Input::Ready(ready)).await
     }
 
-    async fn hear(&self, word: ToCoordinator) -> Result<(), Status> {
+    async fn hear(&mut self, word: ToCoordinator) -> Result<(), Status> {
         match word {
             ToCoordinator::Hello { .. } => Err(Status::invalid_argument("hello is said once on a stream")),
+            ToCoordinator::Journal { mark } => {
+                self.core.see_journal(self.agent, mark).await?;
+                self.journal_seen = true;
+                Ok(())
+            }
+            ToCoordinator::AskBegin { .. } if !self.journal_seen => {
+                Err(Status::invalid_argument("ask_begin: say where the journal stands first"))
+            }
             ToCoordinator::AskBegin { job, spec, nonce } => {
                 let permitted_on_this_stream = self.core.fleet.was_permitted(self.agent, job);
                 let asking = Asking { agent: self.agent.clone(), job, spec, nonce, permitted_on_this_stream };
-                match self.core.ask(&asking).await? {
+                let answer = self.core.ask(&asking).await?;
+                self.guard(job).await?;
+                match answer {
                     Ok(permit) => {
                         self.input(&Input::Permitted(job)).await?;
                         self.say(&ToAgent::Permitted { permit }).await
@@ -191,12 +249,19 @@ impl Session<'_> {
                     Err(reason) => {
                         tracing::info!(agent = %self.agent, %job, ?reason, "denied");
                         self.say(&ToAgent::Denied { job, nonce, reason }).await?;
-                        self.input(&Input::Denied(job, reason)).await
+                        self.input(&Input::Denied(job, reason)).await?;
+                        // A plan of another policy makes each new offer as stale as the last.
+                        if reason == Denial::Stale && self.core.stopped(&job).await?.is_some() {
+                            self.park(job)?;
+                        }
+                        Ok(())
                     }
                 }
             }
+            ToCoordinator::Suppression { through } => self.begin_suppressions(through).await,
             ToCoordinator::Receipt { envelope } => {
                 let (job, receipt) = self.core.take_receipt(self.agent, &envelope).await?;
+                self.tell_suppressions(false).await?;
                 self.input(&Input::Receipt(job)).await?;
                 self.say(&ToAgent::ReceiptStored { receipt }).await
             }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use gallra_model::envelope::Envelope;
 use gallra_model::job::Action;
+use gallra_model::journal::JournalMark;
+use gallra_model::order::Order;
+use gallra_model::receipt::Mark;
 use gallra_model::target::{Instance, TargetId, TargetKind};
 use gallra_model::{Clock, Digest, Instant, JobId, ObligationId, Pseudonym};
 
@@ -56,12 +59,20 @@ pub struct Held {
     pub receipt: Digest,
     /// The receipt.
     pub envelope: Envelope,
+    /// Whether it says that the job is done: then no later attempt counts on from this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub done: bool,
 }
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "record", deny_unknown_fields)]
 pub enum Record {
+    /// First in a journal that was shortened: how far it had come.
+    Origin {
+        /// There.
+        mark: JournalMark,
+    },
     /// A higher generation was seen.
     Generation {
         /// It.
@@ -69,6 +80,18 @@ pub enum Record {
     },
     /// Written before the act.
     Begin(Begun),
+    /// Written in the middle of an act, before the first item goes for good.
+    Mark {
+        /// The job.
+        job: JobId,
+        /// What was there.
+        mark: Mark,
+    },
+    /// The newest order: an emergency stop holds after a restart too.
+    Order {
+        /// It.
+        order: Order,
+    },
     /// Written after the act, or after a refusal, before anybody is told.
     End(Held),
     /// The coordinator has the receipt: nothing of the attempt is needed any more.
@@ -87,7 +110,14 @@ pub struct Replayed {
     pub unfinished: Vec<Begun>,
     /// Receipts to be repeated until acknowledged, oldest first.
     pub held: Vec<Held>,
+    /// What was there when jobs that are not done began to erase.
+    pub marks: BTreeMap<JobId, Mark>,
+    /// The newest order.
+    pub order: Option<Order>,
 }
+
+/// Marks kept at most: a job beyond them counts from what its next attempt finds, which is never too much (I10).
+pub const MAX_MARKS: usize = 4_096;
 
 impl Replayed {
     /// Reads records in the order in which they were written.
@@ -96,12 +126,24 @@ impl Replayed {
         let mut out = Self::default();
         for record in records {
             match record {
+                Record::Origin { .. } => {}
                 Record::Generation { generation } => out.generation = out.generation.max(generation),
                 Record::Begin(begun) => {
                     open.insert((begun.job, begun.attempt), begun);
                 }
+                Record::Mark { job, mark } => {
+                    out.marks.insert(job, mark);
+                }
+                Record::Order { order } => {
+                    if out.order.as_ref().is_none_or(|known| order.is_newer_than(known)) {
+                        out.order = Some(order);
+                    }
+                }
                 Record::End(held) => {
                     open.remove(&(held.job, held.attempt));
+                    if held.done {
+                        out.marks.remove(&held.job);
+                    }
                     if !out.held.iter().any(|known| known.receipt == held.receipt) {
                         out.held.push(held);
                     }
@@ -115,9 +157,12 @@ impl Replayed {
 
     /// The shortest journal that comes to the same.
     pub fn into_records(self) -> Vec<Record> {
-        let Self { generation, unfinished, held } = self;
+        let Self { generation, unfinished, held, marks, order } = self;
         let generation = (generation > 0).then_some(Record::Generation { generation });
         let begun = unfinished.into_iter().map(Record::Begin);
-        generation.into_iter().chain(begun).chain(held.into_iter().map(Record::End)).collect()
+        let marks = marks.into_iter().map(|(job, mark)| Record::Mark { job, mark });
+        let order = order.map(|order| Record::Order { order });
+        let held = held.into_iter().map(Record::End);
+        generation.into_iter().chain(order).chain(begun).chain(marks).chain(held).collect()
     }
 }

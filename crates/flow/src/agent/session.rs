@@ -166,6 +166,9 @@ fn said(state: Session, message: ToAgent) -> (Session, Vec<Effect>) {
         (Link::Open, ToAgent::Permitted { permit }) => ToPrivileged::Permitted { permit },
         (Link::Open, ToAgent::Denied { job, nonce, reason }) => ToPrivileged::Denied { job, nonce, reason },
         (Link::Open, ToAgent::ReceiptStored { receipt }) => ToPrivileged::ReceiptStored { receipt },
+        (Link::Open, ToAgent::Order { order }) => ToPrivileged::Order { order },
+        (Link::Open, ToAgent::Suppression { line, key }) => ToPrivileged::Suppression { line, key },
+        (Link::Open, ToAgent::Withdraw { job }) => ToPrivileged::Withdraw { job },
         (Link::Open, ToAgent::Welcome { .. })
         | (
             Link::Greeting,
@@ -173,7 +176,10 @@ fn said(state: Session, message: ToAgent) -> (Session, Vec<Effect>) {
             | ToAgent::Offer { .. }
             | ToAgent::Permitted { .. }
             | ToAgent::Denied { .. }
-            | ToAgent::ReceiptStored { .. },
+            | ToAgent::ReceiptStored { .. }
+            | ToAgent::Order { .. }
+            | ToAgent::Suppression { .. }
+            | ToAgent::Withdraw { .. },
         ) => return wait(state, vec![Effect::Ignored(Why::OutOfTurn), Effect::HangUp]),
         (Link::Starting | Link::Waiting | Link::Dialling | Link::Stopped, _) => return late(state),
     };

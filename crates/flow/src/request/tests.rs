@@ -7,11 +7,13 @@ use gallra_model::job::Keep;
 use gallra_model::outcome::Counts;
 use gallra_model::plan::{Anchors, BackupExpectation, Note, Step};
 use gallra_model::receipt::{Code, Kept, Tally, Verdict};
-use gallra_model::request::{Facts, Request};
+use gallra_model::request::{Approval, Facts, Request};
 use gallra_model::target::{CopyLife, Role, TargetKind};
 use gallra_model::{Clock, CopyId, Day, JobId, ObligationId, Pseudonym, RequestId};
 
 use super::*;
+
+mod approvals;
 
 fn at(text: &str) -> Instant {
     text.parse().expect("a literal instant")
@@ -47,7 +49,7 @@ fn keep() -> Keep {
     Keep { rule: "law/bookkeeping".into(), ground: "the law".into(), earliest: day("2034-01-01"), latest: None }
 }
 
-fn plan(number: u32, parent: Option<Digest>, notes: &[&str]) -> Plan {
+pub(crate) fn plan(number: u32, parent: Option<Digest>, notes: &[&str]) -> Plan {
     let files = TargetKind::Files;
     let steps = vec![
         plan_step(1, "www", files, Action::Inspect, END, vec![]),
@@ -70,7 +72,7 @@ fn plan(number: u32, parent: Option<Digest>, notes: &[&str]) -> Plan {
         policy: Digest::of(b"policy"),
         made: at(END),
         clock: Clock::Simulated,
-        anchors: Anchors::default(),
+        anchors: anchors(),
         agents: vec![],
         steps,
         backups: vec![BackupExpectation {
@@ -88,6 +90,14 @@ fn plan(number: u32, parent: Option<Digest>, notes: &[&str]) -> Plan {
     }
 }
 
+fn anchors() -> Anchors {
+    Anchors { contract_ended: Some(day("2026-01-31")), ..Anchors::default() }
+}
+
+fn approval() -> Approval {
+    Approval { by: "billing".into(), at: at(END), key: "keyid".into() }
+}
+
 fn request() -> Request {
     Request {
         id: RequestId::from_bytes([9; 16]),
@@ -97,8 +107,10 @@ fn request() -> Request {
         received: at(END),
         state: RequestState::Received,
         facts: Facts::default(),
-        anchors: Anchors::default(),
+        anchors: anchors(),
+        approvals: Approvals { service: Some(approval()), customer: None },
         plan: None,
+        planned_under: None,
         live_confirmed: None,
         copies_closed: None,
         copies_gone: None,
@@ -118,7 +130,11 @@ struct Life {
 
 impl Life {
     fn begin(plan: Plan) -> Self {
-        let view = View { request: request(), plan: None, jobs: vec![], copies: vec![], obligations: vec![] };
+        Self::begin_with(request(), plan)
+    }
+
+    fn begin_with(request: Request, plan: Plan) -> Self {
+        let view = View { request, plan: None, jobs: vec![], copies: vec![], obligations: vec![] };
         let mut life = Self { view, now: at(END), effects: vec![] };
         life.take(Input::Planned { plan: Box::new(plan), digest: Digest::of(b"plan 1") });
         life

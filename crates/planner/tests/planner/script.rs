@@ -107,6 +107,7 @@ fn read_target(words: &[&str]) -> TargetInfo {
         "files" => TargetKind::Files,
         "maildir" => TargetKind::Maildir,
         "sql" => TargetKind::Sql,
+        "access-log" => TargetKind::AccessLog,
         "restic" => TargetKind::Restic,
         other => panic!("no kind: {other}"),
     };

@@ -233,8 +233,9 @@ fn a_promise_that_outlasts_the_law_opens_an_interval() {
 
 #[test]
 fn a_known_word_without_a_row_needs_a_period() {
-    for word in
-        CATEGORIES.into_iter().filter(|word| !["backup", "bookkeeping", "contact", "customer-data"].contains(word))
+    for word in CATEGORIES
+        .into_iter()
+        .filter(|word| !["access-logs", "backup", "bookkeeping", "contact", "customer-data"].contains(word))
     {
         check(word, ENDED_AND_SETTLED, &[&format!("result {word} - - | - - - | - - | needs a period")]);
     }
@@ -289,4 +290,25 @@ fn any_real_date_is_accepted() {
     for day in ["0001-01-01", "1999-12-31", "2400-02-29", "9000-06-15"] {
         assert!(explain(&webone(), &ask("customer-data", &[("ended", day), ("settled", day)])).is_ok(), "{day}");
     }
+}
+
+#[test]
+fn access_logs_leave_by_the_customers_end_and_by_their_own_age() {
+    check(
+        "access-logs",
+        ENDED_AND_SETTLED,
+        &[
+            "webone/access-logs access-logs erase by | - 2026-07-31 2026-07-31 | customer_settled 2026-01-31 | -",
+            "result access-logs erase - | - 2026-07-31 2026-07-31 | - - | -",
+        ],
+    );
+    check(
+        "access-logs",
+        &[("record", "2026-08-31")],
+        &[
+            "webone/access-logs access-logs erase by | - - - | customer_settled - | waits for settlement",
+            "webone/access-logs access-logs erase by | - 2027-02-28 2027-02-28 | record 2026-08-31 | -",
+            "result access-logs erase - | - 2027-02-28 2027-02-28 | - - | webone/access-logs waits for settlement",
+        ],
+    );
 }

@@ -47,7 +47,14 @@ fn with_rule(line: &str) -> String {
 #[test]
 fn the_shipped_pack_has_its_rows_and_the_laws() {
     let ids: Vec<_> = webone().rules().iter().map(|rule| rule.id.clone()).collect();
-    let expected = ["webone/customer-data", "webone/backup", "webone/contact", "webone/bookkeeping", "law/bookkeeping"];
+    let expected = [
+        "webone/customer-data",
+        "webone/backup",
+        "webone/access-logs",
+        "webone/contact",
+        "webone/bookkeeping",
+        "law/bookkeeping",
+    ];
     assert_eq!(ids, expected);
 }
 

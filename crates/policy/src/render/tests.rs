@@ -75,6 +75,6 @@ fn the_rules_are_listed_with_what_they_count_from() {
 fn rules_as_json_carry_the_digest() {
     let shown: serde_json::Value = serde_json::from_str(&rules_json(&webone())).expect("JSON");
     assert_eq!(shown["digest"], webone().digest().to_string());
-    assert_eq!(shown["rules"][4]["clauses"][0]["until"], "year-end");
-    assert_eq!(shown["rules"][2]["clauses"][1]["period"], "at once");
+    assert_eq!(shown["rules"][5]["clauses"][0]["until"], "year-end");
+    assert_eq!(shown["rules"][3]["clauses"][1]["period"], "at once");
 }

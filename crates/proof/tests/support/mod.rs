@@ -13,7 +13,7 @@ use gallra_model::outcome::Counts;
 use gallra_model::plan::{After, Anchors, BackupExpectation, EvidenceKey, Plan, Step};
 use gallra_model::proof::{PROOF_FORMAT, ProofFile, Statement};
 use gallra_model::receipt::{Check, Kept, Receipt, Tally, Verdict};
-use gallra_model::request::{Facts, Obligation, Request, RequestState};
+use gallra_model::request::{Approvals, Facts, Obligation, Request, RequestState};
 use gallra_model::target::{CopyLife, Role, TargetKind};
 use gallra_model::{
     AgentName, Clock, ContractId, CopyId, CustomerId, Day, Digest, Instant, JobId, ObligationId, Pseudonym, RequestId,
@@ -241,7 +241,9 @@ pub(crate) fn request(id: RequestId) -> Request {
         state: RequestState::AwaitingCopies,
         facts: Facts::default(),
         anchors: Anchors::default(),
+        approvals: Approvals::default(),
         plan: None,
+        planned_under: None,
         live_confirmed: None,
         copies_closed: None,
         copies_gone: None,

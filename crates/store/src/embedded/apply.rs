@@ -1,7 +1,9 @@
 //! One group of transactions on one engine transaction. Owns conditions and version numbers; upholds that a transaction
 //! whose expectations fail leaves nothing behind and does no harm to its neighbours in the group.
 
-use redb::{Database, Durability, ReadableTable, Table};
+use std::collections::BTreeSet;
+
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table};
 
 use super::error;
 use super::file::{COUNTERS, ENTRIES, REVISION};
@@ -78,6 +80,27 @@ fn members<'t>(write: &redb::WriteTransaction, group: impl Iterator<Item = &'t T
         counters.insert(REVISION, revision)?;
     }
     Ok(applied)
+}
+
+/// Makes these keys, and the revision, in `to` what they are in `from`. Durable when it returns.
+pub(super) fn carry_over(from: &Database, to: &Database, keys: &BTreeSet<Key>) -> Result<(), redb::Error> {
+    let read = from.begin_read()?;
+    let (entries, counters) = (read.open_table(ENTRIES)?, read.open_table(COUNTERS)?);
+    let mut write = to.begin_write()?;
+    write.set_durability(Durability::Immediate)?;
+    write.set_quick_repair(true);
+    {
+        let mut copy = write.open_table(ENTRIES)?;
+        for key in keys {
+            match entries.get(key.as_bytes())? {
+                Some(entry) => copy.insert(key.as_bytes(), entry.value())?,
+                None => copy.remove(key.as_bytes())?,
+            };
+        }
+        let revision = counters.get(REVISION)?.map_or(0, |value| value.value());
+        write.open_table(COUNTERS)?.insert(REVISION, revision)?;
+    }
+    Ok(write.commit()?)
 }
 
 fn failed_expectation(entries: &Entries<'_>, txn: &Txn) -> Result<Option<Key>, redb::Error> {

@@ -1,19 +1,23 @@
 //! The store's file: making it, opening it, and refusing what is not one. Owns its tables and format number; upholds
 //! that a half-made store is never taken for one and that nobody but its owner can read it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase, StorageError, TableDefinition};
 
 use super::FILE_NAME;
+use super::copy;
 use super::error;
+use super::rewrite::DRAFT_NAME;
 use crate::store::StoreError;
 
 /// Every entry: key to version and value.
 pub(super) const ENTRIES: TableDefinition<'static, &[u8], (u64, &[u8])> = TableDefinition::new("entries");
+/// How many bytes the version takes before the value, in a page.
+pub(crate) const VERSION_BYTES: usize = 8;
 /// [`REVISION`] and [`FORMAT`].
 pub(super) const COUNTERS: TableDefinition<'static, &str, u64> = TableDefinition::new("counters");
 /// The newest commit's number, written in that same commit.
@@ -34,15 +38,9 @@ pub(super) fn create(dir: &Path) -> Result<Database, StoreError> {
         return Err(StoreError::Format { hint: "there is a store here already; open it".to_owned() });
     }
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(making)?;
-    match fs::remove_file(&draft) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(making(source)),
-        _ => {}
-    }
-    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&draft).map_err(making)?;
-    let db = builder().create_file(file).map_err(|source| error::failed("making the store", source))?;
-    lay_out(&db).map_err(|source| error::failed("laying out the store", source))?;
+    let db = copy::fresh(&draft).map_err(|source| error::failed("making the store", source))?;
     fs::rename(&draft, &path).map_err(making)?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(making)?;
+    copy::sync_parent(&path).map_err(making)?;
     Ok(db)
 }
 
@@ -50,23 +48,31 @@ pub(super) fn create(dir: &Path) -> Result<Database, StoreError> {
 pub(super) fn open(dir: &Path) -> Result<Database, StoreError> {
     let db = builder().open(dir.join(FILE_NAME)).map_err(not_opened)?;
     check_format(&db)?;
-    Ok(db)
+    // A copy that a crash left half made holds what is live today and may not outlast it (I12).
+    match fs::remove_file(dir.join(DRAFT_NAME)) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(error::io("removing a half-made copy of the store", &source))
+        }
+        _ => Ok(db),
+    }
 }
 
 /// Opens the file of a store that nobody has open, to read only.
-pub(super) fn open_read_only(dir: &Path) -> Result<ReadOnlyDatabase, StoreError> {
-    let db = builder().open_read_only(dir.join(FILE_NAME)).map_err(not_opened)?;
+pub(super) fn open_read_only(file: &Path) -> Result<ReadOnlyDatabase, StoreError> {
+    let db = builder().open_read_only(file).map_err(not_opened)?;
     check_format(&db)?;
     Ok(db)
 }
 
-fn builder() -> Builder {
+/// How every file of ours is opened.
+pub(super) fn builder() -> Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
 }
 
-fn lay_out(db: &Database) -> Result<(), redb::Error> {
+/// Makes the tables of an empty store.
+pub(super) fn lay_out(db: &Database) -> Result<(), redb::Error> {
     let write = db.begin_write()?;
     write.open_table(ENTRIES)?;
     {
@@ -91,7 +97,8 @@ fn not_opened(source: DatabaseError) -> StoreError {
     StoreError::Format { hint }
 }
 
-fn check_format(db: &impl ReadableDatabase) -> Result<(), StoreError> {
+/// Refuses a file whose tables are none of ours.
+pub(super) fn check_format(db: &impl ReadableDatabase) -> Result<(), StoreError> {
     let read = || -> Result<Option<u64>, redb::Error> {
         let found = db.begin_read()?.open_table(COUNTERS)?.get(FORMAT)?.map(|value| value.value());
         Ok(found)

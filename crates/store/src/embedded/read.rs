@@ -54,9 +54,9 @@ pub(crate) struct ClosedStore {
 }
 
 impl ClosedStore {
-    /// Opens it.
-    pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self { db: file::open_read_only(dir)? })
+    /// Opens the file of a store, or a copy of one.
+    pub(crate) fn open(file: &Path) -> Result<Self, StoreError> {
+        Ok(Self { db: file::open_read_only(file)? })
     }
 
     /// Hands over every entry, in the order of keys. Whatever the key: a search must not miss what the schema forbids.

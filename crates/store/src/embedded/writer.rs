@@ -5,6 +5,8 @@ use redb::Database;
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply::{self, Applied};
+use super::rewrite::{self, After, Noted, Swap};
+use super::slot::Slot;
 use crate::store::StoreError;
 use crate::txn::{Revision, Txn};
 use crate::watch::Watches;
@@ -20,19 +22,53 @@ pub(super) struct Queued {
     pub(super) reply: oneshot::Sender<Result<Revision, StoreError>>,
 }
 
-/// Serves the queue until all callers have hung up and it is empty.
-pub(super) fn run(db: &Database, watches: &Watches, mut queue: mpsc::Receiver<Queued>) {
+/// What the writer is asked.
+pub(super) enum Asked {
+    /// Carry out a transaction.
+    Commit(Queued),
+    /// Note from now on which keys change, and say when.
+    Note(oneshot::Sender<()>),
+    /// Put a new file in the old one's place.
+    Swap(Swap),
+}
+
+/// Serves the queue until all callers have hung up and it is empty, or the store may not go on.
+pub(super) fn run(slot: &Slot, watches: &Watches, mut queue: mpsc::Receiver<Asked>) {
     let _closing = CloseAtEnd(watches);
-    while let Some(first) = queue.blocking_recv() {
-        let group = gather(first, &mut queue);
-        let applied = apply::apply(db, group.iter().map(|queued| &queued.txn));
-        match applied {
-            Ok(applied) => answer(watches, group, applied),
-            Err(failure) => {
-                tracing::error!(members = group.len(), error = %failure.answer(), "a group commit failed");
-                for queued in group {
-                    let _ = queued.reply.send(Err(failure.answer()));
+    let mut noted = None;
+    let mut held_back = None;
+    while let Some(asked) = held_back.take().or_else(|| queue.blocking_recv()) {
+        match asked {
+            Asked::Commit(first) => {
+                let (group, next) = gather(first, &mut queue);
+                held_back = next;
+                serve(&slot.get(), watches, &mut noted, group);
+            }
+            Asked::Note(reply) => {
+                noted = Some(Noted::default());
+                let _ = reply.send(());
+            }
+            Asked::Swap(swap) => {
+                if rewrite::swap(slot, noted.take(), swap) == After::Stops {
+                    return;
                 }
+            }
+        }
+    }
+}
+
+fn serve(db: &Database, watches: &Watches, noted: &mut Option<Noted>, group: Vec<Queued>) {
+    match apply::apply(db, group.iter().map(|queued| &queued.txn)) {
+        Ok(applied) => {
+            if let Some(noted) = noted {
+                noted.add(applied.changed.iter());
+            }
+            answer(watches, group, applied);
+        }
+        Err(failure) => {
+            tracing::error!(members = group.len(), error = %failure.answer(), "a group commit failed");
+            for queued in group {
+                let _ = queued.reply.send(Err(failure.answer()));
             }
         }
     }
@@ -47,17 +83,22 @@ impl Drop for CloseAtEnd<'_> {
     }
 }
 
-/// What is queued right now, within bounds. It never waits for more: under load the queue fills while a group is being
-/// flushed, and without load waiting would only delay.
-fn gather(first: Queued, queue: &mut mpsc::Receiver<Queued>) -> Vec<Queued> {
+/// What is queued right now, within bounds, and what is to be done after it. It never waits for more: under load the
+/// queue fills while a group is being flushed, and without load waiting would only delay.
+fn gather(first: Queued, queue: &mut mpsc::Receiver<Asked>) -> (Vec<Queued>, Option<Asked>) {
     let mut bytes = first.txn.bytes();
     let mut group = vec![first];
     while group.len() < MAX_GROUP && bytes <= MAX_GROUP_BYTES {
-        let Ok(next) = queue.try_recv() else { break };
-        bytes += next.txn.bytes();
-        group.push(next);
+        match queue.try_recv() {
+            Ok(Asked::Commit(next)) => {
+                bytes += next.txn.bytes();
+                group.push(next);
+            }
+            Ok(other) => return (group, Some(other)),
+            Err(_) => break,
+        }
     }
-    group
+    (group, None)
 }
 
 /// Watches first: who has an answer in hand can rely on its watch having been told.

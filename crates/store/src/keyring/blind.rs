@@ -4,23 +4,47 @@
 use aws_lc_rs::hmac;
 use gallra_model::{AgentName, Pseudonym, SubjectId};
 
-use super::Keyring;
+use super::epoch::EpochKeys;
 use super::secret::Secret;
+use super::{Epoch, Keyring, KeyringError};
 use crate::key::Key;
 use crate::keys::{self, IndexKind};
+use crate::txn::{Expect, Txn};
 
 impl Keyring {
     /// The blind index key of an identifier under the current epoch. The value is hashed as it is: whoever wants case
     /// or form to make no difference evens it out first, the same way for writing and for looking up.
     pub fn index(&self, kind: IndexKind, value: &str) -> Key {
-        keys::index(self.current.epoch, kind, &keyed(&self.current.index, kind.word(), value.as_bytes()))
+        index(&self.held().current, kind, value)
+    }
+
+    /// The blind index key of an identifier under one epoch.
+    ///
+    /// # Errors
+    /// [`KeyringError::NoEpoch`].
+    pub fn index_in(&self, epoch: Epoch, kind: IndexKind, value: &str) -> Result<Key, KeyringError> {
+        self.held().keys(epoch).map(|keys| index(keys, kind, value))
     }
 
     /// Where an identifier may be indexed, newest epoch first: while an epoch turns, some still are under the old one.
     pub fn indexes(&self, kind: IndexKind, value: &str) -> Vec<Key> {
-        self.newest_first()
-            .map(|epoch| keys::index(epoch.epoch, kind, &keyed(&epoch.index, kind.word(), value.as_bytes())))
-            .collect()
+        self.held().newest_first().map(|keys| index(keys, kind, value)).collect()
+    }
+
+    /// Adds an index entry for an identifier that must not be indexed yet, under any epoch that is here. The transaction
+    /// fails once the epoch is closed.
+    #[must_use]
+    pub fn claim_index(&self, txn: Txn, kind: IndexKind, value: &str, id: impl Into<Vec<u8>>) -> Txn {
+        let txn = self.indexes(kind, value).into_iter().fold(txn, |txn, key| txn.expect(key, Expect::Absent));
+        self.put_index(txn, kind, value, id)
+    }
+
+    /// Adds an index entry, over one of the same epoch too. The transaction fails once the epoch is closed.
+    #[must_use]
+    pub fn put_index(&self, txn: Txn, kind: IndexKind, value: &str, id: impl Into<Vec<u8>>) -> Txn {
+        let held = self.held();
+        let fence = keys::meta_closed_epoch(held.current.epoch);
+        txn.expect(fence, Expect::Absent).put(index(&held.current, kind, value), id)
     }
 
     /// A subject's name towards one agent: two agents cannot tell that theirs are of one subject.
@@ -32,6 +56,10 @@ impl Keyring {
     pub fn closed_reference(&self, service_id: &str) -> [u8; 16] {
         keyed(&self.closed, IndexKind::ServiceId.word(), service_id.as_bytes())
     }
+}
+
+fn index(keys: &EpochKeys, kind: IndexKind, value: &str) -> Key {
+    keys::index(keys.epoch, kind, &keyed(&keys.index, kind.word(), value.as_bytes()))
 }
 
 /// The first half of HMAC-SHA256 over a word, a zero byte and a value. No word holds a zero byte, so no two pairs share

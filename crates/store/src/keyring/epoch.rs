@@ -1,9 +1,11 @@
 //! Epochs: their numbers, and the pair of keys that each has. Refuses to know when one begins: the store's
-//! `meta/epoch` says so, since turning is one of the leader's transactions.
+//! `meta/epoch` says so ([`crate::epochs`]).
 
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
 use super::{KeyringError, file};
@@ -12,7 +14,8 @@ use super::{KeyringError, file};
 pub const EPOCH_DAYS: u32 = 30;
 
 /// The number of an epoch; later ones are larger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Epoch(u32);
 
 impl Epoch {
@@ -53,6 +56,20 @@ impl FromStr for Epoch {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let plain = text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         if plain { u32::from_str_radix(text, 16).map(Self).map_err(|_| EpochError) } else { Err(EpochError) }
+    }
+}
+
+impl TryFrom<String> for Epoch {
+    type Error = EpochError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Epoch> for String {
+    fn from(epoch: Epoch) -> Self {
+        epoch.to_string()
     }
 }
 

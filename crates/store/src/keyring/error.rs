@@ -31,6 +31,9 @@ pub enum KeyringError {
     /// The epoch's keys are not here: destroyed, or never brought.
     #[error("no keys of epoch {0}; what was wrapped under it cannot be read here")]
     NoEpoch(Epoch),
+    /// The newest epoch's keys are what everything live is wrapped under.
+    #[error("epoch {0} is the current one; begin the next before its keys are destroyed")]
+    Current(Epoch),
     /// The key is none of a subject's.
     #[error("{0} is not the name of a subject's key")]
     NotASubjectKey(Key),

@@ -1,5 +1,5 @@
 //! Key files: a header line, then one line a key, its name and its bytes in hex. Owns the format; upholds that a file is
-//! whole or not there, is its owner's alone, and is never written over.
+//! whole or not there, is its owner's alone, and is never written over but to destroy it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -47,10 +47,7 @@ pub(super) fn write<const N: usize>(
     let (path, draft) = (dir.join(name), dir.join(format!("{name}.new")));
     let write = || -> io::Result<()> {
         // A draft from a crash was never used for anything.
-        match fs::remove_file(&draft) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(source),
-            _ => {}
-        }
+        absent_is_fine(fs::remove_file(&draft))?;
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
@@ -61,6 +58,41 @@ pub(super) fn write<const N: usize>(
     };
     write()
         .map_err(|e| if e.kind() == io::ErrorKind::AlreadyExists { exists(name) } else { failed(name, "written", &e) })
+}
+
+/// Makes the directory's names durable.
+pub(super) fn sync_dir(dir: &Path) -> Result<(), KeyringError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|e| failed("the key directory", "flushed", &e))
+}
+
+/// Takes the file out of use, overwrites it, removes it, each durably. What a crash left of an earlier try is finished.
+///
+/// The name goes first: a crash in between leaves a directory that opens without this key, not one that does not open.
+/// A file system that does not write in place keeps the old bytes for a while; the operator's guide says where keys belong.
+pub(super) fn destroy(dir: &Path, name: &str) -> Result<(), KeyringError> {
+    // The draft may be a second name of the same bytes, when a crash came before it was removed.
+    for name in [name.to_owned(), format!("{name}.new")] {
+        let (path, doomed) = (dir.join(&name), dir.join(format!("{name}.destroyed")));
+        let destroy = || -> io::Result<()> {
+            absent_is_fine(fs::rename(&path, &doomed))?;
+            File::open(dir)?.sync_all()?;
+            let mut file = match OpenOptions::new().write(true).open(&doomed) {
+                Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
+                opened => opened?,
+            };
+            let length = file.metadata()?.len().min(MAX_FILE_BYTES);
+            io::copy(&mut io::repeat(0).take(length), &mut file)?;
+            file.sync_all()?;
+            fs::remove_file(&doomed)?;
+            File::open(dir)?.sync_all()
+        };
+        destroy().map_err(|e| failed(&name, "destroyed", &e))?;
+    }
+    Ok(())
+}
+
+fn absent_is_fine(done: io::Result<()>) -> io::Result<()> {
+    done.or_else(|source| if source.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(source) })
 }
 
 fn exists(name: &str) -> KeyringError {
@@ -90,7 +122,7 @@ pub(super) fn read<const N: usize>(dir: &Path, name: &str, fields: [&str; N]) ->
 }
 
 /// Reads the text of a key file; nothing may be missing, doubled, in another order or left over.
-fn parse<const N: usize>(text: &str, fields: [&str; N]) -> Option<[Secret; N]> {
+pub(super) fn parse<const N: usize>(text: &str, fields: [&str; N]) -> Option<[Secret; N]> {
     let mut lines = text.strip_suffix('\n')?.split('\n');
     if lines.next() != Some(HEADER) {
         return None;

@@ -53,7 +53,7 @@ fn without_the_wrapped_key_s_record_nothing_opens() {
 
 #[test]
 fn a_rewrapped_key_outlives_its_old_epoch() {
-    let (dir, mut keyring) = keyring();
+    let (dir, keyring) = keyring();
     let dir = dir.path().join("keys");
     let (key, old) = keyring.new_subject(&subject(1)).expect("makes");
     let (_, left) = keyring.new_subject(&subject(2)).expect("makes");
@@ -64,7 +64,7 @@ fn a_rewrapped_key_outlives_its_old_epoch() {
     assert_eq!(keyring.subject_key_names(&subject(1)), [new.key.clone(), old.key.clone()]);
     std::fs::remove_file(dir.join(Epoch::FIRST.file())).expect("removes");
     let keyring = Keyring::open(&dir).expect("opens");
-    assert_eq!(keyring.epochs().collect::<Vec<_>>(), [next]);
+    assert_eq!(keyring.epochs(), [next]);
     let key = keyring.unwrap_subject(&new.key, &new.value).expect("unwraps");
     assert_eq!(key.open(&place(1), &sealed).expect("opens").as_slice(), b"ada");
     for gone in [old, left] {
@@ -74,8 +74,34 @@ fn a_rewrapped_key_outlives_its_old_epoch() {
 }
 
 #[test]
+fn destroyed_keys_are_gone_from_disk_and_memory_after_a_crash_too() {
+    let (dir, keyring) = keyring();
+    let dir = dir.path().join("keys");
+    let (_, wrapped) = keyring.new_subject(&subject(1)).expect("makes");
+    let first = dir.join(Epoch::FIRST.file());
+    let secret = std::fs::read(&first).expect("reads");
+    assert!(matches!(keyring.destroy_epoch(Epoch::FIRST), Err(KeyringError::Current(_))), "not the current one");
+    keyring.begin_epoch().expect("begins");
+    let link = dir.join("same-bytes");
+    std::fs::hard_link(&first, &link).expect("links");
+    keyring.destroy_epoch(Epoch::FIRST).expect("destroys");
+    assert_eq!(std::fs::read(&link).expect("reads"), vec![0; secret.len()], "written over, not only unlinked");
+    assert!(keyring.unwrap_subject(&wrapped.key, &wrapped.value).is_err());
+    // A crash before the file was written over: its name was taken already, and the directory opens.
+    std::fs::write(dir.join("epoch-00000001.key.destroyed"), &secret).expect("writes");
+    std::fs::remove_file(link).expect("removes");
+    let keyring = Keyring::open(&dir).expect("opens");
+    for _ in 0..2 {
+        keyring.destroy_epoch(Epoch::FIRST).expect("destroys what is left");
+        let mut names = file::names(&dir).expect("lists");
+        names.sort();
+        assert_eq!(names, ["closed.key", "epoch-00000002.key", "lasting.key"]);
+    }
+}
+
+#[test]
 fn indexes_are_of_their_epoch_and_kind() {
-    let (_dir, mut keyring) = keyring();
+    let (_dir, keyring) = keyring();
     let first = keyring.index(IndexKind::Address, "ada@example.org");
     assert_eq!(first, keyring.index(IndexKind::Address, "ada@example.org"));
     assert_ne!(first, keyring.index(IndexKind::Address, "eda@example.org"));
@@ -89,7 +115,7 @@ fn indexes_are_of_their_epoch_and_kind() {
 
 #[test]
 fn a_pseudonym_is_of_one_agent_and_outlasts_epochs() {
-    let (dir, mut keyring) = keyring();
+    let (dir, keyring) = keyring();
     let (web, mail): (AgentName, AgentName) = ("web1".parse().expect("a name"), "mail".parse().expect("a name"));
     let name = keyring.pseudonym(&web, &subject(1));
     assert_ne!(name, keyring.pseudonym(&mail, &subject(1)));
@@ -120,8 +146,11 @@ fn key_files_are_their_owner_s_alone_and_never_written_over() {
         std::fs::write(&path, whole).expect("writes");
     }
     assert!(Keyring::open(&dir).is_ok());
-    std::fs::remove_file(dir.join(LASTING_FILE)).expect("removes");
-    assert!(matches!(Keyring::open(&dir), Err(KeyringError::Missing(_))));
+    for name in [LASTING_FILE, CLOSED_FILE] {
+        std::fs::rename(dir.join(name), dir.join("away")).expect("moves");
+        assert!(matches!(Keyring::open(&dir), Err(KeyringError::Missing(at)) if at == name));
+        std::fs::rename(dir.join("away"), dir.join(name)).expect("moves");
+    }
 }
 
 proptest! {

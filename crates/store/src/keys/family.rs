@@ -32,6 +32,8 @@ families! {
     Meta = "meta",
     /// Counters that permits compare.
     Guard = "guard",
+    /// Holds.
+    Hold = "hold",
     /// Policy versions.
     Policy = "policy",
     /// Customers.
@@ -68,8 +70,16 @@ families! {
     Agent = "agent",
     /// Inventories.
     Inventory = "inventory",
+    /// Where agents' journals stand.
+    AgentJournal = "agent-journal",
     /// Invitations.
     Invite = "invite",
+    /// Cause keys.
+    CauseKey = "cause-key",
+    /// Suppression lists.
+    Suppression = "suppression",
+    /// How far suppression lists go.
+    SuppressionHead = "suppression-head",
     /// Blind indexes.
     Index = "index",
     /// Sealed values.

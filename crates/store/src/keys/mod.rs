@@ -8,8 +8,12 @@
 //!
 //! | family | key after `v1/` | holds | order |
 //! | --- | --- | --- | --- |
-//! | meta | `meta/{schema,generation,epoch,policy}` | schema version, coordinator's generation, current key epoch, digest of the current policy | |
-//! | guard | `guard/global`, `…/category/<word>`, `…/target/<agent>/<target>`, `…/customer/<id>`, `…/contract/<id>`, `…/request/<id>` | a counter, raised by all that may stop an act (decision 3) | |
+//! | meta | `meta/{schema,generation,epoch,policy}` | schema version, coordinator's generation, current key epoch and its turning, digest of the current policy | |
+//! | | `meta/ends` | contracts ended on one local day: what the brake counts | |
+//! | | `meta/closed-epoch/<epoch>` | nothing: no more is written under this key epoch | epoch |
+//! | guard | `guard/global`, `…/category/<word>`, `…/target/<agent>/<target>`, `…/customer/<id>`, `…/contract/<id>`, `…/request/<id>` | `Guard`: a counter, raised by all that may stop an act (decision 3), and the holds that lie there | |
+//! | | `guard/any-hold` | the newest hold's id: a final proof expects that none came since it was made | |
+//! | hold | `hold/<id>` | `Hold`, released ones included | placed |
 //! | policy | `policy/<digest>` | a policy version, exact bytes | |
 //! | customer | `customer/<id>` | `Customer`: references only | made |
 //! | contract | `contract/<id>` | `Contract`: references and dates | made |
@@ -28,7 +32,11 @@
 //! | proof | `proof/<request>/<sequence>` | a proof file, exact bytes | sequence |
 //! | agent | `agent/<name>` | an enrolled agent, its keys | |
 //! | inventory | `inventory/<agent>` | what it last reported | |
+//! | agent-journal | `agent-journal/<agent>` | where its journal stands, and whether it is quarantined | |
 //! | invite | `invite/<hash>` | an open invitation; the token itself is nowhere | |
+//! | cause-key | `cause-key/<keyid>` | a public key whose causes are taken, and who registered it | |
+//! | suppression | `suppression/<agent>/<sequence>` | a line of the agent's suppression list, and what it follows from | sequence |
+//! | suppression-head | `suppression-head/<agent>` | the sequence that was last given | |
 //! | index | `index/<epoch>/<kind>/<hash>` | the id that an identifier belongs to (blind index) | |
 //! | sealed | `sealed/<subject>/<what>/<id>` | a value sealed under the subject's key | |
 //! | key | `key/<epoch>/<subject>` | the subject's key, wrapped under the epoch's | |
@@ -40,15 +48,18 @@
 
 mod family;
 mod fleet;
+mod hold;
 mod people;
 mod request;
 mod rules;
+mod suppression;
 mod time;
 
 pub use family::Family;
-pub use fleet::{agent, agents, inventories, inventory, invite, invites};
+pub use fleet::{agent, agent_journal, agents, cause_key, cause_keys, inventories, inventory, invite, invites};
+pub use hold::{guard_any_hold, guards, hold, holds, meta_ends, ready_all};
 pub use people::{
-    IndexKind, What, closed, contract, contracts, customer, customers, event, events, index, indexes_of,
+    IndexKind, What, closed, contract, contracts, customer, customers, event, events, index, indexes_of, parse_sealed,
     parse_subject_key, sealed, sealed_of, subject_key, subject_keys_of,
 };
 pub use request::{
@@ -56,9 +67,10 @@ pub use request::{
     plan, plans_of, proof, proofs_of, receipt, receipts_of, request, requests,
 };
 pub use rules::{
-    guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target, meta_epoch,
-    meta_generation, meta_policy, meta_schema, policies, policy,
+    guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target, meta_closed_epoch,
+    meta_epoch, meta_generation, meta_policy, meta_schema, policies, policy,
 };
+pub use suppression::{suppression, suppression_head, suppressions, suppressions_after, suppressions_of};
 pub use time::{parse_ready, parse_timer, ready, ready_due, ready_of, timer, timers, timers_due};
 
 #[cfg(test)]

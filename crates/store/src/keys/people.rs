@@ -91,6 +91,16 @@ pub enum What {
 }
 
 impl What {
+    fn parse(word: &str, id: &str) -> Option<Self> {
+        match word {
+            "customer" => id.parse().ok().map(Self::Customer),
+            "contract" => id.parse().ok().map(Self::Contract),
+            "request" => id.parse().ok().map(Self::Request),
+            "job" => id.parse().ok().map(Self::Job),
+            _ => None,
+        }
+    }
+
     fn segments(self) -> (&'static str, String) {
         match self {
             Self::Customer(id) => ("customer", id.to_string()),
@@ -110,6 +120,13 @@ pub fn sealed(subject: &SubjectId, what: What) -> Key {
 /// All sealed values of a subject.
 pub fn sealed_of(subject: &SubjectId) -> KeyPrefix {
     Family::Sealed.under(&[&subject.to_string()])
+}
+
+/// Whose a sealed value is, and what it tells about; none for another key.
+pub fn parse_sealed(key: &Key) -> Option<(SubjectId, What)> {
+    let mut segments = Family::Sealed.prefix().rest(key)?.splitn(3, '/');
+    let (subject, word, id) = (segments.next()?, segments.next()?, segments.next()?);
+    Some((subject.parse().ok()?, What::parse(word, id)?))
 }
 
 /// A subject's wrapped key.

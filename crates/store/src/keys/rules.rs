@@ -5,6 +5,7 @@ use gallra_model::{AgentName, ContractId, CustomerId, Digest, RequestId};
 
 use super::Family;
 use crate::key::{Key, KeyPrefix};
+use crate::keyring::Epoch;
 
 /// The version of the schema that the store was last written with.
 pub fn meta_schema() -> Key {
@@ -16,9 +17,14 @@ pub fn meta_generation() -> Key {
     Family::Meta.prefix().key("generation")
 }
 
-/// Number and first instant of the current key epoch.
+/// Number and first instant of the current key epoch, and how far its turning is ([`crate::epochs`]).
 pub fn meta_epoch() -> Key {
     Family::Meta.prefix().key("epoch")
+}
+
+/// There once an epoch is closed: nothing more may be wrapped or indexed under it.
+pub fn meta_closed_epoch(epoch: Epoch) -> Key {
+    Family::Meta.under(&["closed-epoch"]).key(&epoch.to_string())
 }
 
 /// Digest of the policy in force.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use gallra_model::{
-    AgentName, ContractId, CopyId, CustomerId, Digest, Instant, JobId, ObligationId, RequestId, SubjectId,
+    AgentName, ContractId, CopyId, CustomerId, Digest, HoldId, Instant, JobId, ObligationId, RequestId, SubjectId,
 };
 use proptest::prelude::*;
 
@@ -30,6 +30,7 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::Meta, meta_schema()),
         (Family::Meta, meta_generation()),
         (Family::Meta, meta_epoch()),
+        (Family::Meta, meta_closed_epoch(epoch)),
         (Family::Meta, meta_policy()),
         (Family::Guard, guard_global()),
         (Family::Guard, guard_category(&"mail".parse().expect("a word"))),
@@ -37,6 +38,9 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::Guard, guard_customer(&customer_id)),
         (Family::Guard, guard_contract(&contract_id)),
         (Family::Guard, guard_request(&request_id)),
+        (Family::Guard, guard_any_hold()),
+        (Family::Hold, hold(&HoldId::from_bytes(id(11)))),
+        (Family::Meta, meta_ends()),
         (Family::Policy, policy(&digest)),
         (Family::Customer, customer(&customer_id)),
         (Family::Contract, contract(&contract_id)),
@@ -55,7 +59,11 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::Proof, proof(&request_id, 1)),
         (Family::Agent, agent(&web)),
         (Family::Inventory, inventory(&web)),
+        (Family::AgentJournal, agent_journal(&web)),
         (Family::Invite, invite(&id(9))),
+        (Family::CauseKey, cause_key(&digest)),
+        (Family::Suppression, suppression(&web, 1)),
+        (Family::SuppressionHead, suppression_head(&web)),
         (Family::Index, index(epoch, IndexKind::Address, &id(10))),
         (Family::Sealed, sealed(&subject, What::Customer(customer_id))),
         (Family::Sealed, sealed(&subject, What::Job(job_id))),
@@ -150,4 +158,18 @@ proptest! {
             prop_assert!(!read || Family::of(&key) == Some(family));
         }
     }
+}
+
+#[test]
+fn whose_a_sealed_value_is_reads_back() {
+    let subject = SubjectId::from_bytes(id(5));
+    for what in [
+        What::Customer(CustomerId::from_bytes(id(1))),
+        What::Contract(ContractId::from_bytes(id(2))),
+        What::Request(RequestId::from_bytes(id(3))),
+        What::Job(JobId::from_bytes(id(4))),
+    ] {
+        assert_eq!(parse_sealed(&sealed(&subject, what)), Some((subject, what)));
+    }
+    assert_eq!(parse_sealed(&subject_key(Epoch::FIRST, &subject)), None);
 }

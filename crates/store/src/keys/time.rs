@@ -24,7 +24,9 @@ fn number(value: u64) -> String {
 
 fn instant(segment: &str) -> Option<Instant> {
     let millis = u64::from_str_radix(segment, 16).ok()?;
-    Instant::from_millisecond(i64::try_from(millis).ok()?).ok()
+    let instant = Instant::from_millisecond(i64::try_from(millis).ok()?).ok()?;
+    // Another spelling of the number would be another key.
+    (number(millis) == segment).then_some(instant)
 }
 
 /// Look at a request at an instant.

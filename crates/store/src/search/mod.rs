@@ -1,20 +1,25 @@
-//! Offline search: is a text anywhere in the live entries of a closed store, sealed values included?
+//! Offline search: is a text anywhere in the live entries of a closed store, sealed values included? And, [`search_files`],
+//! in any file under a folder, old pages and copies included?
 //!
 //! Owns the answer to "nothing is left" and, just as much, to "the search would have found it": the demonstration runs it
-//! before an erasure too, where it must hit. Reads with every key that is on disk, all epochs. Old pages of the file are
-//! not its business. Upholds I12's check, and changes nothing.
+//! before an erasure too, where it must hit. Reads with every key that is on disk, all epochs. Upholds I12's check, and
+//! changes nothing.
 
+mod encodings;
+mod files;
 mod needles;
+pub(crate) mod pages;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::embedded::ClosedStore;
+use crate::embedded::{ClosedStore, FILE_NAME};
 use crate::key::Key;
 use crate::keyring::{Keyring, SubjectKey};
-use crate::keys::{self, Family};
+use crate::keys::Family;
 use crate::store::StoreError;
 
+pub use files::{FileFound, search_files};
 pub use needles::Needles;
 
 /// What was found in one family.
@@ -59,7 +64,7 @@ impl Report {
 /// # Errors
 /// [`StoreError::InUse`] while a process has the store open; others when it cannot be read.
 pub fn search(dir: &Path, keyring: &Keyring, needles: &Needles) -> Result<Report, StoreError> {
-    let store = ClosedStore::open(dir)?;
+    let store = ClosedStore::open(&dir.join(FILE_NAME))?;
     let keys = SubjectKeys::collect(&store, keyring)?;
     let mut report = Report::default();
     store.each(|key, value| {
@@ -87,21 +92,16 @@ pub fn search(dir: &Path, keyring: &Keyring, needles: &Needles) -> Result<Report
 }
 
 /// Every subject's key that the store has wrapped and the key directory can unwrap.
+#[derive(Default)]
 struct SubjectKeys {
     by_subject: BTreeMap<String, Vec<SubjectKey>>,
 }
 
 impl SubjectKeys {
     fn collect(store: &ClosedStore, keyring: &Keyring) -> Result<Self, StoreError> {
-        let mut by_subject = BTreeMap::<String, Vec<SubjectKey>>::new();
-        store.each(|key, value| {
-            let Ok(name) = Key::from_bytes(key) else { return };
-            let Some((_, subject)) = keys::parse_subject_key(&name) else { return };
-            if let Ok(key) = keyring.unwrap_subject(&name, value) {
-                by_subject.entry(subject.to_string()).or_default().push(key);
-            }
-        })?;
-        Ok(Self { by_subject })
+        let mut keys = Self::default();
+        store.each(|key, value| keys.add(keyring, key, value))?;
+        Ok(keys)
     }
 
     /// Tries the keys of the subject that the name says, then all others: "no key opens it" must be meant.

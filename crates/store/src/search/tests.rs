@@ -4,7 +4,7 @@ use gallra_model::{CustomerId, RequestId, SubjectId};
 use tempfile::TempDir;
 
 use super::*;
-use crate::keys::{IndexKind, What};
+use crate::keys::{self, IndexKind, What};
 use crate::{Embedded, Store, Txn};
 
 const ADDRESS: &str = "ada@example.org";
@@ -42,7 +42,7 @@ fn sealed_at(byte: u8) -> Key {
 
 #[tokio::test]
 async fn destroying_the_wrapped_key_alone_ends_what_can_be_found() {
-    let mut place = Place::new();
+    let place = Place::new();
     let (key, wrapped) = place.keyring.new_subject(&subject(1)).expect("makes");
     let (other, others_wrapped) = place.keyring.new_subject(&subject(2)).expect("makes");
     let txn = Txn::new()

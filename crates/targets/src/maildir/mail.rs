@@ -26,7 +26,7 @@ pub(super) fn holds_mails(folder: &CStr) -> bool {
 }
 
 /// The same for a file's path.
-pub(super) fn is_mail(path: &Path) -> bool {
+pub(crate) fn is_mail(path: &Path) -> bool {
     let folder = path.parent().and_then(Path::file_name);
     folder.is_some_and(|folder| ["cur", "new", "tmp"].iter().any(|known| folder == *known))
 }
@@ -35,11 +35,17 @@ pub(super) fn is_mail(path: &Path) -> bool {
 pub(super) fn message_id(mail: &Entry<'_>) -> Result<Option<Vec<u8>>, Failure> {
     let file = match rustix::fs::openat(mail.at, mail.name, reading(), Mode::empty()) {
         Ok(file) => File::from(file),
-        Err(Errno::NOENT | Errno::LOOP) => return Ok(None),
+        Err(errno) if was_swapped(errno) => return Ok(None),
         Err(errno) => return Err(trouble("reading a mail", errno)),
     };
     let head = head(file).map_err(|error| Failure::new(Code::Target, format!("reading a mail: {error}")))?;
-    Ok(in_header(&head))
+    Ok(head.as_deref().and_then(in_header))
+}
+
+/// Whether a file is gone by now, or its name stands for a link, a socket or something below a file: a tenant could keep
+/// every look from ending otherwise.
+fn was_swapped(errno: Errno) -> bool {
+    matches!(errno, Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::NOTDIR)
 }
 
 /// How files are opened: a name that was swapped for a link is not followed, one swapped for a pipe does not block.
@@ -48,7 +54,7 @@ fn reading() -> OFlags {
 }
 
 /// Finds the Message-ID among a mail's header lines, also where it stands on a folded line.
-fn in_header(head: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn in_header(head: &[u8]) -> Option<Vec<u8>> {
     let mut lines = head.split(|&b| b == b'\n').take_while(|line| !line.trim_ascii().is_empty());
     let field = b"message-id:";
     while let Some(line) = lines.next() {
@@ -65,10 +71,14 @@ fn in_header(head: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-fn head(file: File) -> io::Result<Vec<u8>> {
+/// The beginning of a plain file; of nothing else is anything read.
+fn head(file: File) -> io::Result<Option<Vec<u8>>> {
+    if !file.metadata()?.is_file() {
+        return Ok(None);
+    }
     let mut head = Vec::new();
     file.take(HEAD).read_to_end(&mut head)?;
-    Ok(head)
+    Ok(Some(head))
 }
 
 /// A search for residue in the beginnings of files. Stops reading once everything was hit.
@@ -90,10 +100,10 @@ impl<'a> Search<'a> {
         }
         let file = match rustix::fs::open(path, reading(), Mode::empty()) {
             Ok(file) => File::from(file),
-            Err(Errno::NOENT | Errno::LOOP) => return Ok(()),
+            Err(errno) if was_swapped(errno) => return Ok(()),
             Err(errno) => return Err(errno.into()),
         };
-        let head = head(file)?;
+        let Some(head) = head(file)? else { return Ok(()) };
         let before = self.left.len();
         self.left.retain(|wanted| !head.windows(wanted.len()).any(|window| window == *wanted));
         self.hits += (before - self.left.len()) as u64;

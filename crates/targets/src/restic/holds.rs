@@ -6,6 +6,7 @@
 //! answer is remembered under a digest.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io::Read;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
@@ -121,13 +122,16 @@ fn find(restic: &Program, wanted: &Wanted, among: &[&Snapshot]) -> Result<BTreeS
         args.extend(["--snapshot".into(), snapshot.id.clone()]);
     }
     args.extend(wanted.own.iter().map(|path| escape(path)));
-    restic.read(&args, |answer: &mut Answer| {
-        let mut hits = BTreeSet::new();
-        for list in serde_json::Deserializer::from_reader(answer).into_iter::<Vec<Found>>() {
-            hits.extend(list.ok()?.into_iter().filter(|found| found.hits > 0).map(|found| found.snapshot));
-        }
-        Some(hits)
-    })
+    restic.read(&args, |answer: &mut Answer| hits(answer))
+}
+
+/// Reads what `find` answers.
+pub(super) fn hits(answer: impl Read) -> Option<BTreeSet<String>> {
+    let mut hits = BTreeSet::new();
+    for list in serde_json::Deserializer::from_reader(answer).into_iter::<Vec<Found>>() {
+        hits.extend(list.ok()?.into_iter().filter(|found| found.hits > 0).map(|found| found.snapshot));
+    }
+    Some(hits)
 }
 
 /// A path as a pattern that matches only itself (and what lies beneath).
@@ -154,18 +158,7 @@ fn ls(restic: &Program, wanted: &Wanted, snapshot: &Snapshot) -> Result<bool, Fa
     let mut args: Vec<String> = vec!["ls".into(), "--json".into(), snapshot.id.clone(), "/".into()];
     args.extend(wanted.own.iter().cloned());
     let own = wanted.own.clone();
-    let (holds, begins) = restic.read(&args, move |answer: &mut Answer| {
-        let (mut holds, mut begins, mut whole) = (false, false, false);
-        for node in serde_json::Deserializer::from_reader(answer).into_iter::<Node>() {
-            let Node { struct_type, path } = node.ok()?;
-            if struct_type == "node" {
-                holds |= own.iter().any(|own| is_within(&path, own));
-                begins |= own.iter().any(|own| is_within(own, &path));
-            }
-            whole |= struct_type == "snapshot";
-        }
-        whole.then_some((holds, begins))
-    })?;
+    let (holds, begins) = restic.read(&args, move |answer: &mut Answer| nodes(answer, &own))?;
     if !holds && !begins {
         return Err(Failure::new(
             Code::SentinelMissing,
@@ -174,6 +167,20 @@ fn ls(restic: &Program, wanted: &Wanted, snapshot: &Snapshot) -> Result<bool, Fa
         ));
     }
     Ok(holds)
+}
+
+/// Reads what `ls` answers: whether one of the paths is in it, and whether the way to one is.
+pub(super) fn nodes(answer: impl Read, own: &[String]) -> Option<(bool, bool)> {
+    let (mut holds, mut begins, mut whole) = (false, false, false);
+    for node in serde_json::Deserializer::from_reader(answer).into_iter::<Node>() {
+        let Node { struct_type, path } = node.ok()?;
+        if struct_type == "node" {
+            holds |= own.iter().any(|own| is_within(&path, own));
+            begins |= own.iter().any(|own| is_within(own, &path));
+        }
+        whole |= struct_type == "snapshot";
+    }
+    whole.then_some((holds, begins))
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ fn read_pack(file: &PathBuf) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(unreadable)
 }
 
-fn search_pack(pack: &[u8], key: &Key, needles: &[Vec<u8>], found: &mut PackSearch) {
+pub(super) fn search_pack(pack: &[u8], key: &Key, needles: &[Vec<u8>], found: &mut PackSearch) {
     let Some((mut body, entries)) = entries(pack, key) else {
         found.unreadable += 1;
         return;

@@ -19,7 +19,7 @@ use crate::driver::Failure;
 const ATTEMPTS: usize = 3;
 
 #[derive(Deserialize)]
-struct IndexFile {
+pub(super) struct IndexFile {
     #[serde(default)]
     packs: Vec<IndexedPack>,
 }
@@ -38,7 +38,7 @@ struct IndexedBlob {
 }
 
 #[derive(Deserialize)]
-struct Stats {
+pub(super) struct Stats {
     total_blob_count: u64,
 }
 

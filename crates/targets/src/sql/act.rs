@@ -46,6 +46,9 @@ pub(super) fn erase(look: &Look<'_>, seen: &Inspection, boundary: &mut dyn Bound
     look.session.forget_samples(&names)?;
     nothing_stands(look, seen)?;
     go_on(boundary)?;
+    if !boundary.mark(seen) {
+        return Err(Failure::new(Code::Target, "what is there could not be written down first: all was undone"));
+    }
     Ok(rows)
 }
 

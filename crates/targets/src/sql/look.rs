@@ -25,7 +25,7 @@ impl<'a> Look<'a> {
             return Err(Failure::new(Code::BadSelector, "the job selects the sentinel: nothing was touched"));
         }
         let look = Self { session, mapping, selector };
-        look.sentinel()?;
+        sentinel(session, mapping)?;
         for table in &mapping.tables {
             look.fits(table)?;
         }
@@ -33,28 +33,6 @@ impl<'a> Look<'a> {
             look.shape(shared)?;
         }
         Ok(look)
-    }
-
-    fn sentinel(&self) -> Result<(), Failure> {
-        let sentinel = &self.mapping.sentinel;
-        let there = match self.session.shape(&sentinel.table)? {
-            Some(shape) if shape.column(&sentinel.key).is_some() => {
-                let key = self.session.exact(&column(self.session, &sentinel.table, &sentinel.key));
-                let from = self.session.quote(&sentinel.table);
-                number(self.session, &format!("SELECT count(*) FROM {from} WHERE {key}"), &[&sentinel.value])? > 0
-            }
-            _ => false,
-        };
-        if there {
-            return Ok(());
-        }
-        Err(Failure::new(
-            Code::SentinelMissing,
-            format!(
-                "the sentinel row is not in table {}: is this the right database, and is its disk mounted?",
-                sentinel.table
-            ),
-        ))
     }
 
     pub(super) fn shape(&self, table: &str) -> Result<Shape, Failure> {
@@ -188,4 +166,27 @@ impl<'a> Look<'a> {
         let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
         Ok(Digest::of_parts(&parts))
     }
+}
+
+/// Finds the row that must always be there, through the session that is about to be believed.
+pub(super) fn sentinel(session: &dyn Session, mapping: &Mapping) -> Result<(), Failure> {
+    let sentinel = &mapping.sentinel;
+    let there = match session.shape(&sentinel.table)? {
+        Some(shape) if shape.column(&sentinel.key).is_some() => {
+            let key = session.exact(&column(session, &sentinel.table, &sentinel.key));
+            let from = session.quote(&sentinel.table);
+            number(session, &format!("SELECT count(*) FROM {from} WHERE {key}"), &[&sentinel.value])? > 0
+        }
+        _ => false,
+    };
+    if there {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Code::SentinelMissing,
+        format!(
+            "the sentinel row is not in table {}: is this the right database, and is its disk mounted?",
+            sentinel.table
+        ),
+    ))
 }

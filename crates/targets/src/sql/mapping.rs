@@ -178,12 +178,17 @@ impl Mapping {
     /// The condition that a row is the subject's and there is something to do: a blank row has a column left to empty.
     pub(super) fn is_due(&self, table: &Table, session: &dyn Session) -> String {
         let subjects = self.is_subjects(table, session);
-        let Act::Blank(columns) = &table.act else { return subjects };
+        format!("{subjects} AND {}", self.has_content(table, session))
+    }
+
+    /// The condition that an erasure would have something to do in a row, whoever's it is.
+    pub(super) fn has_content(&self, table: &Table, session: &dyn Session) -> String {
+        let Act::Blank(columns) = &table.act else { return "1 = 1".to_owned() };
         let filled: Vec<String> = columns
             .iter()
             .map(|name| format!("coalesce(octet_length({}), 0) > 0", column(session, &table.name, name)))
             .collect();
-        format!("{subjects} AND ({})", filled.join(" OR "))
+        format!("({})", filled.join(" OR "))
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::indexing_slicing, reason = "a test that indexes wrongly fails, which is what it is for")]
 
 mod acting;
+mod candidates;
 mod looking;
 mod mapping;
 mod scrubbing;
@@ -149,5 +150,9 @@ fn config(path: &std::path::Path, mapping: &str) -> Config {
 }
 
 fn anna() -> Selector {
-    Selector { service: Some("anna".parse().expect("an id")), customer: Some("1001".parse().expect("an id")) }
+    Selector {
+        service: Some("anna".parse().expect("an id")),
+        customer: Some("1001".parse().expect("an id")),
+        addresses: Vec::new(),
+    }
 }

@@ -52,11 +52,11 @@ fn default_trash() -> String {
 }
 
 /// A selector's place, relative to the root. Personal data: no `Debug`.
-pub(super) struct Name {
+pub(crate) struct Name {
     /// The directory that holds it; `.` where that is the root.
-    pub(super) above: String,
+    pub(crate) above: String,
     /// Its name in there.
-    pub(super) last: String,
+    pub(crate) last: String,
     /// Begins the names of its remains in the trash: tells them from others' without saying whose they are.
     pub(super) key: String,
 }
@@ -80,7 +80,7 @@ impl Config {
             return Err("sentinel must be a path relative to root, without '..', outside of the trash".into());
         }
         let example = "x".parse().ok();
-        let anybody = Selector { service: example.clone(), customer: example };
+        let anybody = Selector { service: example.clone(), customer: example, addresses: Vec::new() };
         self.name(&anybody).map(drop).map_err(|failure| failure.hint)
     }
 
@@ -91,7 +91,7 @@ impl Config {
     }
 
     /// The place that a selector names.
-    pub(super) fn name(&self, selector: &Selector) -> Result<Name, Failure> {
+    pub(crate) fn name(&self, selector: &Selector) -> Result<Name, Failure> {
         let wrong = |hint: &str| Failure::new(Code::BadSelector, hint);
         let whole = template::fill(&self.path, selector, true)?;
         if !leads_down(&whole) {

@@ -9,28 +9,35 @@ use rustix::io::Errno;
 
 use gallra_model::receipt::Code;
 
-use crate::driver::{Boundary, Failure};
+use crate::driver::{Boundary, Failure, Inspection};
 
 use super::config::Config;
 use super::look::{Look, Top};
 use super::open::{about, directory, names, same, trouble};
-use super::remove::Remover;
+use super::remove;
 use super::shut::shut;
 use super::trash::{self, Remains, TREE};
 
 /// Erases what was found. Returns how many entries went.
-pub(super) fn erase(config: &Config, look: &Look, boundary: &mut dyn Boundary) -> Result<u64, Failure> {
+pub(super) fn erase(
+    config: &Config,
+    look: &Look,
+    seen: &Inspection,
+    boundary: &mut dyn Boundary,
+) -> Result<u64, Failure> {
     if look.top.is_some() && !boundary.may_go_on() {
         return Err(Failure::new(Code::Stopped, "stopped before the first file: nothing was touched"));
     }
     let (trash, entries) = away(config, look)?;
+    if !boundary.mark(seen) {
+        return Err(Failure::new(Code::Target, "what is there could not be written down first: see the agent's log"));
+    }
     let (mut removed, mut waiting) = (0, 0);
     for name in entries {
         let entry = directory(&trash, name.as_str()).map_err(|errno| trouble("opening what was put away", errno))?;
-        let mut remover =
-            Remover { entry: &entry, hard_links: config.hard_links, boundary: &mut *boundary, removed: 0, deep: 0 };
-        waiting += remover.run()?;
-        removed += remover.removed;
+        let emptied = remove::empty(&entry, config.hard_links, &mut *boundary)?;
+        waiting += emptied.waiting;
+        removed += emptied.removed;
         clear(&trash, &name, &entry)?;
     }
     if waiting > 0 {

@@ -15,6 +15,7 @@ use crate::driver::{Boundary, Confirmation, Failure, Inspection};
 
 use super::config::{Config, HardLinks, Name};
 use super::count::{self, Sum, count};
+use super::held;
 use super::look::{Look, look};
 use super::open::{names, trouble};
 use super::raw::{self, Raw};
@@ -33,7 +34,7 @@ enum Part {
 
 /// A place with one tree for each subject.
 pub(crate) struct Tree {
-    config: Config,
+    pub(super) config: Config,
     kind: TargetKind,
 }
 
@@ -112,7 +113,7 @@ impl Tree {
         boundary: &mut dyn Boundary,
     ) -> Result<u64, Failure> {
         let look = self.look_again(selector, seen)?;
-        erase::erase(&self.config, &look, boundary)
+        erase::erase(&self.config, &look, seen, boundary)
     }
 
     fn look_again(&self, selector: &Selector, seen: &Inspection) -> Result<Look, Failure> {
@@ -147,8 +148,16 @@ impl Tree {
                 count: linked,
                 ok: linked == 0 || self.config.hard_links == HardLinks::Unlink,
             },
+            // Said and not judged: the names are gone, and only the end of those processes frees the rest.
+            Check { name: "held-open".into(), count: self.held_open(&name), ok: true },
         ];
         Ok(Confirmation { found: raw.entries, residue: 0, others, checks })
+    }
+
+    fn held_open(&self, name: &Name) -> u64 {
+        let root = held::real(&self.config.root);
+        let place = root.join(if name.above == "." { "" } else { &name.above }).join(&name.last);
+        held::held_open(&place, &root.join(&self.config.trash), &format!("{}-", name.key))
     }
 
     fn sentinel(&self) -> Result<(), Failure> {

@@ -90,7 +90,7 @@ pub(super) fn look(config: &Config, of: TargetKind, selector: &Selector) -> Resu
 }
 
 /// Opens the root and finds its sentinel.
-fn open_root(config: &Config) -> Result<OwnedFd, Failure> {
+pub(super) fn open_root(config: &Config) -> Result<OwnedFd, Failure> {
     let missing = |what: &str| {
         Failure::new(
             Code::SentinelMissing,

@@ -3,11 +3,14 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 /// Bytes of path after which the walk goes on from an open directory: the system takes no longer paths than 4096, and
 /// looks up every part of one again each time.
@@ -85,13 +88,13 @@ pub(super) fn walk(top: &Path, raw: &mut Raw, see: &mut See<'_>) -> io::Result<(
 
 /// Reads the last directory of the way.
 fn list(way: &mut [Level], raw: &mut Raw, see: &mut See<'_>) -> io::Result<()> {
-    let mut path = path_to(way)?;
+    let Some(mut path) = there(path_to(way))? else { return Ok(()) };
     match at(&path)? {
         Some(is) if is.is_dir() => {}
         _ => return Ok(()),
     }
     if way.last().is_some_and(|last| last.length > LONGEST) {
-        let open = File::open(&path)?;
+        let Some(open) = there(open(&path))? else { return Ok(()) };
         path = through(&open);
         if let Some(last) = way.last_mut() {
             (last.from_here, last.length, last.open) = (true, 0, Some(open));
@@ -99,9 +102,10 @@ fn list(way: &mut [Level], raw: &mut Raw, see: &mut See<'_>) -> io::Result<()> {
         close_far(way);
     }
     let mut unseen = Vec::new();
-    for entry in fs::read_dir(&path)? {
+    let Some(entries) = there(fs::read_dir(&path))? else { return Ok(()) };
+    for entry in entries {
         let entry = entry?;
-        let Some(is) = at(&entry.path())? else { continue };
+        let Some(is) = there(entry.metadata())? else { continue };
         raw.see(&is);
         if is.is_dir() { unseen.push(entry.file_name()) } else { see(&entry.path(), &is)? }
     }
@@ -113,11 +117,25 @@ fn list(way: &mut [Level], raw: &mut Raw, see: &mut See<'_>) -> io::Result<()> {
 
 /// What stands at a path, never following a link; `None` where nothing does.
 fn at(path: &Path) -> io::Result<Option<Metadata>> {
-    match fs::symlink_metadata(path) {
-        Ok(is) => Ok(Some(is)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+    there(fs::symlink_metadata(path))
+}
+
+/// `None` for what went, or was swapped for something else, between two looks at it. A tenant could keep every look from
+/// ending otherwise; what is not counted for that reason makes the two looks differ, and the tenant is shut out.
+fn there<T>(looked: io::Result<T>) -> io::Result<Option<T>> {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    match looked {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Opens a directory and nothing else: a pipe that was swapped in would keep the agent waiting for its writer.
+fn open(path: &Path) -> io::Result<File> {
+    let only = (OFlags::DIRECTORY | OFlags::NOFOLLOW).bits();
+    OpenOptions::new().read(true).custom_flags(only.cast_signed()).open(path)
 }
 
 fn through(open: &File) -> PathBuf {
@@ -137,7 +155,7 @@ fn path_to(way: &mut [Level]) -> io::Result<PathBuf> {
             None => path.push(&level.name),
         }
         if level.from_here && level.open.is_none() {
-            let open = File::open(&path)?;
+            let open = open(&path)?;
             path = through(&open);
             if closed > OPEN_AT_ONCE {
                 _held = Some(open)
@@ -159,5 +177,30 @@ fn close_far(way: &mut [Level]) {
         if open > OPEN_AT_ONCE {
             level.open = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_swapped_for_something_else_is_not_there_and_a_pipe_keeps_nobody_waiting() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let [file, link, pipe] = ["file", "link", "pipe"].map(|name| dir.path().join(name));
+        fs::write(&file, "x").expect("a file");
+        std::os::unix::fs::symlink(dir.path(), &link).expect("a link");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+            .expect("a pipe");
+        for path in [file, link, pipe, dir.path().join("missing")] {
+            assert!(there(open(&path)).expect("no error").is_none());
+        }
+        assert!(there(open(dir.path())).expect("no error").is_some());
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_an_error_and_not_absent() {
+        assert!(there::<()>(Err(io::Error::from_raw_os_error(Errno::IO.raw_os_error()))).is_err());
+        assert!(there::<()>(Err(io::Error::from_raw_os_error(Errno::ACCESS.raw_os_error()))).is_err());
     }
 }

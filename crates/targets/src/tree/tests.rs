@@ -2,8 +2,10 @@
 //! files belong to many users, as root.
 #![allow(clippy::disallowed_methods, reason = "tests take trees away behind the driver's back, and beside no tenant")]
 
+mod alike;
 pub(crate) mod fixture;
 mod hostile;
 mod odd;
 mod place;
+mod race;
 mod resume;

@@ -39,6 +39,14 @@ pub(super) trait Visit {
 
     /// A name that was a directory when it was listed and is none now.
     fn swapped(&mut self) {}
+
+    /// The way back up leads elsewhere, since a directory was moved meanwhile: the walk ends here.
+    fn astray(&mut self) -> Result<(), Failure> {
+        Err(Failure::new(
+            Code::Target,
+            "the tree was moved about while it was being walked: stop the tenant's processes and try again",
+        ))
+    }
 }
 
 struct Level {
@@ -55,7 +63,9 @@ pub(super) fn walk(top: OwnedFd, visitor: &mut dyn Visit) -> Result<(), Failure>
             return Err(Failure::new(Code::Target, "a directory on the way back was not open: this is a defect"));
         };
         let Some(name) = level.unseen.pop() else {
-            leave(&mut way)?;
+            if !leave(&mut way)? {
+                return visitor.astray();
+            }
             continue;
         };
         match directory(open, name.as_c_str()) {
@@ -89,23 +99,22 @@ fn enter(open: OwnedFd, folder: Option<&CStr>, visitor: &mut dyn Visit) -> Resul
 }
 
 /// Goes one directory up. Where that one was closed it is opened again through `..`, which a tenant can turn elsewhere
-/// by moving the directory: then this count is worth nothing.
-fn leave(way: &mut Vec<Level>) -> Result<(), Failure> {
+/// by moving the directory: says whether it is still the one that the walk came through.
+fn leave(way: &mut Vec<Level>) -> Result<bool, Failure> {
     let left = way.pop();
-    let (Some(left), Some(level)) = (left.and_then(|left| left.open), way.last_mut()) else { return Ok(()) };
+    let (Some(left), Some(level)) = (left.and_then(|left| left.open), way.last_mut()) else { return Ok(true) };
     if level.open.is_some() {
-        return Ok(());
+        return Ok(true);
     }
-    let up = open_above(left.as_fd()).map_err(|errno| trouble("going back up in the subject's tree", errno))?;
+    let up = match open_above(left.as_fd()) {
+        Ok(up) => up,
+        Err(Errno::NOENT) => return Ok(false),
+        Err(errno) => return Err(trouble("going back up in the subject's tree", errno)),
+    };
     let is = about_open(&up).map_err(|errno| trouble("going back up in the subject's tree", errno))?;
-    if !same(&is, &level.is) {
-        return Err(Failure::new(
-            Code::Target,
-            "the tree was moved about while it was being walked: stop the tenant's processes and try again",
-        ));
-    }
+    let right = same(&is, &level.is);
     level.open = Some(up);
-    Ok(())
+    Ok(right)
 }
 
 fn open_above(directory: impl AsFd) -> Result<OwnedFd, Errno> {

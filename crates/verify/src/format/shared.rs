@@ -14,6 +14,7 @@ pub(crate) enum TargetKind {
     Files,
     Maildir,
     Sql,
+    AccessLog,
     Restic,
 }
 

@@ -18,13 +18,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     ("identity", &["model"]),
     ("targets", &["model"]),
+    ("crash", &[]),
     // binaries
-    ("coordinator", &["model", "policy", "planner", "flow", "proof", "wire", "store", "identity"]),
-    ("agent", &["model", "flow", "proof", "wire", "identity", "targets"]),
-    // The demonstration's search opens sealed store values with the keys on disk, hence store.
-    ("cli", &["model", "policy", "planner", "verify", "wire", "identity", "targets", "store"]),
+    ("coordinator", &["model", "policy", "planner", "flow", "proof", "wire", "store", "identity", "crash"]),
+    ("agent", &["model", "flow", "proof", "wire", "identity", "targets", "crash"]),
+    // The demonstration's search opens sealed store values with the keys on disk, hence store; causes are signed here, hence
+    // proof (0012).
+    ("cli", &["model", "policy", "planner", "proof", "verify", "wire", "identity", "targets", "store"]),
     // workshop
     ("testkit", &["model", "cli", "wire", "identity", "store", "targets", "proof", "verify"]),
+    (
+        "fuzzing",
+        &["model", "policy", "planner", "flow", "proof", "verify", "wire", "store", "identity", "targets", "agent"],
+    ),
     ("xtask", &[]),
 ];
 

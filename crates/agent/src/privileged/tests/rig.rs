@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use gallra_flow::agent::privileged::{Host, Moment};
 use gallra_flow::agent::record::Record;
+use gallra_model::cause::{Backing, Cause, Ground, commit_service};
 use gallra_model::job::{Action, JobSpec, Keep};
 use gallra_model::message::{ToCoordinator, ToPrivileged, ToSession};
 use gallra_model::outcome::Counts;
@@ -23,6 +24,7 @@ use gallra_targets::{Boundary, Confirmation, Driver, Failure, Inspection, Preser
 use super::super::{Half, HalfError, Keys, Memory, Setup, Target};
 use crate::channel::{self, SessionEnd};
 use crate::clock::random;
+use crate::config::Causes;
 use crate::journal::Journal;
 use crate::vault::Vault;
 
@@ -48,12 +50,36 @@ pub(super) fn spec(action: Action) -> JobSpec {
         generation: 1,
         plan: Digest::of(b"plan"),
         rule: "webone/customer-data".into(),
-        selector: Selector { service: Some("anna.example".parse().expect("an id")), customer: None },
+        selector: Selector {
+            service: Some("anna.example".parse().expect("an id")),
+            customer: None,
+            addresses: Vec::new(),
+        },
         instance: Some(Digest::of(b"tree")),
         keep: None,
         question: None,
+        cause: Some(backing(&cause_key())),
         clock: Clock::Real,
     }
+}
+
+fn cause_key() -> SigningKey {
+    SigningKey::from_seed(&[3; 32])
+}
+
+/// The end of the service that [`spec`] selects, as whoever holds the key signs it.
+pub(super) fn backing(key: &SigningKey) -> Backing {
+    let salt = Nonce::from_bytes([4; 16]);
+    let cause = Cause {
+        ground: Ground::ContractEnd,
+        service: Some(commit_service(&salt, &"anna.example".parse().expect("an id"))),
+        customer: None,
+        ended: None,
+        policy: None,
+        signed: "2026-02-01T00:00:00Z".parse().expect("a literal"),
+        clock: Clock::Real,
+    };
+    Backing { envelope: gallra_proof::cause::sign(&cause, key).expect("signs"), salt: Some(salt) }
 }
 
 pub(super) fn keep() -> Keep {
@@ -168,6 +194,11 @@ impl Disk {
         self.dir.path().to_owned()
     }
 
+    pub(super) fn suppression(&self) -> crate::suppression::List {
+        let agent = "web1".parse().expect("a label");
+        crate::suppression::List::open(self.dir.path(), &agent, &permit_key().verifying()).expect("opens")
+    }
+
     pub(super) fn journal(&self) -> (Journal, Vec<Record>) {
         Journal::open(&self.dir.path().join("journal")).expect("opens")
     }
@@ -237,6 +268,7 @@ impl Disk {
             software: "test 0".into(),
             targets: std::collections::BTreeMap::new(),
             jobs_per_hour: None,
+            quiet_hours: vec![],
             accept_simulated: false,
         };
         let boot = Arc::clone(&self.boot_ms);
@@ -252,8 +284,13 @@ impl Disk {
             host,
             targets: vec![Target { info, driver: Box::new(driver) }],
             longest_act: Duration::from_secs(60),
-            keys: Keys { evidence: SigningKey::from_seed(&[2; 32]), permit: permit_key().verifying() },
-            memory: Memory { journal, records, vault: Vault::new(&self.privileged()) },
+            items_per_second: None,
+            keys: Keys {
+                evidence: SigningKey::from_seed(&[2; 32]),
+                permit: permit_key().verifying(),
+                causes: Causes { keys: vec![cause_key().verifying().into()] },
+            },
+            memory: Memory { journal, records, vault: Vault::new(&self.privileged()), suppression: self.suppression() },
             clocks: Box::new(clocks),
         }
     }
@@ -268,6 +305,8 @@ pub(super) struct Rig<'a> {
     last: Option<Digest>,
     /// What it said at start.
     pub(super) generation: u64,
+    /// Where the journal stood, each time that it was said.
+    pub(super) marks: Vec<gallra_model::journal::JournalMark>,
 }
 
 impl<'a> Rig<'a> {
@@ -277,7 +316,7 @@ impl<'a> Rig<'a> {
         let setup = disk.setup();
         let half = std::thread::spawn(move || Half::new(setup, privileged).run());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let mut rig = Self { disk, end, runtime, half, last: None, generation: 0 };
+        let mut rig = Self { disk, end, runtime, half, last: None, generation: 0, marks: Vec::new() };
         rig.generation = loop {
             if let ToSession::Ready { generation, .. } = rig.hear() {
                 break generation;
@@ -302,7 +341,22 @@ impl<'a> Rig<'a> {
 
     fn hear(&mut self) -> ToSession {
         let hearing = async { tokio::time::timeout(PATIENCE, self.end.split().0.next()).await };
-        self.runtime.block_on(hearing).expect("an answer in time").expect("the half lives")
+        match self.runtime.block_on(hearing).expect("an answer in time").expect("the half lives") {
+            // Goes before whatever follows from the journal; remembered for the tests that are about it.
+            ToSession::Say(ToCoordinator::Journal { mark }) => {
+                self.marks.push(mark);
+                self.hear()
+            }
+            ToSession::Say(ToCoordinator::Suppression { .. }) => self.hear(),
+            said @ (ToSession::Ready { .. } | ToSession::Say(_)) => said,
+        }
+    }
+
+    /// An order with a good signature.
+    pub(super) fn order(&mut self, halted: bool, sequence: u64) {
+        let at = "2026-03-01T03:00:00Z".parse().expect("a literal");
+        let order = gallra_model::order::Order { halted, generation: 1, sequence, at, clock: Clock::Real };
+        self.tell(ToPrivileged::Order { order: gallra_proof::order::sign(&order, &permit_key()).expect("signs") });
     }
 
     /// The nonce of the next thing that it says, which must be an asking.

@@ -114,6 +114,12 @@ pub(super) fn permitted(
             && permit.attempt >= 1;
         return refuse(state, asked, fault, answers.then_some((permit.attempt, digest)), moment, effects);
     }
+    if state.is_halted() && permit.action.changes() {
+        let mut ending = Ending::before_permit(asked.offer, state.clock(moment));
+        (ending.attempt, ending.permit) = (permit.attempt, Some(digest));
+        let hint = "the emergency stop was pulled before the act began: nothing was touched";
+        return sign(state, ending, Outcome::refused(Code::Halted, hint), moment, effects);
+    }
     state.told_at_least(permit.not_before);
     begin(state, asked.offer, permit.attempt, digest, moment, effects);
 }
@@ -146,7 +152,8 @@ fn begin(
     if spec.action.changes() {
         count(state, moment);
     }
-    let act = Act { spec: spec.clone(), at: started, handle: begun.handle };
+    let earlier = state.marks.get(&spec.job).copied();
+    let act = Act { spec: spec.clone(), at: started, handle: begun.handle, earlier };
     effects.push(Effect::Journal(Record::Begin(begun.clone())));
     effects.push(Effect::Act(Box::new(act)));
     state.current = Current::Acting(Acting { offer, begun });

@@ -4,14 +4,14 @@
 use gallra_model::copy::CopyListing;
 use gallra_model::job::Action;
 use gallra_model::outcome::Counts;
-use gallra_model::receipt::{Check, Code, Kept, Receipt, Tally, Verdict};
+use gallra_model::receipt::{Check, Code, Kept, Mark, Receipt, Tally, Verdict};
 use gallra_model::target::{Instance, TargetId, TargetKind};
 use gallra_model::{Clock, Digest, Instant, JobId, ObligationId, Pseudonym};
 
 use super::offer::Offered;
 use super::state::{Current, Privileged, say};
 use super::{Effect, Moment, Note};
-use crate::agent::record::{Begun, Held, Record, Replayed};
+use crate::agent::record::{Begun, Held, MAX_MARKS, Record, Replayed};
 
 /// What an attempt came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Outcome {
     pub listing: Option<CopyListing>,
     /// Preserve: what was sealed, durably, before this was said.
     pub kept: Option<Kept>,
+    /// What was there when the first item went for good; written to the journal in the middle of the act.
+    pub mark: Option<Mark>,
 }
 
 impl Outcome {
@@ -51,6 +53,7 @@ impl Outcome {
             checks: Vec::new(),
             listing: None,
             kept: None,
+            mark: None,
         }
     }
 
@@ -161,6 +164,11 @@ pub(super) fn acted(state: &mut Privileged, outcome: Outcome, moment: &Moment, e
     match std::mem::replace(&mut state.current, Current::Idle) {
         Current::Acting(acting) => {
             discard_unkept(acting.begun.handle, &outcome, effects);
+            if let Some(mark) = outcome.mark
+                && state.marks.len() < MAX_MARKS
+            {
+                state.marks.insert(acting.begun.job, mark);
+            }
             sign(state, Ending::of_begun(acting.begun), outcome, moment, effects);
         }
         other @ (Current::Idle | Current::Asked(_)) => {
@@ -180,6 +188,9 @@ fn discard_unkept(handle: Option<ObligationId>, outcome: &Outcome, effects: &mut
 pub(super) fn signed(state: &mut Privileged, held: Held, effects: &mut Vec<Effect>) {
     if !state.signing.remove(&(held.job, held.attempt)) {
         return effects.push(Effect::Note(Note::OutOfTurn));
+    }
+    if held.done {
+        state.marks.remove(&held.job);
     }
     effects.push(Effect::Journal(Record::End(held.clone())));
     effects.push(say(&held));
@@ -203,10 +214,12 @@ pub(super) fn restarted(state: &mut Privileged, records: Vec<Record>, moment: &M
     if state.started {
         return effects.push(Effect::Note(Note::OutOfTurn));
     }
-    let Replayed { generation, unfinished, held } = Replayed::of(records);
+    let Replayed { generation, unfinished, held, marks, order } = Replayed::of(records);
     state.started = true;
     state.generation = generation;
     state.held = held;
+    state.marks = marks;
+    state.order = order;
     for begun in unfinished {
         effects.push(Effect::Note(Note::Interrupted(begun.job)));
         effects.extend(begun.handle.map(Effect::Discard));

@@ -4,20 +4,24 @@
 //! (every act stands between two journal records), I6 and I10 (one asking at a time, bounded queues).
 
 mod begin;
+mod cause;
 mod end;
 mod offer;
 mod state;
 
 pub use begin::Fault;
+pub use cause::objection as cause_objection;
 pub use end::Outcome;
 pub use offer::Offered;
 pub use state::{Host, Privileged};
 
+use gallra_model::cause::Cause;
 use gallra_model::envelope::Envelope;
 use gallra_model::job::JobSpec;
 use gallra_model::message::ToCoordinator;
+use gallra_model::order::Order;
 use gallra_model::permit::{Denial, Permit};
-use gallra_model::receipt::{Code, Receipt};
+use gallra_model::receipt::{Code, Mark, Receipt};
 use gallra_model::{Clock, Digest, Instant, JobId, Nonce, ObligationId};
 
 use super::record::Record;
@@ -60,8 +64,8 @@ pub enum Input {
     },
     /// The simulated clock moved.
     ClockMoved(Instant),
-    /// A job to ask for, with the digest of its exact bytes.
-    Offered(Box<JobSpec>, Digest),
+    /// A job to ask for, with the digest of its exact bytes, and its cause where a key that the host trusts signed it.
+    Offered(Box<JobSpec>, Digest, Option<Box<Cause>>),
     /// A permit with a good signature, and the digest of its payload.
     Permitted(Box<Permit>, Digest),
     /// A permit whose signature or form is bad. What it claims to be about is believed only far enough to end an asking.
@@ -80,9 +84,15 @@ pub enum Input {
         receipt: Digest,
         /// The receipt.
         envelope: Envelope,
+        /// Whether it says done.
+        done: bool,
     },
     /// The coordinator has a receipt.
     ReceiptStored(Digest),
+    /// An order with a good signature.
+    Ordered(Box<Order>),
+    /// A hold, a resumption or a new plan covers a job.
+    Withdrawn(JobId),
     /// Time passed.
     Tick,
 }
@@ -96,6 +106,8 @@ pub struct Act {
     pub at: Instant,
     /// Preserve only: the handle under which the row keys are sealed.
     pub handle: Option<ObligationId>,
+    /// What earlier attempts at the job saw before they began to erase.
+    pub earlier: Option<Mark>,
 }
 
 /// What is to be done, strictly in this order: each is finished, and durable where it writes, before the next begins.
@@ -140,6 +152,13 @@ pub enum Note {
     Unanswered(JobId),
     /// An attempt that a stop interrupted.
     Interrupted(JobId),
+    /// An order was taken.
+    Ordered {
+        /// Whether it stops irreversible work.
+        halted: bool,
+    },
+    /// A job was withdrawn.
+    Withdrawn(JobId),
     /// An input that nothing asked for.
     OutOfTurn,
 }
@@ -154,15 +173,19 @@ pub fn step(mut state: Privileged, input: Input, moment: &Moment) -> (Privileged
             state.connected(clock, now, &mut effects);
         }
         Input::ClockMoved(now) => state.clock_moved(now, &mut effects),
-        Input::Offered(spec, digest) => offer::offered(&mut state, *spec, digest, moment, &mut effects),
+        Input::Offered(spec, digest, trusted) => {
+            offer::offered(&mut state, *spec, (digest, trusted.as_deref()), moment, &mut effects);
+        }
         Input::Permitted(permit, digest) => begin::permitted(&mut state, &permit, digest, moment, &mut effects),
         Input::PermitBad(claimed) => begin::permit_bad(&mut state, claimed, moment, &mut effects),
         Input::Denied(job, nonce, reason) => begin::denied(&mut state, (job, nonce), reason, &mut effects),
         Input::Acted(outcome) => end::acted(&mut state, *outcome, moment, &mut effects),
-        Input::Signed { job, attempt, receipt, envelope } => {
-            end::signed(&mut state, super::record::Held { job, attempt, receipt, envelope }, &mut effects);
+        Input::Signed { job, attempt, receipt, envelope, done } => {
+            end::signed(&mut state, super::record::Held { job, attempt, receipt, envelope, done }, &mut effects);
         }
         Input::ReceiptStored(receipt) => end::stored(&mut state, receipt, &mut effects),
+        Input::Ordered(order) => state.ordered(*order, &mut effects),
+        Input::Withdrawn(job) => state.withdrawn(job, &mut effects),
         Input::Tick => begin::tick(&mut state, moment, &mut effects),
     }
     state.ask_next(moment, &mut effects);

@@ -1,11 +1,13 @@
 //! Offers: what is refused at once, without asking, and what waits for its turn. A refusal is a signed receipt, so that
 //! the coordinator can say why a target is unproven; an offer that is not ours, or is older than what was seen, gets none.
 
+use gallra_model::cause::Cause;
 use gallra_model::job::JobSpec;
 use gallra_model::receipt::Code;
 use gallra_model::target::{Mode, TargetKind};
 use gallra_model::{Clock, Digest, JobId};
 
+use super::cause;
 use super::end::{Ending, Outcome, sign};
 use super::state::{Current, Privileged, say};
 use super::{Effect, MAX_HELD, MAX_WAITING, Moment, Note};
@@ -27,7 +29,7 @@ pub struct Offered {
 pub(super) fn offered(
     state: &mut Privileged,
     spec: JobSpec,
-    digest: Digest,
+    (digest, trusted): (Digest, Option<&Cause>),
     moment: &Moment,
     effects: &mut Vec<Effect>,
 ) {
@@ -60,7 +62,7 @@ pub(super) fn offered(
     // An unknown target has no kind; the code says that there is none.
     let (kind, mode) = state.host.targets.get(&spec.target).copied().unwrap_or((TargetKind::Files, Mode::Observe));
     let offer = Offered { spec, digest, kind };
-    match objection(state, &offer, mode, moment) {
+    match objection(state, &offer, (mode, trusted), moment) {
         Some((code, hint)) => {
             effects.push(Effect::Note(Note::Refused(job, code)));
             let ending = Ending::before_permit(offer, state.clock(moment));
@@ -84,7 +86,12 @@ fn withdraw(state: &mut Privileged, job: JobId) -> bool {
 }
 
 /// Why a job is refused before a permit is asked for.
-fn objection(state: &Privileged, offer: &Offered, mode: Mode, moment: &Moment) -> Option<(Code, &'static str)> {
+fn objection(
+    state: &Privileged,
+    offer: &Offered,
+    (mode, trusted): (Mode, Option<&Cause>),
+    moment: &Moment,
+) -> Option<(Code, &'static str)> {
     let spec = &offer.spec;
     let told = state.told.map_or(Clock::Real, |(clock, _)| clock);
     if spec.selector.is_empty() {
@@ -106,6 +113,18 @@ fn objection(state: &Privileged, offer: &Offered, mode: Mode, moment: &Moment) -
             Code::ObserveMode,
             "the target is in observe mode: set mode = \"act\" in agent.toml to allow it",
         ));
+    }
+    if spec.action.is_irreversible()
+        && let Some(hint) = cause::objection(spec, trusted, state.clock(moment).1)
+    {
+        return Some((Code::BadCause, hint));
+    }
+    if spec.action.changes() && state.is_halted() {
+        return Some((Code::Halted, "the emergency stop is pulled: it is tried again when it is lifted"));
+    }
+    let now = state.clock(moment).1;
+    if spec.action.changes() && state.host.quiet_hours.iter().any(|hours| hours.contain(now)) {
+        return Some((Code::QuietHours, "quiet_hours in agent.toml: it is tried again after them"));
     }
     if spec.action.changes() && over_limit(state, moment) {
         return Some((Code::Limit, "jobs_per_hour in agent.toml is reached: it is tried again later"));

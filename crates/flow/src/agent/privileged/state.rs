@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use gallra_model::hours::Hours;
 use gallra_model::message::ToCoordinator;
+use gallra_model::order::Order;
+use gallra_model::receipt::Mark;
 use gallra_model::target::{Mode, TargetId, TargetKind};
 use gallra_model::{AgentName, Clock, Digest, Instant, JobId};
 
@@ -21,6 +24,8 @@ pub struct Host {
     pub targets: BTreeMap<TargetId, (TargetKind, Mode)>,
     /// Jobs that change data and may begin in one hour of boot time; unset: no limit.
     pub jobs_per_hour: Option<u32>,
+    /// Local hours in which nothing is changed.
+    pub quiet_hours: Vec<Hours>,
     /// Whether a coordinator under a simulated clock is obeyed (decision 6).
     pub accept_simulated: bool,
 }
@@ -45,6 +50,8 @@ pub struct Privileged {
     pub(super) signing: BTreeSet<(JobId, u32)>,
     pub(super) held: Vec<Held>,
     pub(super) begun_ms: VecDeque<u64>,
+    pub(super) marks: BTreeMap<JobId, Mark>,
+    pub(super) order: Option<Order>,
 }
 
 impl Privileged {
@@ -60,6 +67,8 @@ impl Privileged {
             signing: BTreeSet::new(),
             held: Vec::new(),
             begun_ms: VecDeque::new(),
+            marks: BTreeMap::new(),
+            order: None,
         }
     }
 
@@ -74,6 +83,41 @@ impl Privileged {
             Some((Clock::Simulated, now)) if self.host.accept_simulated => (Clock::Simulated, now),
             Some(_) | None => (Clock::Real, moment.now),
         }
+    }
+
+    /// Whether the newest order stops everything that changes data.
+    pub fn is_halted(&self) -> bool {
+        self.order.as_ref().is_some_and(|order| order.halted)
+    }
+
+    /// The newest order seen.
+    pub fn order(&self) -> Option<&Order> {
+        self.order.as_ref()
+    }
+
+    /// Takes an order whose signature is good. A stop drops what changes data and has not begun.
+    pub(super) fn ordered(&mut self, order: Order, effects: &mut Vec<Effect>) {
+        if self.order.as_ref().is_some_and(|known| !order.is_newer_than(known)) {
+            return;
+        }
+        effects.push(Effect::Journal(Record::Order { order: order.clone() }));
+        effects.push(Effect::Note(Note::Ordered { halted: order.halted }));
+        if order.halted {
+            self.waiting.retain(|offer| !offer.spec.action.changes());
+            if matches!(&self.current, Current::Asked(asked) if asked.offer.spec.action.changes()) {
+                self.current = Current::Idle;
+            }
+        }
+        self.order = Some(order);
+    }
+
+    /// Drops a job that is held, cancelled or replaced. One that is being done is stopped by the edge, at the next item.
+    pub(super) fn withdrawn(&mut self, job: JobId, effects: &mut Vec<Effect>) {
+        self.waiting.retain(|offer| offer.spec.job != job);
+        if matches!(&self.current, Current::Asked(asked) if asked.offer.spec.job == job) {
+            self.current = Current::Idle;
+        }
+        effects.push(Effect::Note(Note::Withdrawn(job)));
     }
 
     /// Persists a higher generation before anything is done under it (I3).

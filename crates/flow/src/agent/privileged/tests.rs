@@ -10,6 +10,8 @@ use gallra_model::target::{Mode, TargetKind};
 
 use super::*;
 
+mod causes;
+
 const NONCE: Nonce = Nonce::from_bytes([7; 16]);
 
 fn instant(text: &str) -> Instant {
@@ -26,7 +28,14 @@ fn host() -> Host {
     let observe = (TargetKind::Maildir, Mode::Observe);
     let targets = BTreeMap::from([("web".parse().expect("id"), act), ("mail".parse().expect("id"), observe)]);
     let agent = "web1".parse().expect("a label");
-    Host { agent, software: "test 0".into(), targets, jobs_per_hour: None, accept_simulated: false }
+    Host {
+        agent,
+        software: "test 0".into(),
+        targets,
+        jobs_per_hour: None,
+        quiet_hours: vec![],
+        accept_simulated: false,
+    }
 }
 
 fn spec(job: u8) -> JobSpec {
@@ -40,10 +49,15 @@ fn spec(job: u8) -> JobSpec {
         generation: 5,
         plan: Digest::of(b"plan"),
         rule: "webone/customer-data".into(),
-        selector: Selector { service: Some("anna.example".parse().expect("id")), customer: None },
+        selector: Selector {
+            service: Some("anna.example".parse().expect("id")),
+            customer: None,
+            addresses: Vec::new(),
+        },
         instance: Some(Digest::of(b"instance")),
         keep: None,
         question: None,
+        cause: Some(causes::backing()),
         clock: Clock::Real,
     }
 }
@@ -96,7 +110,8 @@ impl Bench {
     }
 
     fn offer(&mut self, boot_ms: u64, spec: &JobSpec) -> &[Effect] {
-        self.feed(boot_ms, Input::Offered(Box::new(spec.clone()), digest(spec)))
+        let trusted = Some(Box::new(causes::cause(spec.clock)));
+        self.feed(boot_ms, Input::Offered(Box::new(spec.clone()), digest(spec), trusted))
     }
 
     fn permit(&mut self, boot_ms: u64, permit: Permit) -> &[Effect] {
@@ -125,7 +140,13 @@ fn connected(clock: Clock) -> Input {
 fn signed(receipt: &Receipt) -> Input {
     let payload = format!("{receipt:?}");
     let envelope = Envelope { payload_type: String::new(), payload: payload.clone(), signatures: vec![] };
-    Input::Signed { job: receipt.job, attempt: receipt.attempt, receipt: Digest::of(payload.as_bytes()), envelope }
+    Input::Signed {
+        job: receipt.job,
+        attempt: receipt.attempt,
+        receipt: Digest::of(payload.as_bytes()),
+        envelope,
+        done: false,
+    }
 }
 
 fn touches(effects: &[Effect]) -> bool {
@@ -271,7 +292,10 @@ fn i3_older_generations_are_not_even_asked_for() {
 #[test]
 fn what_the_host_forbids_is_refused_with_a_receipt_and_without_asking() {
     let cases = [
-        (Code::BadSelector, JobSpec { selector: Selector { service: None, customer: None }, ..spec(1) }),
+        (
+            Code::BadSelector,
+            JobSpec { selector: Selector { service: None, customer: None, addresses: Vec::new() }, ..spec(1) },
+        ),
         (Code::NoSuchTarget, JobSpec { target: "dns".parse().expect("id"), ..spec(1) }),
         (Code::SimulatedClock, JobSpec { clock: Clock::Simulated, ..spec(1) }),
         (Code::ObserveMode, JobSpec { target: "mail".parse().expect("id"), ..spec(1) }),
@@ -426,4 +450,18 @@ impl Bench {
         bench.offer(0, &JobSpec { target: "mail".parse().expect("id"), ..spec(1) });
         bench.receipt().expect("a refusal")
     }
+}
+
+#[test]
+fn in_quiet_hours_nothing_is_changed_and_everything_is_looked_at() {
+    // The bench's time is 04:00 in Stockholm.
+    let quiet = |hours: &str| Host { quiet_hours: vec![String::from(hours).try_into().expect("hours")], ..host() };
+    let mut bench = Bench::new(quiet("03:30-05:00"));
+    bench.offer(0, &spec(1));
+    assert_eq!(bench.receipt().and_then(|receipt| receipt.code), Some(Code::QuietHours));
+    bench.signed();
+    let look = JobSpec { action: Action::Inspect, ..spec(2) };
+    assert!(matches!(bench.offer(0, &look), [Effect::Say(ToCoordinator::AskBegin { .. })]));
+    let mut bench = Bench::new(quiet("05:00-22:00"));
+    assert!(matches!(bench.offer(0, &spec(1)), [Effect::Say(ToCoordinator::AskBegin { .. })]));
 }

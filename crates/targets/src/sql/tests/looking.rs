@@ -122,7 +122,8 @@ fn a_job_without_the_id_or_for_the_sentinel_is_refused() {
 #[test]
 fn somebody_unknown_is_absent_beside_the_sentinel() {
     let db = Db::new("");
-    let nobody = Selector { service: anna().service, customer: Some("2002".parse().expect("an id")) };
+    let nobody =
+        Selector { service: anna().service, customer: Some("2002".parse().expect("an id")), addresses: Vec::new() };
     db.run("DELETE FROM alias WHERE id = 1; DELETE FROM mailbox WHERE id < 3");
     let report = inspect_then(&db.driver(MAPPING), Action::Erase, &nobody);
     assert_eq!((report.verdict, report.counts.absent, report.counts.erased), (Verdict::Done, 1, 0), "{}", report.hint);

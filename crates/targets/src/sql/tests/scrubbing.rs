@@ -150,6 +150,7 @@ fn a_scrub_that_a_reader_prevented_stays_owed_until_it_is_done() {
     let other = super::Selector {
         service: Some("nobody".parse().expect("an id")),
         customer: Some("9".parse().expect("an id")),
+        addresses: Vec::new(),
     };
     assert_eq!(inspect_then(&driver, Action::Erase, &other).counts.absent, 1, "only its own subject is bound by it");
     drop(reader);

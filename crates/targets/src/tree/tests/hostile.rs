@@ -100,15 +100,24 @@ fn swapping_from_inside_as_root_leads_nobody_outside() {
     let outside = site.outside();
     let before = portrait(&outside);
     let tree = tree_with_links(&site, &outside);
-    let inside = open(&tree.join("swap"));
+    // The other half of each pair lies where the act cannot remove it, so that no swap is the last one.
+    let lures = site.at("").with_file_name("lures");
+    fs::create_dir(&lures).expect("a directory");
+    for number in 0..PAIRS {
+        std::os::unix::fs::symlink(&outside, lures.join(number.to_string())).expect("a link");
+    }
+    let (inside, lures) = (open(&tree.join("swap")), open(&lures));
     let seen = site.files().inspect(&service("anna")).expect("inspects");
-    let tenant = Tenant::new(move |turn| swap(&inside, "", turn));
+    let tenant = Tenant::new(move |turn| {
+        let name = (turn % PAIRS).to_string();
+        rustix::fs::renameat_with(&inside, name.as_str(), &lures, name.as_str(), RenameFlags::EXCHANGE).is_ok()
+    });
     for _attempt in 0..10 {
         // Its checks never agree under such a tenant, so it is called by itself; its result is only a claim.
         let _ = site.files().erase(&service("anna"), &seen, &mut Always);
+        assert_eq!(portrait(&outside), before);
     }
     assert!(tenant.stop() > 0);
-    assert_eq!(portrait(&outside), before);
     assert_eq!(site.erase("anna").verdict, Verdict::Done);
     assert!(!tree.exists() && site.in_trash().is_empty());
 }

@@ -28,14 +28,16 @@ fn names_of_any_bytes_are_names() {
 fn pipes_sockets_and_devices_are_removed_and_never_opened() {
     let site = Site::new();
     let tree = site.tree("anna");
-    for (name, kind, device) in
-        [("pipe", FileType::Fifo, 0), ("null", FileType::CharacterDevice, rustix::fs::makedev(1, 3))]
-    {
+    for (name, kind, device) in [
+        ("pipe", FileType::Fifo, 0),
+        ("null", FileType::CharacterDevice, rustix::fs::makedev(1, 3)),
+        ("disk", FileType::BlockDevice, rustix::fs::makedev(7, 200)),
+    ] {
         rustix::fs::mknodat(CWD, tree.join(name), kind, Mode::RWXU, device).expect("tests run as root");
     }
     let _listening = std::os::unix::net::UnixListener::bind(tree.join("socket")).expect("a socket");
     let done = site.erase("anna");
-    assert_eq!((done.verdict, done.counts.erased), (Verdict::Done, 11), "{}", done.hint);
+    assert_eq!((done.verdict, done.counts.erased), (Verdict::Done, 12), "{}", done.hint);
 }
 
 #[test]
@@ -149,25 +151,48 @@ fn hard_links_that_the_admin_accounts_for_are_only_unlinked() {
 
 #[test]
 fn flags_against_deletion_are_taken_off_the_subjects_files_only() {
+    for flags in [IFlags::IMMUTABLE, IFlags::APPEND, IFlags::IMMUTABLE | IFlags::APPEND] {
+        let site = Site::new();
+        let tree = site.tree("anna");
+        fs::hard_link(tree.join("logs/access.log"), tree.join("web/also.log")).expect("a hard link");
+        let other = site.tree("berit").join("logs/access.log");
+        let flagged = ["logs/access.log", "web/css/a.css", "web/css", "web", ""].map(|path| tree.join(path));
+        let flag = |path: &std::path::Path, flags| {
+            let open = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).expect("opens");
+            let others = rustix::fs::ioctl_getflags(&open)? - (IFlags::IMMUTABLE | IFlags::APPEND);
+            rustix::fs::ioctl_setflags(&open, others | flags)
+        };
+        if flag(&other, flags).is_err() {
+            return; // Not permitted in this place, or no such flags on its file system.
+        }
+        for path in &flagged {
+            flag(path, flags).expect("was permitted a moment ago");
+        }
+        let done = site.erase("anna");
+        let other_holds = fs::remove_file(&other).is_err();
+        flag(&other, IFlags::empty()).expect("off again");
+        assert_eq!((done.verdict, done.counts.erased), (Verdict::Done, 9), "{}", done.hint);
+        assert!(other_holds && !tree.exists() && site.in_trash().is_empty());
+    }
+}
+
+#[test]
+fn a_file_held_open_goes_and_the_receipt_says_that_somebody_holds_it() {
     let site = Site::new();
     let tree = site.tree("anna");
-    let other = site.tree("berit").join("logs/access.log");
-    let flagged = ["logs/access.log", "web/css", "web", ""].map(|path| tree.join(path));
-    let flag = |path: &std::path::Path, flags| {
-        let open = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).expect("opens");
-        rustix::fs::ioctl_setflags(&open, flags)
+    let (held, others) =
+        (fs::File::open(tree.join("logs/access.log")), fs::File::open(site.tree("berit").join("start")));
+    let directory = fs::File::open(tree.join("web"));
+    let counted = |report: &crate::Report| {
+        report.checks.iter().find(|check| check.name == "held-open").map(|check| (check.count, check.ok))
     };
-    if flag(&other, IFlags::IMMUTABLE).is_err() {
-        return; // Not permitted in this place, or no such flags on its file system.
-    }
-    for path in &flagged {
-        flag(path, IFlags::IMMUTABLE).expect("was permitted a moment ago");
-    }
+    assert_eq!(counted(&site.inspect("anna")), Some((1, true)));
     let done = site.erase("anna");
-    let other_holds = fs::remove_file(&other).is_err();
-    flag(&other, IFlags::empty()).expect("off again");
     assert_eq!((done.verdict, done.counts.erased), (Verdict::Done, 8), "{}", done.hint);
-    assert!(other_holds);
+    assert_eq!(counted(&done), Some((1, true)));
+    assert_eq!(std::io::read_to_string(held.expect("opens")).expect("lives on for its holder"), "GET /\n");
+    assert_eq!(counted(&site.erase("anna")), Some((0, true)));
+    drop((others, directory));
 }
 
 #[test]
@@ -196,4 +221,27 @@ fn links_are_removed_and_what_they_lead_to_stays() {
     assert_eq!((done.verdict, done.counts.erased), (Verdict::Done, 16), "{}", done.hint);
     assert_eq!((portrait(&outside), portrait(&other)), before);
     assert!(rustix::fs::statat(CWD, &tree, AtFlags::SYMLINK_NOFOLLOW).is_err());
+}
+
+#[test]
+fn a_wide_tree_is_emptied_by_both_pairs_of_hands_and_counted_once() {
+    let site = Site::new();
+    let tree = site.tree("anna");
+    for number in 0..60 {
+        let dir = tree.join(format!("{number}/below"));
+        fs::create_dir_all(&dir).expect("directories");
+        for file in 0..(number * 10) {
+            fs::write(dir.join(format!("{file}")), "x").expect("a file");
+        }
+        fs::hard_link(tree.join("logs/access.log"), dir.with_file_name("also.log")).expect("a hard link");
+    }
+    let done = site.erase("anna");
+    let entries = 8 + 60 * 3 + (0..60).map(|number| number * 10).sum::<u64>();
+    assert_eq!(
+        (done.verdict, done.counts.erased, done.before.items),
+        (Verdict::Done, entries, entries),
+        "{}",
+        done.hint
+    );
+    assert!(!tree.exists() && site.in_trash().is_empty());
 }

@@ -219,7 +219,8 @@ fn a_name_swapped_at_the_very_moment_of_the_act_is_put_back() {
     fs::rename(&other, &tree).expect("renames");
     let before = portrait(&tree.join("web"));
 
-    let failed = super::super::erase::erase(&site.config, &look, &mut Always).expect_err("another tree");
+    let failed = super::super::erase::erase(&site.config, &look, &crate::Inspection::default(), &mut Always)
+        .expect_err("another tree");
     assert_eq!(failed.code, Code::InstanceChanged);
     assert_eq!(portrait(&tree.join("web")), before);
     assert!(site.at("hidden/web/index.html").exists());

@@ -1,0 +1,82 @@
+//! What a stream does when a guard moves: tells its agent of the emergency stop at once, withdraws permits that hold no
+//! longer, and offers again what a hold kept back. It watches the store, so it does not matter which replica was asked.
+//! Nothing here is trusted to stop an act: no permit is given while a guard says so (I1); this only makes it sooner.
+
+use gallra_flow::dispatch::Input;
+use gallra_model::JobId;
+use gallra_model::message::ToAgent;
+use gallra_store::{Change, Key, keys};
+use tonic::Status;
+
+use super::Session;
+
+impl Session<'_> {
+    /// Says the order that follows from the global guard, if it says more than what this stream was told last.
+    pub(super) async fn tell_order(&mut self) -> Result<(), Status> {
+        let Some((count, order)) = self.core.order().await? else { return Ok(()) };
+        if self.told.is_none_or(|told| told < count) {
+            self.say(&ToAgent::Order { order }).await?;
+            self.told = Some(count);
+            self.core.fleet.was_told(self.agent, self.number, count);
+        }
+        Ok(())
+    }
+
+    /// Withdraws what an act may still be under way for, though it was stopped while the agent was away.
+    pub(super) async fn withdraw_stopped(&self) -> Result<(), Status> {
+        for job in self.core.stopped_acts(self.agent).await? {
+            self.say(&ToAgent::Withdraw { job }).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks again at what the guards that moved are guards of.
+    pub(super) async fn guards_moved(&mut self, change: Change) -> Result<(), Status> {
+        let moved = match change {
+            Change::Keys(keys) => Some(keys),
+            Change::Lagged => None,
+            Change::Closed => return Err(Status::unavailable("the coordinator stops")),
+        };
+        // In the order of keys, as a watch tells them.
+        let concerns = |key: &Key| moved.as_ref().is_none_or(|moved| moved.binary_search(key).is_ok());
+        if concerns(&keys::guard_global()) {
+            self.tell_order().await?;
+        }
+        if concerns(&keys::guard_any_hold()) {
+            self.follow_suppressions().await?;
+        }
+        self.forget_answered();
+        let jobs: Vec<JobId> =
+            self.guarded.iter().filter(|(_, own)| own.iter().any(&concerns)).map(|(job, _)| *job).collect();
+        for job in jobs {
+            self.look_again(job).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_again(&self, job: JobId) -> Result<(), Status> {
+        let stopped = self.core.stopped(&job).await?.is_some();
+        match (self.core.fleet.was_permitted(self.agent, job), stopped) {
+            (true, true) => {
+                tracing::info!(agent = %self.agent, %job, "a permit was withdrawn");
+                self.say(&ToAgent::Withdraw { job }).await
+            }
+            (false, false) => self.input(&Input::GuardMoved(job)).await,
+            (true, false) | (false, true) => Ok(()),
+        }
+    }
+
+    /// Remembers where the guards of a job lie, once its asking was answered.
+    pub(super) async fn guard(&mut self, job: JobId) -> Result<(), Status> {
+        if let Some(own) = self.core.guards_of(&job).await? {
+            self.guarded.insert(job, own);
+        }
+        Ok(())
+    }
+
+    /// Keeps no more than what is open on the stream.
+    pub(super) fn forget_answered(&mut self) {
+        let (fleet, agent) = (&self.core.fleet, self.agent);
+        self.guarded.retain(|job, _| fleet.knows(agent, *job));
+    }
+}

@@ -1,0 +1,96 @@
+//! The coordinator forgets too: turns key epochs with each pass of the leader, leaves a reference of what was erased, makes
+//! backups (decision 12, I12). Owns by which identifiers a sealed value is found; the turning itself is the store's
+//! (`gallra_store::epochs`). Handles identifiers in clear, and logs none.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use gallra_model::contract::{ContractIdentity, CustomerIdentity};
+use gallra_model::selector::ExternalId;
+use gallra_store::epochs::{Due, OnDisk, Progress, Turning};
+use gallra_store::keys::{self, IndexKind, What};
+use gallra_store::{Embedded, Keyring, Txn};
+
+use crate::clock::real_now;
+use crate::core::Core;
+use crate::error::{CoreError, decode, encode};
+use crate::layout::Layout;
+
+/// Steps of a turning in one pass: some seconds, in which nothing else is moved by time.
+const STEPS: usize = 256;
+
+/// By what a sealed value's subject is found; `people.rs` writes and looks up the same. One that cannot be read is found by
+/// nothing, which the turning says aloud.
+fn names(what: What, plain: &[u8]) -> Vec<(IndexKind, zeroize::Zeroizing<String>)> {
+    let text = |kind, id: &ExternalId| (kind, zeroize::Zeroizing::new(id.expose().to_owned()));
+    match what {
+        What::Customer(_) => decode::<CustomerIdentity>("identity", plain)
+            .map_or_else(|_| Vec::new(), |identity| vec![text(IndexKind::CustomerNumber, &identity.number)]),
+        What::Contract(_) => decode::<ContractIdentity>("identity", plain).map_or_else(
+            |_| Vec::new(),
+            |identity| {
+                let addresses = identity.addresses.iter().map(|address| text(IndexKind::Address, address));
+                std::iter::once(text(IndexKind::ServiceId, &identity.service)).chain(addresses).collect()
+            },
+        ),
+        What::Request(_) | What::Job(_) => Vec::new(),
+    }
+}
+
+impl Core {
+    /// Does a bounded part of turning the key epoch, if it is due. Trouble is logged and tried again at the next pass:
+    /// nothing is lost by it, but the day in which it must end goes by.
+    pub async fn turn_epoch(&self) {
+        let turning = Turning { store: &*self.store, keyring: &self.keyring, effects: &self.effects, names: &names };
+        match turning.turn(self.time.now(), STEPS).await {
+            Ok(Progress::NotDue { .. }) => {}
+            Ok(Progress::Turned { epoch }) => {
+                tracing::info!(%epoch, "the key epoch has turned; give the new key to its custodians, destroy the old one");
+            }
+            Ok(Progress::Working { due }) => {
+                if due >= Due::Late {
+                    tracing::error!("the key epoch turns late; what was erased a month ago may still be readable");
+                }
+                self.wake.notify_one();
+            }
+            Err(error) => tracing::error!(%error, "the key epoch could not be turned; it is tried again"),
+        }
+    }
+
+    /// Adds the reference of a contract that is erased, with its last version: a late event cannot reopen it.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub(crate) fn close(&self, txn: Txn, service: &ExternalId, version: u64) -> Result<Txn, CoreError> {
+        Ok(txn.put(keys::closed(&self.keyring.closed_reference(service.expose())), encode(&version)?))
+    }
+
+    /// The version of a contract that is to begin; 0 stands for the next one.
+    ///
+    /// # Errors
+    /// [`CoreError::Precondition`] for an event from before a contract of this service was erased.
+    pub(crate) async fn version_after_closed(&self, service: &ExternalId, version: u64) -> Result<u64, CoreError> {
+        let closed = self.store.get(&keys::closed(&self.keyring.closed_reference(service.expose()))).await?;
+        let last: u64 = closed.map_or(Ok(0), |entry| decode("closed reference", &entry.value))?;
+        if version != 0 && version <= last {
+            return Err(CoreError::Precondition(
+                "the event is older than the end of a contract that is erased; it reopens nothing".into(),
+            ));
+        }
+        Ok(version.max(last + 1))
+    }
+}
+
+/// `gallra-coordinator backup`: a verified copy of a stopped coordinator's store; prints its path.
+///
+/// # Errors
+/// Says what was in the way; a running coordinator among them.
+pub async fn back_up(layout: &Layout) -> anyhow::Result<()> {
+    let store = Arc::new(Embedded::open(&layout.path("store")).context("the store cannot be opened")?);
+    let keyring = Keyring::open(&layout.path("keys")).context("the key-wrapping keys cannot be read")?;
+    let effects = OnDisk::new(store, layout.path("backups"));
+    let (path, copied) = effects.back_up_now(&keyring, real_now()).await?;
+    tracing::info!(entries = copied.entries, "copied, read back and compared");
+    writeln!(std::io::stdout(), "{}", path.display()).context("the path could not be printed")
+}

@@ -1,0 +1,115 @@
+//! A contract that goes on after all: its end, and the customer's where it carried that, are taken back in one transaction
+//! with the bump of both guards, so a permit is either given before it or never (I1). What has begun cannot be undone: the
+//! answer says so, the rest is cancelled, and the requests stay on record.
+
+use gallra_flow::cancel::{cancel, has_begun};
+use gallra_model::contract::{Contract, ContractState, Customer};
+use gallra_model::plan::Anchors;
+use gallra_model::request::RequestState;
+use gallra_model::selector::ExternalId;
+use gallra_model::{RequestId, SubjectId};
+use gallra_store::Txn;
+use gallra_store::keys::{self, What};
+
+use crate::contracts::{is_old, next_version, only, take_back_end};
+use crate::core::{Core, merge, until_committed};
+use crate::error::{CoreError, decode, encode};
+use crate::state;
+
+/// What came of a resumption.
+pub struct Resumed {
+    /// The contract as it stands.
+    pub contract: Contract,
+    /// Whether data had begun to go: some of it may be erased, or put aside, already.
+    pub begun: bool,
+}
+
+impl Core {
+    /// Takes a resumption, at any time before the contract's request is done.
+    ///
+    /// # Errors
+    /// [`CoreError::NotFound`]; [`CoreError::Precondition`] when everything is erased.
+    pub async fn resume_contract(&self, service: &ExternalId, version: u64) -> Result<Resumed, CoreError> {
+        let contract = until_committed!(self.try_resume(service, version))?;
+        let mut begun = false;
+        for id in &contract.cancelled {
+            begun |= has_begun(&state::load(&*self.store, id).await?.view);
+        }
+        Ok(Resumed { contract, begun })
+    }
+
+    async fn try_resume(&self, service: &ExternalId, version: u64) -> Result<Contract, CoreError> {
+        let (entry, mut contract) = self.find_contract(service).await?;
+        if is_old(&contract, version) {
+            return Ok(contract);
+        }
+        let Some(own) = contract.request else {
+            // Nothing ended yet. The version is kept, so that the end that this event came after does no harm when it
+            // arrives late.
+            if version != 0 {
+                contract.version = version;
+                self.commit_event(Txn::new().replace(&entry, encode(&contract)?), &contract).await?;
+            }
+            return Ok(contract);
+        };
+        let loaded = state::load(&*self.store, &own).await?;
+        if loaded.view.request.done.is_some() {
+            return Err(CoreError::Precondition("everything of this contract is erased: sell it anew".into()));
+        }
+        let (customer_entry, mut customer, _) = self.customer_and_siblings(&contract).await?;
+        contract.version = next_version(&contract, version);
+        contract.state = ContractState::Active;
+        (contract.ended, contract.settled, contract.request) = (None, None, None);
+        contract.cancelled = vec![own];
+        let mut txn = state::save(&*self.store, &loaded, &cancel(&loaded.view, self.time.now())).await?;
+        // What was signed for an end that is taken back backs nothing any more.
+        txn = drop_backing(txn, &contract.subject, &own);
+        if let Some(ending) = customer.ending.take() {
+            txn = self.drop_customers_backing(txn, &customer, &ending);
+            if ending != own {
+                txn = self.keep_customer(txn, &ending, &customer, &mut contract).await?;
+            }
+        }
+        txn = txn.replace(&entry, encode(&contract)?).replace(&customer_entry, encode(&customer)?);
+        self.commit_event(txn, &contract).await?;
+        tracing::info!(contract = %contract.id, request = %own, "a contract was resumed");
+        Ok(contract)
+    }
+
+    /// Takes the customer's own end out of the request that carries it. Before data has begun to go that is a change of
+    /// dates; after, its plan stands, and all of it is cancelled. Where that request was another contract's too, which
+    /// did end, a new one carries that on.
+    async fn keep_customer(
+        &self,
+        txn: Txn,
+        ending: &RequestId,
+        customer: &Customer,
+        resumed: &mut Contract,
+    ) -> Result<Txn, CoreError> {
+        let (loaded, now) = (state::load(&*self.store, ending).await?, self.time.now());
+        let request = &loaded.view.request;
+        if request.done.is_some() {
+            return Ok(txn);
+        }
+        if request.state < RequestState::Running {
+            let next = take_back_end(&loaded.view, now)?;
+            return Ok(merge(txn, state::save(&*self.store, &loaded, &next).await?));
+        }
+        resumed.cancelled.push(*ending);
+        let txn = merge(txn, state::save(&*self.store, &loaded, &cancel(&loaded.view, now)).await?);
+        if request.anchors.contract_ended.is_none() {
+            return Ok(txn);
+        }
+        let entry = self.store.get(&keys::contract(&request.contract)).await?.ok_or(CoreError::NotFound("contract"))?;
+        let mut other: Contract = decode("contract", &entry.value)?;
+        let anchors = Anchors { customer_ended: None, customer_settled: None, ..request.anchors };
+        let successor = self.new_request(&other, customer, anchors)?;
+        other.request = Some(successor.id);
+        let txn = drop_backing(txn, &other.subject, ending).replace(&entry, encode(&other)?);
+        state::create(txn, &only(successor))
+    }
+}
+
+fn drop_backing(txn: Txn, subject: &SubjectId, request: &RequestId) -> Txn {
+    txn.delete(keys::sealed(subject, What::Request(*request)))
+}

@@ -1,0 +1,271 @@
+//! A coordinator's real core on a real store, one agent that is played by the test, and contracts that end.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gallra_coordinator::causes::Brought;
+use gallra_coordinator::contracts::{End, Start};
+use gallra_coordinator::core::Core;
+use gallra_coordinator::error::encode;
+use gallra_coordinator::init::{self, Init};
+use gallra_coordinator::jobs::AgentRecord;
+use gallra_coordinator::layout::Layout;
+use gallra_coordinator::policies::StoredPolicy;
+use gallra_coordinator::{leader, serve, state};
+use gallra_flow::permit::Asking;
+use gallra_flow::view::View;
+use gallra_model::cause::{Cause, Ground, Salts, commit_customer, commit_service};
+use gallra_model::contract::Contract;
+use gallra_model::envelope::Envelope;
+use gallra_model::job::Action;
+use gallra_model::outcome::Counts;
+use gallra_model::permit::Denial;
+use gallra_model::receipt::{Code, Receipt, Tally, Verdict};
+use gallra_model::request::JobRecord;
+use gallra_model::selector::ExternalId;
+use gallra_model::target::{Inventory, Mode, Role, Scope, TargetInfo, TargetKind};
+use gallra_model::{AgentName, Clock, Day, Digest, Instant, JobId, Nonce, Pseudonym, RequestId};
+use gallra_proof::key::SigningKey;
+use gallra_store::{Txn, keys};
+
+/// Weeks after everything was due.
+const NOW: &str = "2026-04-01T10:00:00Z";
+/// The last day of every contract, and the day of its settlement.
+pub(crate) const ENDED: Day = Day::constant(2026, 1, 31);
+
+/// A coordinator and its only agent.
+pub(crate) struct Site {
+    pub(crate) core: Arc<Core>,
+    pub(crate) folder: tempfile::TempDir,
+    evidence: SigningKey,
+    cause: SigningKey,
+}
+
+/// A contract that ended, and the job that erases its data.
+pub(crate) struct Leaving {
+    pub(crate) contract: Contract,
+    pub(crate) request: RequestId,
+    pub(crate) erase: JobRecord,
+}
+
+pub(crate) fn id(text: &str) -> ExternalId {
+    text.parse().expect("a literal id")
+}
+
+pub(crate) fn agent() -> AgentName {
+    "web1".parse().expect("a literal name")
+}
+
+fn info(target: &str) -> TargetInfo {
+    TargetInfo {
+        id: target.parse().expect("a literal name"),
+        kind: TargetKind::Files,
+        category: "customer-data".parse().expect("a literal word"),
+        role: Role::Processor,
+        scope: Scope::Contract,
+        mode: Mode::Act,
+        strategy: None,
+        copy_life: None,
+        covers: Vec::new(),
+    }
+}
+
+impl Site {
+    /// A new one, whose agent reports these targets.
+    pub(crate) async fn new(targets: &[&str]) -> Self {
+        Self::braked(targets, u32::MAX).await
+    }
+
+    /// One whose brake is pulled by more ends a day than this.
+    pub(crate) async fn braked(targets: &[&str], ends_per_day: u32) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = folder.path().join("coordinator");
+        let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/webone.toml");
+        let init = Init {
+            dir: dir.clone(),
+            installation: "test".to_owned(),
+            listen: "127.0.0.1:1".to_owned(),
+            enrol_listen: "127.0.0.1:2".to_owned(),
+            names: Vec::new(),
+            policy,
+            operator: "operator".to_owned(),
+            approver: None,
+        };
+        init::run(&init).await.expect("a new coordinator");
+        let now: Instant = NOW.parse().expect("a literal instant");
+        let mut core = serve::open(&Layout::new(&dir), Some(now)).await.expect("it opens");
+        core.brake_ends_per_day = ends_per_day;
+        let site = Self {
+            core: Arc::new(core),
+            folder,
+            evidence: SigningKey::from_seed(&[1; 32]),
+            cause: SigningKey::from_seed(&[2; 32]),
+        };
+        site.join(targets, now).await;
+        site
+    }
+
+    /// The same directory, opened again.
+    pub(crate) async fn restarted(self) -> Self {
+        let Self { core, folder, evidence, cause } = self;
+        let now = core.time.now();
+        drop(Arc::into_inner(core).expect("nobody else holds it"));
+        let core = serve::open(&Layout::new(folder.path().join("coordinator")), Some(now)).await.expect("it opens");
+        Self { core: Arc::new(core), folder, evidence, cause }
+    }
+
+    /// Moves the clock, and what time moves.
+    pub(crate) async fn advance(&self, to: &str) {
+        self.core.time.advance(to.parse().expect("a literal instant")).expect("forward");
+        leader::run_due(&self.core).await.expect("moved");
+    }
+
+    async fn join(&self, targets: &[&str], now: Instant) {
+        let key = self.evidence.verifying().to_hex();
+        let record = AgentRecord { name: agent(), evidence_key: key.clone(), certificate: String::new(), joined: now };
+        let targets = targets.iter().map(|target| info(target)).collect();
+        let inventory = Inventory { agent: agent(), evidence_key: key, targets };
+        let txn = Txn::new()
+            .put(keys::agent(&agent()), encode(&record).expect("encodes"))
+            .put(keys::inventory(&agent()), encode(&inventory).expect("encodes"));
+        self.core.store.commit(txn).await.expect("commits");
+        self.core.register_cause_key(&self.cause.verifying(), "approver").await.expect("registered");
+    }
+
+    /// A contract that is sold, ends, is settled and is planned, and whose targets are inspected.
+    pub(crate) async fn leaves(&self, service: &str, customer: &str) -> Leaving {
+        self.sells(service, customer).await;
+        self.ends(service, customer).await
+    }
+
+    /// A sale.
+    pub(crate) async fn sells(&self, service: &str, customer: &str) {
+        let start =
+            Start { service: id(service), customer: id(customer), addresses: vec![], started: ENDED, version: 0 };
+        self.core.start_contract(&start).await.expect("sold");
+    }
+
+    /// The same of a contract that was sold, or resumed.
+    pub(crate) async fn ends(&self, service: &str, customer: &str) -> Leaving {
+        let end = End { service: id(service), ended: ENDED, version: 0, cause: Some(self.signed(service, customer)) };
+        let request = self.core.end_contract(&end).await.expect("ended").request.expect("a request");
+        let contract = self.core.settle_contract(&id(service), ENDED, 0).await.expect("settled");
+        leader::run_due(&self.core).await.expect("planned");
+        let inspects = self.jobs(&request, Action::Inspect).await;
+        assert!(!inspects.is_empty(), "a plan with dates inspects");
+        for job in inspects {
+            self.ask(&job.id()).await.expect("an inspection is permitted");
+            self.report(&request, &job.id(), Verdict::Done, None).await;
+        }
+        let erase = self.jobs(&request, Action::Erase).await.remove(0);
+        Leaving { contract, request, erase }
+    }
+
+    fn signed(&self, service: &str, customer: &str) -> Brought {
+        let salt = Nonce::from_bytes([3; 16]);
+        let cause = Cause {
+            ground: Ground::ContractEnd,
+            service: Some(commit_service(&salt, &id(service))),
+            customer: Some(commit_customer(&salt, &id(customer))),
+            ended: Some(ENDED),
+            policy: None,
+            signed: NOW.parse().expect("a literal instant"),
+            clock: Clock::Simulated,
+        };
+        let envelope = gallra_proof::cause::sign(&cause, &self.cause).expect("signs");
+        Brought { envelope, salts: Salts { service: Some(salt), customer: Some(salt) }, by: "billing".to_owned() }
+    }
+
+    /// The shipped policy with a change in its text.
+    pub(crate) fn policy(&self, change: impl Fn(&str) -> String) -> StoredPolicy {
+        let read = |name: &str| {
+            let path = self.folder.path().join("coordinator/policy").join(format!("{name}.toml"));
+            std::fs::read_to_string(path).expect("a pack")
+        };
+        let packs = [("webone", change(&read("webone"))), ("law-se", read("law-se"))];
+        StoredPolicy {
+            name: "webone".to_owned(),
+            packs: packs.into_iter().map(|(name, text)| (name.to_owned(), text)).collect(),
+            by: "bertil".to_owned(),
+            at: self.core.time.now(),
+        }
+    }
+
+    pub(crate) async fn view(&self, request: &RequestId) -> View {
+        state::load(&*self.core.store, request).await.expect("loads").view
+    }
+
+    /// The current plan's jobs of an action, in the plan's order.
+    pub(crate) async fn jobs(&self, request: &RequestId, action: Action) -> Vec<JobRecord> {
+        let view = self.view(request).await;
+        let mut jobs: Vec<_> = view.current_jobs().filter(|job| job.step.action == action).cloned().collect();
+        jobs.sort_by_key(|job| job.step.number);
+        jobs
+    }
+
+    /// The erasing job as it is stored.
+    pub(crate) async fn job(&self, leaving: &Leaving) -> JobRecord {
+        self.stored(&leaving.request, &leaving.erase.id()).await
+    }
+
+    async fn stored(&self, request: &RequestId, job: &JobId) -> JobRecord {
+        let entry = self.core.store.get(&keys::job(request, job)).await.expect("reads").expect("the job");
+        serde_json::from_slice(&entry.value).expect("a job's record")
+    }
+
+    /// What the agent would ask for a job now.
+    pub(crate) async fn asking(&self, job: &JobId) -> Asking {
+        let offer = self.core.offer(job).await.expect("reads").expect("an offer");
+        Asking {
+            agent: agent(),
+            job: *job,
+            spec: Digest::of(offer.as_bytes()),
+            nonce: Nonce::from_bytes([7; 16]),
+            permitted_on_this_stream: false,
+        }
+    }
+
+    pub(crate) async fn ask(&self, job: &JobId) -> Result<Envelope, Denial> {
+        self.core.ask(&self.asking(job).await).await.expect("an answer")
+    }
+
+    /// The agent's receipt for the newest attempt.
+    pub(crate) async fn report(&self, request: &RequestId, job: &JobId, verdict: Verdict, code: Option<Code>) {
+        let record = self.stored(request, job).await;
+        let now = self.core.time.now();
+        let count = |action| u64::from(verdict == Verdict::Done && record.step.action == action);
+        let counts = Counts { erased: count(Action::Erase), absent: count(Action::Confirm), ..Counts::default() };
+        let receipt = Receipt {
+            job: *job,
+            attempt: record.attempt,
+            agent: agent(),
+            target: record.step.target.clone(),
+            kind: record.step.kind,
+            action: record.step.action,
+            pseudonym: Pseudonym::from_bytes([5; 16]),
+            spec: Digest::of(b"offer"),
+            permit: None,
+            instance: Some(Digest::of(b"inode")),
+            verdict,
+            code,
+            hint: String::new(),
+            counts,
+            before: Tally::default(),
+            after: Tally::default(),
+            checks: Vec::new(),
+            listing: None,
+            kept: None,
+            started: now,
+            finished: now,
+            clock: Clock::Simulated,
+            software: String::new(),
+        };
+        let envelope = gallra_proof::receipt::sign(&receipt, &self.evidence).expect("signs");
+        self.core.take_receipt(&agent(), &envelope).await.expect("taken");
+    }
+
+    /// An act that was stopped at an item's boundary: the job is ready again.
+    pub(crate) async fn stopped(&self, leaving: &Leaving) {
+        self.report(&leaving.request, &leaving.erase.id(), Verdict::Failed, Some(Code::Stopped)).await;
+    }
+}

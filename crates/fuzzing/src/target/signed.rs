@@ -1,0 +1,98 @@
+//! What is signed, as its receiver opens it: payloads under a right signature, envelopes, and the texts of keys.
+
+use gallra_model::cause::CAUSE_TYPE;
+use gallra_model::envelope::Envelope;
+use gallra_model::order::ORDER_TYPE;
+use gallra_model::permit::PERMIT_TYPE;
+use gallra_model::plan::PLAN_TYPE;
+use gallra_model::receipt::RECEIPT_TYPE;
+use gallra_proof::key::{SigningKey, VerifyingKey};
+use gallra_proof::{cause, dsse, order, permit, plan, receipt};
+use gallra_verify::IssuerKey;
+
+use super::text;
+use crate::Seen;
+use crate::quiet::says_nothing_of;
+use crate::spelling::same_json;
+
+/// A payload that whoever holds the key signed. Where it opens, these bytes are its one form, and the verifier, who
+/// shares no code with us, reads it too: else a proof would fail later, when nobody can mend it.
+pub fn payload(bytes: &[u8]) -> Seen {
+    let key = SigningKey::from_seed(&[1; 32]);
+    let public = key.verifying();
+    let permit = permit::open(&dsse::sign(PERMIT_TYPE, bytes, &key), &public);
+    let plan = plan::open(&dsse::sign(PLAN_TYPE, bytes, &key), &public);
+    let receipt = receipt::open(&dsse::sign(RECEIPT_TYPE, bytes, &key), &public);
+    let cause = cause::open(&dsse::sign(CAUSE_TYPE, bytes, &key), &public);
+    let order = order::open(&dsse::sign(ORDER_TYPE, bytes, &key), &public);
+    if let Ok((cause, _)) = &cause {
+        assert_eq!(cause::sign(cause, &key), Ok(dsse::sign(CAUSE_TYPE, bytes, &key)));
+    }
+    if let Ok((order, _)) = &order {
+        assert_eq!(order::sign(order, &key), Ok(dsse::sign(ORDER_TYPE, bytes, &key)));
+    }
+    if let Ok((permit, _)) = &permit {
+        assert_eq!(permit::sign(permit, &key), Ok(dsse::sign(PERMIT_TYPE, bytes, &key)));
+    }
+    if let Ok((plan, _)) = &plan {
+        assert_eq!(plan::sign(plan, &key), Ok(dsse::sign(PLAN_TYPE, bytes, &key)));
+    }
+    if let Ok((receipt, _)) = &receipt {
+        assert_eq!(receipt::sign(receipt, &key), Ok(dsse::sign(RECEIPT_TYPE, bytes, &key)));
+        assert!(gallra_verify::reads_receipt(bytes), "the verifier refuses the receipt");
+    }
+    let refusals = [permit.as_ref().err(), plan.as_ref().err(), receipt.as_ref().err()];
+    for refusal in refusals.into_iter().chain([cause.as_ref().err(), order.as_ref().err()]).flatten() {
+        says_nothing_of(bytes, &refusal.to_string());
+    }
+    let read = [permit.is_ok(), plan.is_ok(), receipt.is_ok(), cause.is_ok(), order.is_ok()];
+    assert!(read.iter().filter(|read| **read).count() <= 1, "two things at once");
+    Seen::of(read.contains(&true))
+}
+
+/// An envelope, as JSON. Nothing opens that this key did not sign as this type.
+pub fn envelope(bytes: &[u8]) -> Seen {
+    let Some(envelope) = same_json::<Envelope>(bytes) else { return Seen::Refused };
+    let key = SigningKey::from_seed(&[1; 32]);
+    for payload_type in [PERMIT_TYPE, PLAN_TYPE, RECEIPT_TYPE, CAUSE_TYPE, ORDER_TYPE] {
+        match dsse::open(&envelope, payload_type, &key.verifying()) {
+            // Ed25519 signatures are a function of key and bytes, so whatever opens is what we sign.
+            Ok(payload) => assert_eq!(dsse::sign(payload_type, &payload, &key), envelope, "another's signature opens"),
+            Err(refusal) => says_nothing_of(bytes, &refusal.to_string()),
+        }
+    }
+    if let (Ok(payload), Ok(digest)) = (dsse::payload(&envelope), dsse::payload_digest(&envelope)) {
+        assert_eq!(digest, gallra_model::Digest::of(&payload));
+    }
+    Seen::Read
+}
+
+/// A key as text. The issuer's side and the verifier's take the same public keys under the same id.
+pub fn key_text(bytes: &[u8]) -> Seen {
+    let Some(text) = text(bytes) else { return Seen::Refused };
+    let ours = if text.starts_with("-----BEGIN") { VerifyingKey::from_pem(text) } else { VerifyingKey::from_hex(text) };
+    let theirs = IssuerKey::parse(text);
+    match (&ours, &theirs) {
+        (Ok(ours), Ok(theirs)) => assert_eq!(ours.keyid(), theirs.keyid()),
+        (Ok(_), Err(_)) => panic!("the verifier refuses a key that the issuer takes"),
+        // The verifier takes space around a key, since people paste it.
+        (Err(_), Ok(_)) => assert!(text.trim() != text, "the issuer refuses a key that the verifier takes"),
+        (Err(ours), Err(theirs)) => {
+            says_nothing_of(bytes, &ours.to_string());
+            says_nothing_of(bytes, &theirs.to_string());
+        }
+    }
+    if let Ok(key) = &ours {
+        assert_eq!(VerifyingKey::from_hex(&key.to_hex()).as_ref(), Ok(key));
+        assert_eq!(VerifyingKey::from_pem(&key.to_pem()).as_ref(), Ok(key));
+    }
+    let private = SigningKey::from_pem(text);
+    match &private {
+        Ok(key) => {
+            let again = key.to_pem().and_then(|pem| SigningKey::from_pem(&pem)).map(|key| key.verifying());
+            assert_eq!(again, Ok(key.verifying()));
+        }
+        Err(refusal) => says_nothing_of(bytes, &refusal.to_string()),
+    }
+    Seen::of(theirs.is_ok() || private.is_ok())
+}

@@ -1,0 +1,47 @@
+//! The store's keys, and the key files beside it.
+
+use gallra_store::keys::{Family, job, parse_job, parse_ready, parse_subject_key, parse_timer};
+use gallra_store::keys::{ready, subject_key, timer};
+use gallra_store::{Key, KeyPrefix, keyring};
+
+use super::text;
+use crate::Seen;
+use crate::quiet::says_nothing_of;
+
+/// A key as the engine gives it back, or as a caller's page token brings it.
+pub fn key(bytes: &[u8]) -> Seen {
+    let key = match Key::from_bytes(bytes) {
+        Ok(key) => key,
+        Err(refusal) => {
+            says_nothing_of(bytes, &refusal.to_string());
+            return Seen::Refused;
+        }
+    };
+    assert_eq!(key.as_bytes(), bytes);
+    let family = Family::of(&key);
+    assert_eq!(Family::ALL.iter().filter(|family| family.prefix().covers(&key)).count(), usize::from(family.is_some()));
+    // What a key is taken apart into makes the same key again, so that an entry is found where it was seen.
+    let again = [
+        parse_timer(&key).map(|(at, request)| timer(at, &request)),
+        parse_ready(&key).map(|(agent, due, id)| ready(&agent, due, &id)),
+        parse_job(&key).map(|(request, id)| job(&request, &id)),
+        parse_subject_key(&key).map(|(epoch, subject)| subject_key(epoch, &subject)),
+    ];
+    for made in again.into_iter().flatten() {
+        assert_eq!(made, key);
+    }
+    if let Ok(prefix) = KeyPrefix::parse(key.as_str()) {
+        let range = prefix.range();
+        assert!(range.start() < range.end() && prefix.as_str() == key.as_str());
+    }
+    Seen::of(family.is_some())
+}
+
+/// A key file of the coordinator: whole, in its one form, or refused.
+pub fn key_file(bytes: &[u8]) -> Seen {
+    let Some(text) = text(bytes) else { return Seen::Refused };
+    let read = keyring::reads_key_file(text);
+    let lines: Vec<&str> = text.split('\n').collect();
+    assert!(!read || (lines.len() == 4 && text.len() == 18 + 70 + 71), "read in another form: {} bytes", text.len());
+    Seen::of(read)
+}

@@ -1,0 +1,36 @@
+//! Keys of suppression lists: by agent, in the order of sequences. A tag stands in the value, never in a key: what is dropped
+//! must not linger as a name.
+
+use gallra_model::AgentName;
+
+use super::Family;
+use crate::key::{Key, KeyPrefix, KeyRange};
+
+fn number(sequence: u64) -> String {
+    format!("{sequence:016x}")
+}
+
+/// One line of an agent's list.
+pub fn suppression(agent: &AgentName, sequence: u64) -> Key {
+    suppressions_of(agent).key(&number(sequence))
+}
+
+/// All lines of an agent's list, in order.
+pub fn suppressions_of(agent: &AgentName) -> KeyPrefix {
+    Family::Suppression.under(&[agent.as_str()])
+}
+
+/// The lines after a sequence, in order.
+pub fn suppressions_after(agent: &AgentName, sequence: u64) -> KeyRange {
+    suppressions_of(agent).range().above(&suppression(agent, sequence))
+}
+
+/// All lists.
+pub fn suppressions() -> KeyPrefix {
+    Family::Suppression.prefix()
+}
+
+/// The sequence that an agent's list was last given.
+pub fn suppression_head(agent: &AgentName) -> Key {
+    Family::SuppressionHead.prefix().key(agent.as_str())
+}
