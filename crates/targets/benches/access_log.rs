@@ -38,7 +38,8 @@ impl Boundary for Always {
 
 /// What was asked for on the command line.
 fn asked() -> Outcome<(u64, PathBuf)> {
-    let mut megabytes = std::env::var("GALLRA_BENCH_MEGABYTES").ok().map_or(Ok(64), |number| number.parse())?;
+    let usual = if std::env::var_os("GALLRA_BENCH_FULL").is_some() { 10_000 } else { 64 };
+    let mut megabytes = std::env::var("GALLRA_BENCH_MEGABYTES").ok().map_or(Ok(usual), |number| number.parse())?;
     let mut directory = std::env::temp_dir();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -281,6 +282,12 @@ fn main() -> Outcome<()> {
             mine.clock / pair.clock,
             mine.cpu / alone.cpu,
             parts.map(both).join(", "),
+        );
+        println!(
+            "bench access-log/{kind}-{megabytes}-MB {:.2} s peer {:.2} ratio {:.2}",
+            mine.clock,
+            alone.clock,
+            mine.clock / alone.clock
         );
         for done in [one, two, own] {
             for entry in fs::read_dir(&done)? {

@@ -48,7 +48,8 @@ struct Asked {
 }
 
 fn asked() -> Outcome<Asked> {
-    let files = std::env::var("GALLRA_BENCH_FILES").ok().map_or(Ok(20_000), |files| files.parse())?;
+    let usual = if std::env::var_os("GALLRA_BENCH_FULL").is_some() { 1_000_000 } else { 20_000 };
+    let files = std::env::var("GALLRA_BENCH_FILES").ok().map_or(Ok(usual), |files| files.parse())?;
     let mut asked = Asked { files, rounds: 3, cold: false, directory: std::env::temp_dir() };
     let mut words = std::env::args().skip(1);
     let missing = "a number or directory is missing after the last word";
@@ -81,6 +82,7 @@ fn main() -> Outcome<()> {
         };
         let ratio = |of: fn(&Took) -> f64| of(&ours) / of(&rm);
         let (real, processor) = (ratio(|took| took.real), ratio(|took| took.processor));
+        println!("bench files/{}-round-{round} {:.3} s peer {:.3} ratio {real:.2}", asked.files, ours.real, rm.real);
         let [rm, ours] = [rm, ours].map(|took| format!("{:.3} ({:.2}) s", took.real, took.processor));
         println!("{round:>5}  {rm:>18}  {ours:>18}  {real:>9.2}  {processor:>9.2}");
     }
