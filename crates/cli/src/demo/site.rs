@@ -321,6 +321,11 @@ impl Site {
         stop(self.agent.take()).await
     }
 
+    /// Time goes on while the coordinator is down: it starts again at this instant.
+    pub fn time_passes(&mut self, to: Instant) {
+        self.now = self.now.max(to);
+    }
+
     /// Which programs have ended by themselves since they were started, and how. They count as stopped from here on.
     ///
     /// # Errors

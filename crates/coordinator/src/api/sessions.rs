@@ -261,9 +261,9 @@ impl Session<'_> {
             ToCoordinator::Suppression { through } => self.begin_suppressions(through).await,
             ToCoordinator::Receipt { envelope } => {
                 let (job, receipt) = self.core.take_receipt(self.agent, &envelope).await?;
-                self.tell_suppressions(false).await?;
                 self.input(&Input::Receipt(job)).await?;
-                self.say(&ToAgent::ReceiptStored { receipt }).await
+                self.say(&ToAgent::ReceiptStored { receipt }).await?;
+                self.tell_suppressions(false).await
             }
         }
     }

@@ -62,7 +62,7 @@ async fn every_erasure_leaves_one_entry_that_knows_its_subject_and_nobody_else()
 }
 
 #[tokio::test]
-async fn holds_and_resumptions_cover_entries_and_a_lift_is_on_record() {
+async fn holds_cover_entries_and_a_lift_is_on_record() {
     let site = Site::new(&["www"]).await;
     let leaving = site.leaves("anna.example", "1001").await;
     erase(&site, &leaving).await;
@@ -105,4 +105,15 @@ async fn a_coordinator_that_knows_less_than_an_agent_counts_on_from_there() {
     erase(&site, &second).await;
     let sequences: Vec<u64> = lines(&site).await.into_iter().map(|(sequence, _)| sequence).collect();
     assert_eq!(sequences, [first_sequence(1), further + 1]);
+}
+
+#[tokio::test]
+async fn what_was_erased_of_a_contract_that_is_resumed_does_not_go_again() {
+    let site = Site::new(&["mail", "www"]).await;
+    let leaving = site.leaves("anna.example", "1001").await;
+    erase(&site, &leaving).await;
+    site.core.resume_contract(&id("anna.example"), 0).await.expect("resumed in the middle");
+    assert!(site.core.follow_suppressions(&agent()).await.expect("looks"));
+    let last = lines(&site).await.pop().expect("a line").1;
+    assert!(matches!(last, Item::Hold { held: true, .. }), "{last:?}");
 }
