@@ -18,6 +18,9 @@ use serde_json::Value;
 const COORDINATOR: &str = "gallra-coordinator";
 const AGENT: &str = "gallra-agent";
 
+/// Files that the leaver has beside those of the sale.
+const PAGES: u32 = 1_200;
+
 /// Which targets the flow has, beside the backups.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Size {
@@ -56,6 +59,11 @@ impl Flow {
         })
         .await
         .expect("a site");
+        // More than the driver has in hand at once, so that a kill in the middle finds some gone and some not.
+        let web = story.site.provider.web(&story.leaver);
+        for number in 0..PAGES {
+            std::fs::write(web.join(format!("page-{number}.html")), format!("page {number}")).expect("a file");
+        }
         Self { story, killed, died: false }
     }
 
@@ -276,7 +284,7 @@ killed! {
     after_permit: COORDINATOR, "after_permit";
     before_journal: AGENT, "before_journal";
     after_journal: AGENT, "after_journal";
-    mid_act: AGENT, "mid_act#3";
+    mid_act: AGENT, "mid_act#900";
     before_receipt: AGENT, "before_receipt";
     after_receipt: COORDINATOR, "after_receipt";
     before_signing: COORDINATOR, "before_signing";

@@ -14,7 +14,10 @@ use tokio::time::Instant;
 
 /// What `gallra stop` promises where the agent's stream lives.
 const HALTED_WITHIN: Duration = Duration::from_secs(5);
-const FILES: usize = 60;
+/// More than the driver has in hand between two askings, many times over.
+const FILES: usize = 3_000;
+/// What the host's admin allows: the act takes ten seconds.
+const A_SECOND: u32 = 300;
 
 fn gallra(story: &Story, words: &[&str]) -> serde_json::Value {
     let output = Command::new(programs().expect("the programs").join("gallra"))
@@ -32,13 +35,13 @@ fn count(dir: &Path) -> usize {
     entries.filter_map(Result::ok).map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
 }
 
-/// A story in which ten of the leaver's files go in a second, on the evening when they are due, in the middle of the act.
+/// A story on the evening when the leaver's files are due, in the middle of an act that is slow.
 async fn in_the_act() -> (Story, String, tokio::task::JoinHandle<()>) {
     let mut story = Story::begin(|options| {
         options.backups = false;
         options.without =
             ["mail", "register-service", "register-contact", "register-invoices"].map(str::to_owned).to_vec();
-        options.items_per_second = Some(10);
+        options.items_per_second = Some(A_SECOND);
     })
     .await
     .expect("a site");
@@ -54,7 +57,7 @@ async fn in_the_act() -> (Story, String, tokio::task::JoinHandle<()>) {
     });
     let www = story.site.path("srv/www");
     let whole = count(&www);
-    wait_for("the act", async || (count(&www) + 12 < whole).then_some(())).await.expect("files go");
+    wait_for("the act", async || (count(&www) + FILES / 10 < whole).then_some(())).await.expect("files go");
     (story, request, advancing)
 }
 
@@ -95,7 +98,7 @@ async fn a_stop_halts_a_running_act_within_five_seconds_and_start_lets_it_go_on(
     gallra(&story, &["stop", "--reason", "a drill"]);
     let took = at_rest(&www, since).await;
     assert!(took < HALTED_WITHIN, "the last file went {took:?} after the stop");
-    assert!(count(&www) > 1, "the act was over before the stop: this run proves nothing");
+    assert!(count(&www) > FILES / 4, "the act went on to its end: {} files are left", count(&www));
     advancing.await.expect("ends");
     gallra(&story, &["start", "--reason", "the drill is over"]);
     goes_on_to_the_end(story, &request).await;
@@ -109,7 +112,7 @@ async fn a_hold_on_the_customer_stops_a_running_act_and_its_release_lets_it_go_o
     let hold = gallra(&story, &["hold", "place", "--customer", &story.leaver.number, "--ground", "a legal claim"]);
     let took = at_rest(&www, since).await;
     assert!(took < HALTED_WITHIN, "the last file went {took:?} after the hold");
-    assert!(count(&www) > 1, "the act was over before the hold: this run proves nothing");
+    assert!(count(&www) > FILES / 4, "the act went on to its end: {} files are left", count(&www));
     advancing.await.expect("ends");
     let stands = story.request(&request).await.expect("the request");
     assert!(stands.facts.contains(&"held".to_owned()), "{:?}", stands.facts);
