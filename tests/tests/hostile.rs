@@ -189,6 +189,47 @@ async fn an_agent_restored_from_an_old_image_is_quarantined_until_it_is_approved
     assert!(story.site.provider.web(&story.stayer).exists());
 }
 
+/// Ends a process that the test started, by its own handle.
+struct Clone(std::process::Child);
+
+impl Drop for Clone {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// I3: of two hosts with one identity, nothing is done any more as soon as they differ.
+#[tokio::test]
+async fn two_hosts_with_one_identity_are_quarantined_as_soon_as_their_journals_differ() {
+    let mut story = Story::begin(|options| options.backups = false).await.expect("a site");
+    story.site.stop_agent().await.expect("it ends");
+    let clone = story.site.path("clone");
+    copy_dir(&story.site.path("agent"), &clone);
+    story.site.start_agent().await.expect("it starts");
+    let log = std::fs::File::create(story.site.path("logs/clone.log")).expect("a log");
+    let second =
+        std::process::Command::new(gallra_cli::demo::site::programs().expect("the programs").join("gallra-agent"))
+            .args(["serve", "--accept-simulated-clock", "--dir"])
+            .arg(&clone)
+            .arg("--config")
+            .arg(story.site.path("agent.toml"))
+            .stderr(log)
+            .spawn();
+    let _second = Clone(second.expect("the second host starts"));
+    let before = data(&story);
+    story.advance(day(2026, 1, 31), 15, 0).await.expect("the clock moves");
+    // Whichever of the two is asked to inspect writes its journal, and from there on they differ.
+    story.end().await.expect("an end");
+    let seen = gallra_cli::demo::site::wait_for("the quarantine", async || {
+        Some(agent(&story).await).filter(|agent| !agent.quarantined.is_empty())
+    });
+    seen.await.expect("quarantined");
+    story.settle().await.expect("a settlement");
+    story.advance(day(2026, 3, 2), 12, 0).await.expect("the clock moves");
+    assert!(data(&story) == before, "one of the two touched something");
+}
+
 /// A name that came free and was given to another: the new tree is not the one that was inspected (decision 10).
 #[tokio::test]
 async fn a_reused_name_is_not_erased() {

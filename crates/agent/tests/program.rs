@@ -132,3 +132,73 @@ fn it_does_not_start_on_a_damaged_journal_or_a_path_outside_of_its_roots() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("damaged at line 1"));
 }
+
+/// A job as text, with one part of it replaced by a lie.
+fn lie(from: &str, to: &str) -> ToAgent {
+    let honest = String::from_utf8(spec(Action::Erase, None).to_bytes().expect("serialises")).expect("JSON");
+    let spec = honest.replace(from, to);
+    assert_ne!(spec, honest, "{from} is not there to be replaced");
+    ToAgent::Offer { spec }
+}
+
+#[test]
+fn a_coordinator_that_lies_gets_nothing_done_and_the_agent_goes_on() {
+    let temp = tempfile::tempdir().expect("a directory");
+    let dir = temp.path();
+    host(dir);
+    let mut coordinator = Coordinator::start();
+    let state = dir.join("state");
+    let joined =
+        Command::new(PROGRAM).args(["join", "--token", &coordinator.token()]).arg("--dir").arg(&state).output();
+    assert!(joined.expect("runs").status.success());
+    let evidence = fs::read_to_string(Dir::new(state).evidence_key()).expect("reads");
+    let evidence = gallra_proof::key::SigningKey::from_pem(&evidence).expect("a key").verifying();
+    let agent = serve(dir);
+    assert!(matches!(coordinator.hear(), ToCoordinator::Hello { .. }));
+    coordinator.welcome();
+
+    // What is no job, or another's, is not answered at all.
+    for (from, to) in [
+        ("anna.example", "../../../etc"),
+        ("anna.example", "anna.example\\u0000"),
+        ("anna.example", "*"),
+        ("anna.example", "' OR 1=1 --"),
+        ("\"web\"", "\"../web\""),
+        ("\"web1\"", "\"web2\""),
+        ("\"generation\":1", "\"generation\":0"),
+        ("\"erase\"", "\"reformat\""),
+        ("{\"job\"", "{\"extra\":1,\"job\""),
+    ] {
+        coordinator.say(lie(from, to));
+    }
+    coordinator.say(ToAgent::Offer { spec: "x".repeat(3 << 20) });
+    let forged = gallra_model::envelope::Envelope {
+        payload_type: "application/vnd.gallra.permit.v0-draft+json".into(),
+        payload: "e30=".into(),
+        signatures: vec![],
+    };
+    coordinator.say(ToAgent::Permitted { permit: forged.clone() });
+    coordinator.say(ToAgent::Order { order: forged });
+
+    // What is a job and may not be is refused with a reason, without asking.
+    for (from, to, code) in [
+        ("\"web\"", "\"dns\"", Code::NoSuchTarget),
+        ("{\"service\":\"anna.example\"}", "{}", Code::BadSelector),
+        ("anna.example", "bert.example", Code::BadCause),
+        ("\"real\"", "\"simulated\"", Code::SimulatedClock),
+    ] {
+        coordinator.say(lie(from, to));
+        assert_eq!(coordinator.receipt(&evidence).code, Some(code), "{to}");
+    }
+
+    // And it still answers an honest offer.
+    let look = spec(Action::Inspect, None);
+    let permit = coordinator.offer(&look);
+    coordinator.say(ToAgent::Permitted { permit });
+    let seen = coordinator.receipt(&evidence);
+    assert_eq!((seen.verdict, seen.before.items), (Verdict::Done, 4));
+    let log = terminate(agent);
+    for word in ["panicked", "anna", "bert", "etc", "OR 1=1"] {
+        assert!(!log.contains(word), "{word}: {log}");
+    }
+}
