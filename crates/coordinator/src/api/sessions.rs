@@ -221,6 +221,10 @@ impl Session<'_> {
     }
 
     async fn dispatch(&self) -> Result<(), Status> {
+        // An offer names a person: an agent that is quarantined, or has not shown that it is not, hears none.
+        if !self.journal_seen {
+            return Ok(());
+        }
         let ready = self.core.ready_jobs(self.agent).await?;
         self.input(&Input::Ready(ready)).await
     }
@@ -233,8 +237,8 @@ impl Session<'_> {
                 self.journal_seen = true;
                 Ok(())
             }
-            ToCoordinator::AskBegin { .. } if !self.journal_seen => {
-                Err(Status::invalid_argument("ask_begin: say where the journal stands first"))
+            ToCoordinator::AskBegin { .. } | ToCoordinator::Receipt { .. } if !self.journal_seen => {
+                Err(Status::invalid_argument("say where the journal stands first"))
             }
             ToCoordinator::AskBegin { job, spec, nonce } => {
                 let permitted_on_this_stream = self.core.fleet.was_permitted(self.agent, job);
