@@ -228,8 +228,8 @@ impl Stolen {
     }
 
     async fn subjects(&self, request: &Request) -> [SubjectId; 2] {
-        let contract: Contract = self.read(&keys::contract(&request.contract)).await;
-        let customer: Customer = self.read(&keys::customer(&request.customer)).await;
+        let contract: Contract = self.read(&keys::contract(&request.about.parties().expect("an end").contract)).await;
+        let customer: Customer = self.read(&keys::customer(&request.about.parties().expect("an end").customer)).await;
         [contract.subject, customer.subject]
     }
 

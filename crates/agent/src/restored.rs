@@ -181,7 +181,7 @@ fn target(config: &Config, name: &TargetId) -> anyhow::Result<(TargetInfo, Box<d
         "target {name} is in observe mode: nothing in it may be erased again, so nothing is released"
     );
     let driver = gallra_targets::open(section)?;
-    Ok((gallra_targets::config::info(section, driver.kind(), driver.copy_life()), driver))
+    Ok((gallra_targets::config::info(section, driver.as_ref()), driver))
 }
 
 /// When the list was last complete, if it may be gone by.

@@ -148,7 +148,7 @@ pub fn open_targets(config: &Config) -> anyhow::Result<Vec<Target>> {
     let mut targets = Vec::with_capacity(config.targets.len());
     for section in &config.targets {
         let driver = gallra_targets::open(section)?;
-        let info = gallra_targets::config::info(section, driver.kind(), driver.copy_life());
+        let info = gallra_targets::config::info(section, driver.as_ref());
         targets.push(Target { info, driver });
     }
     Ok(targets)

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use gallra_model::cause::{Cause, Ground, Salts, commit_customer, commit_service};
 use gallra_model::selector::ExternalId;
-use gallra_model::{Clock, Day, Instant, Nonce};
+use gallra_model::{Clock, Day, Digest, Instant, Nonce};
 use gallra_proof::key::SigningKey;
 use gallra_wire::v1::clock_service_client::ClockServiceClient;
 use gallra_wire::{parse, v1};
@@ -91,6 +91,30 @@ pub fn sign(key: &SigningKey, whom: &Whom, (clock, signed): (Clock, Instant)) ->
     let envelope =
         gallra_proof::cause::sign(&cause, key).map_err(|error| Failure::new(FAILED, format!("cause: {error}")))?;
     Ok(gallra_wire::cause::to_wire(&envelope, &salts))
+}
+
+/// Signs that the rolling purges of one policy version may begin. What it reads is the digest of the rules that were read
+/// here, from files: a coordinator that could say which version is meant could have any signed.
+///
+/// # Errors
+/// Never in practice.
+pub fn sign_policy(
+    key: &SigningKey,
+    policy: Digest,
+    (clock, signed): (Clock, Instant),
+) -> Result<v1::SignedCause, Failure> {
+    let cause = Cause {
+        ground: Ground::RollingPurge,
+        service: None,
+        customer: None,
+        ended: None,
+        policy: Some(policy),
+        signed,
+        clock,
+    };
+    let envelope =
+        gallra_proof::cause::sign(&cause, key).map_err(|error| Failure::new(FAILED, format!("cause: {error}")))?;
+    Ok(gallra_wire::cause::to_wire(&envelope, &Salts::default()))
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Failure> {

@@ -18,6 +18,7 @@ use gallra_store::{Key, Txn};
 
 use crate::core::{Core, merge, until_committed};
 use crate::error::{CoreError, decode, encode};
+use crate::policies::PolicyCause;
 use crate::{guards, state};
 
 /// A registered cause key.
@@ -108,6 +109,38 @@ impl Core {
         Ok((cause, named))
     }
 
+    /// Whether a cause is of this ground, and was signed under this coordinator's clock and not after now.
+    fn is_timely(&self, cause: &Cause, ground: Ground) -> Result<(), CoreError> {
+        let wrong = |why: &str| CoreError::Invalid(format!("cause: {why}"));
+        if cause.ground != ground || !cause.is_well_formed() {
+            return Err(wrong(match ground {
+                Ground::ContractEnd => "not of a contract's end",
+                Ground::RollingPurge => "not of a policy's rolling purges",
+            }));
+        }
+        if cause.clock != self.time.kind() {
+            return Err(wrong("signed under another clock than this coordinator's"));
+        }
+        if cause.signed.as_second().saturating_sub(self.time.now().as_second()) > CLOCK_BOUND_SECONDS {
+            return Err(wrong("signed in the future: compare the clocks"));
+        }
+        Ok(())
+    }
+
+    /// Checks the signature on a policy version that lets its rolling purges begin.
+    ///
+    /// # Errors
+    /// [`CoreError::Invalid`], or [`CoreError::Precondition`] for a key that is not registered.
+    pub async fn check_purge_cause(&self, brought: &Brought, policy: &Digest) -> Result<PolicyCause, CoreError> {
+        let (cause, key) = self.open_cause(&brought.envelope).await?;
+        self.is_timely(&cause, Ground::RollingPurge)?;
+        if brought.salts != Salts::default() || cause.policy != Some(*policy) {
+            return Err(CoreError::Invalid("cause: signed for another policy version than the one sent".into()));
+        }
+        let approval = Approval { by: brought.by.clone(), at: self.time.now(), key };
+        Ok(PolicyCause { envelope: brought.envelope.clone(), approval })
+    }
+
     /// Checks what somebody brings against what is known of the contract and the customer. `service` is false where the
     /// contract's identifiers may be gone already.
     ///
@@ -122,15 +155,7 @@ impl Core {
         let (cause, key) = self.open_cause(&brought.envelope).await?;
         let now = self.time.now();
         let wrong = |why: &str| CoreError::Invalid(format!("cause: {why}"));
-        if cause.ground != Ground::ContractEnd || !cause.is_well_formed() {
-            return Err(wrong("not of a contract's end"));
-        }
-        if cause.clock != self.time.kind() {
-            return Err(wrong("signed under another clock than this coordinator's"));
-        }
-        if cause.signed.as_second().saturating_sub(now.as_second()) > CLOCK_BOUND_SECONDS {
-            return Err(wrong("signed in the future: compare the clocks"));
-        }
+        self.is_timely(&cause, Ground::ContractEnd)?;
         if ended.is_some_and(|ended| cause.ended.is_some_and(|said| said != ended)) {
             return Err(wrong("signed for another last day"));
         }
@@ -196,7 +221,11 @@ impl Core {
         if request.done.is_some() || request.facts.cancelled {
             return Err(CoreError::Precondition("the request is over: nothing of it is erased any more".into()));
         }
-        let entry = self.store.get(&keys::contract(&request.contract)).await?.ok_or(CoreError::NotFound("contract"))?;
+        let Some(parties) = request.about.parties() else {
+            let text = "a purge is approved by signing its policy version: gallra policy apply FILE --cause-key KEY";
+            return Err(CoreError::Precondition(text.into()));
+        };
+        let entry = self.store.get(&keys::contract(&parties.contract)).await?.ok_or(CoreError::NotFound("contract"))?;
         let contract: Contract = decode("contract", &entry.value)?;
         let (_, customer, _) = self.customer_and_siblings(&contract).await?;
         let ends = Ends { contract: &contract, customer: &customer };

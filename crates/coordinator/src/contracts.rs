@@ -4,7 +4,7 @@
 use gallra_flow::view::View;
 use gallra_model::contract::{Contract, ContractIdentity, ContractState, Customer, CustomerIdentity, MAX_CONTRACTS};
 use gallra_model::plan::Anchors;
-use gallra_model::request::{Approvals, Facts, Request, RequestState};
+use gallra_model::request::{About, Approvals, Facts, Parties, Request, RequestState};
 use gallra_model::selector::ExternalId;
 use gallra_model::time::day_of;
 use gallra_model::{ContractId, CustomerId, Day, Nonce, RequestId, SubjectId};
@@ -205,16 +205,24 @@ impl Core {
         customer: &Customer,
         anchors: Anchors,
     ) -> Result<Request, CoreError> {
+        let parties = Parties { subject: customer.subject, customer: customer.id, contract: contract.id };
+        let request = self.blank_request(About::End(parties))?;
+        Ok(Request { facts: Facts { unsettled: true, ..Facts::default() }, anchors, ..request })
+    }
+
+    /// A request that was just received, and is due to be looked at.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub(crate) fn blank_request(&self, about: About) -> Result<Request, CoreError> {
         let now = self.time.now();
         Ok(Request {
             id: RequestId::at(now, random()?),
-            subject: customer.subject,
-            customer: customer.id,
-            contract: contract.id,
+            about,
             received: now,
             state: RequestState::Received,
-            facts: Facts { unsettled: true, ..Facts::default() },
-            anchors,
+            facts: Facts::default(),
+            anchors: Anchors::default(),
             approvals: Approvals::default(),
             plan: None,
             planned_under: None,

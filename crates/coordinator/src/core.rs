@@ -7,7 +7,7 @@ use gallra_flow::request::{Effect, Input, Refused, step};
 use gallra_flow::view::View;
 use gallra_identity::Authority;
 use gallra_model::proof::Stage;
-use gallra_model::{Digest, RequestId};
+use gallra_model::{Day, Digest, Instant, RequestId};
 use gallra_proof::key::SigningKey;
 use gallra_store::epochs::OnDisk;
 use gallra_store::{Entry, Keyring, Store, StoreError, Txn, keys};
@@ -53,6 +53,8 @@ pub struct Core {
     pub rules: Rules,
     /// The policy that every open request was last looked at under.
     pub followed: Mutex<Option<Digest>>,
+    /// When no target was concerned by a rolling purge, and on which day: not looked at again for a while.
+    pub unconcerned: Mutex<Option<(Day, Instant)>>,
     /// Contracts that may end on one local day before the brake pulls the emergency stop.
     pub brake_ends_per_day: u32,
     /// Held while an end is taken in: all ends write the brake's count, and would only make each other repeat.

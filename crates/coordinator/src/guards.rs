@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use gallra_flow::view::View;
 use gallra_model::hold::{Guard, Level, Restraint};
+use gallra_model::job::Action;
 use gallra_model::plan::Step;
 use gallra_model::request::Request;
 use gallra_store::{Entry, Key, Store, Txn, keys};
@@ -14,18 +15,32 @@ use gallra_store::{Entry, Key, Store, Txn, keys};
 use crate::error::{CoreError, decode, encode};
 
 /// The six guards of one job, as read.
-pub struct Read(Vec<(Key, Option<Entry>, Guard)>);
+pub struct Read {
+    guards: Vec<(Key, Option<Entry>, Guard)>,
+    /// A purge only: the newest hold anywhere.
+    any_hold: Option<Option<Entry>>,
+}
 
-/// Where the six guards of a job lie.
-pub fn keys_of(request: &Request, step: &Step) -> [Key; 6] {
-    [
-        keys::guard_global(),
-        keys::guard_category(&step.category),
-        keys::guard_target(&step.agent, &step.target),
-        keys::guard_customer(&request.customer),
-        keys::guard_contract(&request.contract),
-        keys::guard_request(&request.id),
-    ]
+/// Where the six guards of a job lie; a purge is nobody's, and has four.
+pub fn keys_of(request: &Request, step: &Step) -> Vec<Key> {
+    let mut all =
+        vec![keys::guard_global(), keys::guard_category(&step.category), keys::guard_target(&step.agent, &step.target)];
+    all.extend(of_request(request));
+    all
+}
+
+/// Where those guards of a request lie that all of its jobs share, but the global one.
+fn of_request(request: &Request) -> Vec<Key> {
+    let parties = request.about.parties();
+    let parties = parties.map(|who| [keys::guard_customer(&who.customer), keys::guard_contract(&who.contract)]);
+    parties.into_iter().flatten().chain([keys::guard_request(&request.id)]).collect()
+}
+
+/// Which guards a stream watches for a job. Any hold at all can concern a purge: it may be on somebody whose items it has to
+/// leave.
+pub fn watched(request: &Request, step: &Step) -> Vec<Key> {
+    let any = (step.action == Action::Purge).then(keys::guard_any_hold);
+    keys_of(request, step).into_iter().chain(any).collect()
 }
 
 /// Where the guard of a level lies.
@@ -45,25 +60,30 @@ pub fn key_of(level: &Level) -> Key {
 /// # Errors
 /// The store's.
 pub async fn read(store: &dyn Store, request: &Request, step: &Step) -> Result<Read, CoreError> {
-    let mut read = Vec::with_capacity(6);
+    let mut guards = Vec::with_capacity(6);
     for key in keys_of(request, step) {
         let (entry, guard) = one(store, &key).await?;
-        read.push((key, entry, guard));
+        guards.push((key, entry, guard));
     }
-    Ok(Read(read))
+    let any_hold = if step.action == Action::Purge { Some(store.get(&keys::guard_any_hold()).await?) } else { None };
+    Ok(Read { guards, any_hold })
 }
 
 impl Read {
     /// Lets the transaction fail when one of them moved.
     pub fn expect(&self, txn: Txn) -> Txn {
-        self.0.iter().fold(txn, |txn, (key, entry, _)| txn.expect_as_read(key, entry.as_ref()))
+        let txn = self.guards.iter().fold(txn, |txn, (key, entry, _)| txn.expect_as_read(key, entry.as_ref()));
+        match &self.any_hold {
+            Some(any) => txn.expect_as_read(&keys::guard_any_hold(), any.as_ref()),
+            None => txn,
+        }
     }
 
     /// What they say together.
     pub fn restraint(&self) -> Restraint {
         Restraint {
-            held: self.0.iter().any(|(_, _, guard)| !guard.holds.is_empty()),
-            halted: self.0.iter().any(|(_, _, guard)| guard.halt.is_some()),
+            held: self.guards.iter().any(|(_, _, guard)| !guard.holds.is_empty()),
+            halted: self.guards.iter().any(|(_, _, guard)| guard.halt.is_some()),
         }
     }
 }
@@ -84,9 +104,7 @@ pub async fn one(store: &dyn Store, key: &Key) -> Result<(Option<Entry>, Guard),
 /// The store's.
 pub async fn is_held(store: &dyn Store, view: &View) -> Result<bool, CoreError> {
     let request = &view.request;
-    let of_request =
-        [keys::guard_global(), keys::guard_customer(&request.customer), keys::guard_contract(&request.contract)];
-    let mut all: BTreeSet<Key> = of_request.into_iter().chain([keys::guard_request(&request.id)]).collect();
+    let mut all: BTreeSet<Key> = of_request(request).into_iter().chain([keys::guard_global()]).collect();
     all.extend(view.current_jobs().flat_map(|job| keys_of(request, &job.step)));
     for key in all {
         if !one(store, &key).await?.1.holds.is_empty() {

@@ -169,7 +169,10 @@ impl Core {
             // Every job with a permit is in the dispatch index until a receipt answers it.
             Level::Global | Level::Category { .. } => self.at_work(&keys::ready_all()).await?,
             Level::Target { agent, .. } => self.at_work(&keys::ready_of(agent)).await?,
-            Level::Customer { .. } | Level::Contract { .. } | Level::Request { .. } => self.requests_of(level).await?,
+            // A purge under way may be about to take what this hold covers.
+            Level::Customer { .. } | Level::Contract { .. } | Level::Request { .. } => {
+                self.requests_of(level).await?.into_iter().chain(self.newest_purge().await?).collect()
+            }
         };
         requests.sort_unstable();
         requests.dedup();

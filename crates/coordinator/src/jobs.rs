@@ -11,9 +11,11 @@ use gallra_flow::{copy, request};
 use gallra_model::envelope::Envelope;
 use gallra_model::job::{Action, JobSpec, Question};
 use gallra_model::permit::{Denial, Permit};
-use gallra_model::request::{JobRecord, JobState, Request};
-use gallra_model::{AgentName, Digest, JobId, Nonce, RequestId};
-use gallra_store::{Key, StoreError, Txn, keys};
+use gallra_model::request::{About, JobRecord, JobState, Request};
+use gallra_model::selector::Selector;
+use gallra_model::{AgentName, Digest, JobId, Nonce, RequestId, SubjectId};
+use gallra_store::keys::{self, What};
+use gallra_store::{Key, StoreError, Txn};
 
 use crate::core::{Along, Core, MAX_TRIES};
 use crate::error::{CoreError, decode, encode};
@@ -85,15 +87,25 @@ impl Core {
     async fn spec_of(&self, view: &View, job: &JobRecord) -> Result<(JobSpec, Vec<u8>), CoreError> {
         let step = &job.step;
         let info = self.target(&step.agent, &step.target).await?;
-        let (selector, secret) = self.selector(view, info.scope).await?;
+        let (selector, secret, purge) = match &view.request.about {
+            About::End(_) => {
+                let (selector, secret) = self.selector(view, info.scope).await?;
+                (selector, secret, None)
+            }
+            About::Purge { seal, .. } => {
+                let secret = self.open(seal, What::Request(view.request.id)).await?;
+                (Selector::default(), secret, self.purge_of(view, step, &info).await?)
+            }
+        };
         let salt = Digest::of_parts(&[b"gallra-job-salt", secret.as_bytes(), step.job.as_bytes()]);
         let offering = Offering {
             selector,
             salt: Nonce::from_digest(&salt),
-            pseudonym: self.pseudonym(&step.agent, &view.request.subject),
+            pseudonym: self.pseudonym(&step.agent, &pseudonymous(&view.request.about)),
             generation: self.generation,
             clock: self.time.kind(),
             instance: view.inspected(&step.agent, &step.target).flatten(),
+            purge,
             question: step.kind.is_backup().then(|| question(view, job)),
             cause: if step.action.is_irreversible() { self.backing(view, info.scope).await? } else { None },
         };
@@ -197,7 +209,8 @@ impl Core {
             let view = state::load(&*self.store, &id).await?.view;
             let begun = |job: &&JobRecord| job.state == JobState::Begun && job.step.agent == *agent;
             for job in view.jobs.iter().filter(begun) {
-                if self.what_stops(&view, job).await?.is_some() {
+                // Whose items a purge has to leave may have changed meanwhile: it asks anew.
+                if job.step.action == Action::Purge || self.what_stops(&view, job).await?.is_some() {
                     stopped.push(job.id());
                 }
             }
@@ -209,7 +222,7 @@ impl Core {
     ///
     /// # Errors
     /// The store's.
-    pub async fn guards_of(&self, job: &JobId) -> Result<Option<[Key; 6]>, CoreError> {
+    pub async fn guards_of(&self, job: &JobId) -> Result<Option<Vec<Key>>, CoreError> {
         let id = match state::request_of(&*self.store, job).await {
             Err(CoreError::NotFound(_)) => return Ok(None),
             other => other?,
@@ -218,7 +231,7 @@ impl Core {
         let (Some(request), Some(job)) = (request, job) else { return Ok(None) };
         let request: Request = decode("request", &request.value)?;
         let job: JobRecord = decode("job", &job.value)?;
-        Ok(Some(guards::keys_of(&request, &job.step)))
+        Ok(Some(guards::watched(&request, &job.step)))
     }
 
     /// Takes a receipt. Returns its digest once it is durable, also when it was stored before or settles nothing.
@@ -282,6 +295,14 @@ impl Core {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Whom an agent's pseudonym stands for; for a purge, nobody.
+fn pseudonymous(about: &About) -> SubjectId {
+    match about {
+        About::End(parties) => parties.subject,
+        About::Purge { seal, .. } => *seal,
     }
 }
 

@@ -33,6 +33,7 @@ pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
     let _alone = core.leading.lock().await;
     core.turn_epoch().await;
     let mut moved = core.follow_policy().await?;
+    moved += core.open_purge().await?;
     loop {
         let due = core.store.range(&keys::timers_due(core.time.now()), BATCH).await?;
         let mut progress = 0;

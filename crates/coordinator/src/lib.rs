@@ -24,6 +24,7 @@ pub mod leader;
 pub mod people;
 pub mod planning;
 pub mod policies;
+pub mod purge;
 pub mod quarantine;
 pub mod resume;
 pub mod serve;

@@ -4,6 +4,7 @@
 use gallra_flow::view::View;
 use gallra_model::cause::{Backing, Cause};
 use gallra_model::contract::{Contract, ContractIdentity, ContractState, Customer, CustomerIdentity};
+use gallra_model::request::{About, Parties};
 use gallra_model::selector::{ExternalId, Selector};
 use gallra_model::target::Scope;
 use gallra_model::{AgentName, Nonce, Pseudonym, RequestId, SubjectId};
@@ -13,6 +14,11 @@ use gallra_store::{Entry, SubjectKey, Txn};
 use crate::core::Core;
 use crate::error::{CoreError, decode, encode};
 use crate::state;
+
+/// Whose end a request carries.
+fn parties(view: &View) -> Result<&Parties, CoreError> {
+    view.request.about.parties().ok_or(CoreError::NotFound("subject: a purge has none"))
+}
 
 fn crypto(error: impl std::fmt::Display) -> CoreError {
     CoreError::Crypto(error.to_string())
@@ -69,7 +75,11 @@ impl Core {
         self.keyring.unwrap_subject(&entry.key, &entry.value).map_err(crypto)
     }
 
-    async fn open<T: serde::de::DeserializeOwned>(&self, subject: &SubjectId, what: What) -> Result<T, CoreError> {
+    pub(crate) async fn open<T: serde::de::DeserializeOwned>(
+        &self,
+        subject: &SubjectId,
+        what: What,
+    ) -> Result<T, CoreError> {
         let key = self.subject_key(subject).await?;
         let at = keys::sealed(subject, what);
         let entry = self.store.get(&at).await?.ok_or(CoreError::NotFound("sealed value: it was destroyed"))?;
@@ -77,12 +87,12 @@ impl Core {
     }
 
     async fn contract_of(&self, view: &View) -> Result<Contract, CoreError> {
-        let entry = self.store.get(&keys::contract(&view.request.contract)).await?;
+        let entry = self.store.get(&keys::contract(&parties(view)?.contract)).await?;
         decode("contract", &entry.ok_or(CoreError::NotFound("contract"))?.value)
     }
 
     async fn customer_of(&self, view: &View) -> Result<Customer, CoreError> {
-        let entry = self.store.get(&keys::customer(&view.request.customer)).await?;
+        let entry = self.store.get(&keys::customer(&parties(view)?.customer)).await?;
         decode("customer", &entry.ok_or(CoreError::NotFound("customer"))?.value)
     }
 
@@ -111,6 +121,9 @@ impl Core {
     /// # Errors
     /// The store's; none is an answer.
     pub async fn backing(&self, view: &View, scope: Scope) -> Result<Option<Backing>, CoreError> {
+        if view.request.about.purge_day().is_some() {
+            return self.purge_backing(view).await;
+        }
         let approvals = &view.request.approvals;
         let (subject, approval) = match scope {
             Scope::Contract => (self.contract_of(view).await?.subject, &approvals.service),
@@ -172,6 +185,9 @@ impl Core {
     /// # Errors
     /// The store's.
     pub async fn forget(&self, view: &View, txn: Txn) -> Result<Txn, CoreError> {
+        if let About::Purge { seal, .. } = &view.request.about {
+            return self.destroy(txn, seal, What::Request(view.request.id)).await;
+        }
         let txn = self.forget_customer(view, txn).await?;
         let txn = self.drop_customers_backing(txn, &self.customer_of(view).await?, &view.request.id);
         let contract = self.contract_of(view).await?;
@@ -226,7 +242,7 @@ impl Core {
     }
 
     /// Expects the key as it is read: while an epoch turns it may move to another name, and would be left there.
-    async fn destroy(&self, txn: Txn, subject: &SubjectId, what: What) -> Result<Txn, CoreError> {
+    pub(crate) async fn destroy(&self, txn: Txn, subject: &SubjectId, what: What) -> Result<Txn, CoreError> {
         let key = self.keyring.find_subject(&*self.store, subject).await?;
         let key = key.ok_or(CoreError::NotFound("subject key: it was destroyed"))?;
         Ok(txn.delete(keys::sealed(subject, what)).expect_as_read(&key.key, Some(&key)).delete(key.key))

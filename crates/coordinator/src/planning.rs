@@ -82,6 +82,9 @@ impl Core {
         })
         .await?;
         gallra_crash::point("after_plan");
+        if loaded.view.request.about.purge_day().is_some() {
+            self.approve_purge(id).await?;
+        }
         Ok(true)
     }
 
@@ -110,8 +113,19 @@ impl Core {
         let request = &loaded.view.request;
         let current = request.plan.map(|plan| (plan.number, plan.digest));
         let facts = self.facts(policy, request.id, current, request.anchors, inventories);
-        let plan = gallra_planner::plan(&facts).map_err(|error| CoreError::Precondition(error.to_string()))?;
-        let problems = gallra_planner::check(&plan, &facts);
+        let refused = |error: gallra_planner::PlanError| CoreError::Precondition(error.to_string());
+        let (plan, problems) = match request.about.purge_day() {
+            None => {
+                let plan = gallra_planner::plan(&facts).map_err(refused)?;
+                let problems = gallra_planner::check(&plan, &facts);
+                (plan, problems)
+            }
+            Some(day) => {
+                let plan = gallra_planner::purge::plan(&facts, day).map_err(refused)?;
+                let problems = gallra_planner::check_purge(&plan, &facts, day);
+                (plan, problems)
+            }
+        };
         if let Some(problem) = problems.first() {
             return Err(CoreError::Precondition(format!("the checker objects to the plan: {problem}")));
         }
@@ -145,7 +159,7 @@ impl Core {
 fn does_the_same(plan: &Plan, other: &Plan) -> bool {
     let of_step = |step: &Step| {
         let place = (step.agent.clone(), step.target.clone(), step.kind, step.category.clone());
-        (place, step.action, step.rule.clone(), step.earliest, step.latest, step.keep.clone())
+        (place, step.action, step.rule.clone(), step.earliest, step.latest, step.keep.clone(), step.older_than)
     };
     let of_backup = |backup: &BackupExpectation| (backup.agent.clone(), backup.target.clone(), backup.life);
     plan.anchors == other.anchors

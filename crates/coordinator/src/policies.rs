@@ -5,11 +5,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use gallra_model::envelope::Envelope;
 use gallra_model::hold::Level;
+use gallra_model::request::Approval;
 use gallra_model::{Digest, Instant};
 use gallra_policy::Policy;
 use gallra_store::{Store, Txn, keys};
 
+use crate::causes::Brought;
 use crate::core::{Core, until_committed};
 use crate::error::{CoreError, decode, encode};
 use crate::guards;
@@ -31,6 +34,19 @@ pub struct StoredPolicy {
     pub by: String,
     /// When, on the coordinator's clock.
     pub at: Instant,
+    /// The approver's signature on this version; none means that nothing is purged by age under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<PolicyCause>,
+}
+
+/// The signature that lets the rolling purges of one policy version begin (decision 2).
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyCause {
+    /// Signed with a registered cause key. What counts is whether the hosts trust it, too.
+    pub envelope: Envelope,
+    /// Who brought it, and when.
+    pub approval: Approval,
 }
 
 impl StoredPolicy {
@@ -52,6 +68,8 @@ pub struct Applied {
     pub policy: Policy,
     /// Jobs that change data and had their permit before: they stop at their next item.
     pub begun: usize,
+    /// Whether it is signed for rolling purges, now or before.
+    pub purges: bool,
 }
 
 /// The policy that this process has read last; the store says which one holds.
@@ -102,29 +120,54 @@ impl Core {
     /// the same, and wait for somebody otherwise.
     ///
     /// # Errors
-    /// [`CoreError::Invalid`] with every problem of the packs.
-    pub async fn apply_policy(&self, stored: &StoredPolicy) -> Result<Applied, CoreError> {
+    /// [`CoreError::Invalid`] with every problem of the packs, or for a cause that does not fit.
+    pub async fn apply_policy(&self, stored: StoredPolicy, cause: Option<&Brought>) -> Result<Applied, CoreError> {
         let bytes: usize = stored.packs.values().map(String::len).sum();
         if bytes > MAX_POLICY_BYTES || stored.packs.len() > MAX_PACKS {
             return Err(CoreError::Invalid(format!("packs: at most {MAX_PACKS} and {MAX_POLICY_BYTES} bytes")));
         }
         let policy = stored.parse()?;
-        until_committed!(self.try_apply_policy(stored, &policy.digest()))?;
+        let cause = match cause {
+            Some(cause) => Some(self.check_purge_cause(cause, &policy.digest()).await?),
+            None => None,
+        };
+        let stored = StoredPolicy { cause, ..stored };
+        let purges = until_committed!(self.try_apply_policy(&stored, &policy.digest()))?;
         tracing::info!(digest = %policy.digest(), by = stored.by, "a policy was applied");
+        // A purge that waits for this signature goes on.
+        if let Some(purge) = self.newest_purge().await? {
+            self.approve_purge(&purge).await?;
+        }
         self.wake.notify_one();
-        Ok(Applied { policy, begun: self.begun_under(&Level::Global).await? })
+        Ok(Applied { policy, begun: self.begun_under(&Level::Global).await?, purges })
     }
 
-    async fn try_apply_policy(&self, stored: &StoredPolicy, digest: &Digest) -> Result<(), CoreError> {
+    /// Whether the version is signed for rolling purges, then.
+    async fn try_apply_policy(&self, stored: &StoredPolicy, digest: &Digest) -> Result<bool, CoreError> {
         let at = keys::policy(digest);
-        let mut txn = Txn::new().put(keys::meta_policy(), encode(digest)?);
-        // The same rules again: who applied them first, and the texts as they were then, stay on record.
-        if self.store.get(&at).await?.is_none() {
-            txn = txn.create(at, encode(stored)?);
-        }
+        let txn = Txn::new().put(keys::meta_policy(), encode(digest)?);
+        let (txn, purges) = match self.store.get(&at).await? {
+            None => (txn.create(at, encode(stored)?), stored.cause.is_some()),
+            // The same rules again: who applied them first, and the texts as they were then, stay on record.
+            Some(entry) => {
+                let first: StoredPolicy = decode("policy", &entry.value)?;
+                let cause = stored.cause.clone().or(first.cause.clone());
+                let purges = cause.is_some();
+                (txn.replace(&entry, encode(&StoredPolicy { cause, ..first })?), purges)
+            }
+        };
         let txn = guards::bump(&*self.store, txn, keys::guard_global()).await?;
         self.store.commit(txn).await?;
-        Ok(())
+        Ok(purges)
+    }
+
+    /// The signature under which a policy version's purges begin; none where nobody signed it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn purge_cause(&self, policy: &Digest) -> Result<Option<PolicyCause>, CoreError> {
+        let Some(entry) = self.store.get(&keys::policy(policy)).await? else { return Ok(None) };
+        Ok(decode::<StoredPolicy>("policy", &entry.value)?.cause)
     }
 
     /// Looks at every open request that was planned under another policy than the one in force. Returns how many there were.

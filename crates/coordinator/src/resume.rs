@@ -100,7 +100,8 @@ impl Core {
         if request.anchors.contract_ended.is_none() {
             return Ok(txn);
         }
-        let entry = self.store.get(&keys::contract(&request.contract)).await?.ok_or(CoreError::NotFound("contract"))?;
+        let parties = request.about.parties().ok_or(CoreError::NotFound("contract"))?;
+        let entry = self.store.get(&keys::contract(&parties.contract)).await?.ok_or(CoreError::NotFound("contract"))?;
         let mut other: Contract = decode("contract", &entry.value)?;
         let anchors = Anchors { customer_ended: None, customer_settled: None, ..request.anchors };
         let successor = self.new_request(&other, customer, anchors)?;

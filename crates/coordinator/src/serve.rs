@@ -104,6 +104,7 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
         keyring: Keyring::open(&layout.path("keys")).context("the key-wrapping keys cannot be read")?,
         rules: Rules::new(policy),
         followed: std::sync::Mutex::default(),
+        unconcerned: std::sync::Mutex::default(),
         brake_ends_per_day: config.brake_ends_per_day,
         ending: tokio::sync::Mutex::default(),
         issuer: SigningKey::from_pem(&layout.read("issuer.key")?)?,

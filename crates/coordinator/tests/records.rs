@@ -6,7 +6,7 @@ use gallra_flow::view::View;
 use gallra_model::copy::{CopyRecord, CopyState, Expected};
 use gallra_model::job::Action;
 use gallra_model::plan::{Anchors, Step};
-use gallra_model::request::{Approvals, Facts, JobRecord, JobState, PlanRef, Request, RequestState};
+use gallra_model::request::{About, Approvals, Facts, JobRecord, JobState, Parties, PlanRef, Request, RequestState};
 use gallra_model::target::{Role, TargetKind};
 use gallra_model::{ContractId, CopyId, CustomerId, Digest, Instant, JobId, RequestId, SubjectId};
 use gallra_store::{Embedded, Store, StoreError, Txn, keys};
@@ -18,9 +18,11 @@ fn at(text: &str) -> Instant {
 fn request() -> Request {
     Request {
         id: RequestId::from_bytes([9; 16]),
-        subject: SubjectId::from_bytes([1; 16]),
-        customer: CustomerId::from_bytes([2; 16]),
-        contract: ContractId::from_bytes([3; 16]),
+        about: About::End(Parties {
+            subject: SubjectId::from_bytes([1; 16]),
+            customer: CustomerId::from_bytes([2; 16]),
+            contract: ContractId::from_bytes([3; 16]),
+        }),
         received: at("2026-01-31T14:00:00Z"),
         state: RequestState::Received,
         facts: Facts::default(),
@@ -65,6 +67,7 @@ fn job() -> JobRecord {
         latest: None,
         after: vec![],
         keep: None,
+        older_than: None,
     };
     JobRecord {
         request: request().id,
@@ -141,8 +144,8 @@ async fn a_guard_that_moves_at_any_level_makes_the_permits_transaction_fail() {
         keys::guard_global(),
         keys::guard_category(&job.step.category),
         keys::guard_target(&job.step.agent, &job.step.target),
-        keys::guard_customer(&view.request.customer),
-        keys::guard_contract(&view.request.contract),
+        keys::guard_customer(&view.request.about.parties().expect("an end").customer),
+        keys::guard_contract(&view.request.about.parties().expect("an end").contract),
         keys::guard_request(&view.request.id),
     ] {
         let (_folder, store) = stored().await;

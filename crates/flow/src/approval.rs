@@ -4,7 +4,7 @@
 
 use gallra_model::plan::{Anchors, Plan};
 use gallra_model::receipt::Code;
-use gallra_model::request::{Approvals, JobState, RequestState};
+use gallra_model::request::{About, Approvals, JobState, Request, RequestState};
 
 use crate::request::Refused;
 use crate::view::View;
@@ -19,20 +19,29 @@ pub struct Needed {
 }
 
 /// What has to be signed for before a request with these dates may erase: the service where a contract's end is in it, the
-/// customer where the customer's own end is. (A rolling purge has neither; it will be signed for by its policy version.)
+/// customer where the customer's own end is. (A rolling purge has neither; it is signed for by its policy version.)
 pub fn needed(anchors: &Anchors) -> Needed {
     Needed { service: anchors.contract_ended.is_some(), customer: anchors.customer_ended.is_some() }
 }
 
-/// Whether a plan may not be carried out because something in it that cannot be undone was not signed for. A plan that
-/// erases under no date at all is nobody's, and never approved.
-pub fn is_missing(plan: &Plan, anchors: &Anchors, approvals: &Approvals) -> bool {
-    let needed = needed(anchors);
+/// Whether a plan may not be carried out because something in it that cannot be undone was not signed for.
+pub fn is_missing(plan: &Plan, request: &Request) -> bool {
     let erases = plan.steps.iter().any(|step| step.action.is_irreversible());
-    let covered = (!needed.service || approvals.service.is_some())
-        && (!needed.customer || approvals.customer.is_some())
-        && (needed.service || needed.customer);
+    let covered = match request.about {
+        About::End(_) => is_end_covered(&request.anchors, &request.approvals),
+        // Somebody signed this very version: another one's rules are another promise.
+        About::Purge { .. } => request.approvals.policy.as_ref().is_some_and(|signed| signed.policy == plan.policy),
+    };
     erases && !covered
+}
+
+/// Whether every end that a request with these dates carries was signed for. One with no date at all is nobody's, and
+/// never approved.
+fn is_end_covered(anchors: &Anchors, approvals: &Approvals) -> bool {
+    let needed = needed(anchors);
+    (!needed.service || approvals.service.is_some())
+        && (!needed.customer || approvals.customer.is_some())
+        && (needed.service || needed.customer)
 }
 
 /// What was signed for is added to what was before. What a host refused for want of a cause may be tried again at once.
@@ -43,6 +52,7 @@ pub(crate) fn take(view: &mut View, approvals: &Approvals) -> Result<(), Refused
     let known = &mut view.request.approvals;
     known.service = approvals.service.clone().or(known.service.take());
     known.customer = approvals.customer.clone().or(known.customer.take());
+    known.policy = approvals.policy.clone().or(known.policy.take());
     for job in view.jobs.iter_mut().filter(|job| job.state == JobState::Waiting) {
         if job.setback.as_ref().is_some_and(|setback| setback.code == Some(Code::BadCause)) {
             job.due = job.step.due;
@@ -56,7 +66,7 @@ pub(crate) fn take(view: &mut View, approvals: &Approvals) -> Result<(), Refused
 pub(crate) fn settle(view: &mut View) {
     let request = &mut view.request;
     let Some(plan) = &view.plan else { return };
-    let missing = is_missing(plan, &request.anchors, &request.approvals);
+    let missing = is_missing(plan, request);
     request.facts.needs_approval = missing && request.state < RequestState::Running;
     if matches!(request.state, RequestState::Planned | RequestState::Approved) {
         request.state = if missing { RequestState::Planned } else { RequestState::Approved };
@@ -66,14 +76,14 @@ pub(crate) fn settle(view: &mut View) {
 #[cfg(test)]
 mod tests {
     use gallra_model::job::Action;
-    use gallra_model::request::Approval;
+    use gallra_model::request::{Approval, PolicyApproval};
 
     use super::*;
-    use crate::request::tests::plan;
+    use crate::request::tests::{plan, request};
 
     fn approvals(service: bool, customer: bool) -> Approvals {
         let approval = Approval { by: "billing".to_owned(), at: gallra_model::Instant::UNIX_EPOCH, key: String::new() };
-        Approvals { service: service.then(|| approval.clone()), customer: customer.then_some(approval) }
+        Approvals { service: service.then(|| approval.clone()), customer: customer.then_some(approval), policy: None }
     }
 
     fn anchors(contract: bool, customer: bool) -> Anchors {
@@ -100,7 +110,9 @@ mod tests {
             ((true, true), (true, true), false),
             ((false, false), (true, true), true),
         ] {
-            let found = is_missing(&erasing, &anchors(ends.0, ends.1), &approvals(signed.0, signed.1));
+            let request =
+                Request { anchors: anchors(ends.0, ends.1), approvals: approvals(signed.0, signed.1), ..request() };
+            let found = is_missing(&erasing, &request);
             assert_eq!(found, missing, "{ends:?} {signed:?}");
         }
     }
@@ -109,6 +121,28 @@ mod tests {
     fn a_plan_that_erases_nothing_needs_no_signature() {
         let mut keeping = plan(1, None, &[]);
         keeping.steps.retain(|step| step.action != Action::Erase);
-        assert!(!is_missing(&keeping, &anchors(true, true), &Approvals::default()));
+        assert!(!is_missing(&keeping, &Request { anchors: anchors(true, true), ..request() }));
+    }
+
+    #[test]
+    fn a_purge_needs_a_signature_of_its_own_policy_version_and_no_other() {
+        let mut purging = plan(1, None, &[]);
+        purging.steps.retain(|step| step.action == Action::Erase);
+        purging.steps.iter_mut().for_each(|step| step.action = Action::Purge);
+        let about = About::Purge {
+            day: gallra_model::Day::constant(2026, 8, 31),
+            seal: gallra_model::SubjectId::from_bytes([5; 16]),
+        };
+        let signed = |policy| PolicyApproval { policy, approval: approvals(true, true).service.expect("there") };
+        let other = gallra_model::Digest::of(b"another version");
+        for (approvals, missing) in [
+            (Approvals { policy: Some(signed(purging.policy)), ..Approvals::default() }, false),
+            (Approvals { policy: Some(signed(other)), ..Approvals::default() }, true),
+            (approvals(true, true), true),
+            (Approvals::default(), true),
+        ] {
+            let request = Request { about, approvals, ..request() };
+            assert_eq!(is_missing(&purging, &request), missing, "{:?}", request.approvals);
+        }
     }
 }

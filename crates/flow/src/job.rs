@@ -14,7 +14,7 @@
 use gallra_model::Instant;
 use gallra_model::cause::Backing;
 use gallra_model::digest::Digest;
-use gallra_model::job::{Action, JobSpec, Question};
+use gallra_model::job::{Action, JobSpec, Purge, Question};
 use gallra_model::receipt::{Code, Receipt, Verdict};
 use gallra_model::request::{JobRecord, JobState, Setback};
 use gallra_model::selector::Selector;
@@ -142,7 +142,7 @@ pub fn settles(receipt: &Receipt) -> bool {
             Action::Observe => receipt.listing.is_some(),
             Action::Restrict => counts.restricted > 0 && counts.failed == 0 && counts.unknown == 0,
             Action::Preserve => counts.settles() && (counts.retained == 0) == receipt.kept.is_none(),
-            Action::Erase => counts.settles(),
+            Action::Erase | Action::Purge => counts.settles(),
             Action::Confirm => counts.settles() && counts.absent > 0,
         }
 }
@@ -188,6 +188,8 @@ pub struct Offering {
     pub instance: Option<Instance>,
     /// Backup targets: the question.
     pub question: Option<Question>,
+    /// Purges: whose items stay, and which policy was signed for.
+    pub purge: Option<Purge>,
     /// What cannot be undone: the signature of its cause.
     pub cause: Option<Backing>,
 }
@@ -195,7 +197,7 @@ pub struct Offering {
 /// The job as its agent gets it. The same record and offering always give the same bytes, so that an asking can be held
 /// against what would be offered now.
 pub fn spec(job: &JobRecord, offering: Offering) -> JobSpec {
-    let Offering { selector, pseudonym, salt, generation, clock, instance, question, cause } = offering;
+    let Offering { selector, pseudonym, salt, generation, clock, instance, question, purge, cause } = offering;
     let step = &job.step;
     JobSpec {
         job: step.job,
@@ -212,6 +214,7 @@ pub fn spec(job: &JobRecord, offering: Offering) -> JobSpec {
         instance: if step.action == Action::Inspect { None } else { instance },
         keep: step.keep.clone(),
         question,
+        purge,
         cause,
         clock,
     }

@@ -61,6 +61,8 @@ pub enum Input {
     /// Data has begun to go, and the policy that came into force meanwhile would do something else: it stops until somebody
     /// has looked.
     Review,
+    /// A purge's next day has come: what is left of it is that day's, which reaches everything that this one did.
+    Superseded,
     /// Causes were brought whose signatures and commitments are checked: they replace what was signed for before.
     Approved(Approvals),
 }
@@ -132,10 +134,15 @@ pub fn step(view: &View, input: &Input, now: Instant) -> Result<(View, Vec<Effec
             next.request.facts.legal_review = false;
         }
         Input::Review => next.request.facts.legal_review = true,
+        Input::Superseded => next = cancel::cancel(&next, now),
         Input::Approved(approvals) => approval::take(&mut next, approvals)?,
     }
     settle(&mut next, now);
-    let effects = effects(view, &next, now);
+    let mut effects = effects(view, &next, now);
+    // What came of the day is said once more before it is closed, whatever is missing.
+    if matches!(input, Input::Superseded) && next.is_dated() && next.request.state != RequestState::Done {
+        effects.push(Effect::ConsiderProof);
+    }
     Ok((next, effects))
 }
 

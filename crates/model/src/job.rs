@@ -21,6 +21,8 @@ pub enum Action {
     Preserve,
     /// Erase, and confirm.
     Erase,
+    /// Erase what is older than an instant, whoever's it is, and confirm (a rolling purge). Selects nobody.
+    Purge,
     /// Look again, by another path than the one that acted.
     Confirm,
     /// Backup targets: list copies, say which are gone.
@@ -30,12 +32,12 @@ pub enum Action {
 impl Action {
     /// Whether it changes data on the host: needs `mode = "act"`.
     pub fn changes(self) -> bool {
-        matches!(self, Self::Restrict | Self::Preserve | Self::Erase)
+        matches!(self, Self::Restrict | Self::Preserve | Self::Erase | Self::Purge)
     }
 
     /// Whether it cannot be undone.
     pub fn is_irreversible(self) -> bool {
-        matches!(self, Self::Erase)
+        matches!(self, Self::Erase | Self::Purge)
     }
 
     /// The word used in tables and proofs.
@@ -45,6 +47,7 @@ impl Action {
             Self::Restrict => "restrict",
             Self::Preserve => "preserve",
             Self::Erase => "erase",
+            Self::Purge => "purge",
             Self::Confirm => "confirm",
             Self::Observe => "observe",
         }
@@ -77,6 +80,19 @@ pub struct Question {
     /// Copies that the coordinator already knows of and waits for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<CopyId>,
+}
+
+/// What a purge job is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Purge {
+    /// What is older than this goes.
+    pub older_than: Instant,
+    /// Digest of the policy version whose rule it is: the cause must be about this one.
+    pub policy: Digest,
+    /// Whose items stay although they are older: subjects under a hold, in the words of the host's templates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preserve: Vec<Selector>,
 }
 
 /// What an agent is offered. Its digest is over the exact bytes sent (see `docs/formats/job-v0-draft.md`).
@@ -113,6 +129,9 @@ pub struct JobSpec {
     /// Observe, and inspect on backup targets: the question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,
+    /// Purge only: how old, under which policy, and whose items stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purge: Option<Purge>,
     /// The signature of its cause (decision 2); set on everything that cannot be undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Backing>,

@@ -78,6 +78,9 @@ pub struct Step {
     /// Preserve only: ground and date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,
+    /// Purge only: what is older than this goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older_than: Option<Instant>,
 }
 
 /// What is expected of one backup target.
@@ -105,7 +108,7 @@ pub struct BackupExpectation {
 #[serde(deny_unknown_fields)]
 pub struct Note {
     /// A stable word: `waits-for-settlement`, `needs-a-period`, `copies-never-expire`, `copies-outlive-promise`,
-    /// `copies-unknown`, `copies-of-kept-data`, `observe-mode`, `promise-not-met`, `keeps`.
+    /// `copies-unknown`, `copies-of-kept-data`, `observe-mode`, `promise-not-met`, `keeps`, `not-purged`.
     pub code: String,
     /// The target it is about, as `agent/target`; empty for the whole plan.
     #[serde(default, skip_serializing_if = "String::is_empty")]

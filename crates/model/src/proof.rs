@@ -93,8 +93,9 @@ pub struct Statement {
     pub format: String,
     /// The request, a random reference.
     pub request: RequestId,
-    /// The subject, a random reference.
-    pub subject: SubjectId,
+    /// The subject, a random reference; a rolling purge has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectId>,
     /// Counts from 1 in the request.
     pub sequence: u32,
     /// How far it goes.

@@ -162,6 +162,9 @@ pub struct Receipt {
     pub after: Tally,
     /// The checks that were made.
     pub checks: Vec<Check>,
+    /// Purge: what was older than this was to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older_than: Option<Instant>,
     /// Backup targets: the listing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listing: Option<CopyListing>,

@@ -9,7 +9,7 @@ use crate::job::Keep;
 use crate::plan::{Anchors, Step};
 use crate::receipt::{Code, Verdict};
 use crate::target::{Instance, TargetId};
-use crate::time::Instant;
+use crate::time::{Day, Instant};
 
 /// Where a request stands. What happens beside (held, overdue, needs a period) are facts, not states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,6 +97,65 @@ pub struct Approvals {
     /// The customer's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<Approval>,
+    /// A rolling purge's: by whoever signed the policy version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyApproval>,
+}
+
+/// Who answered with a cause key for the purges of one policy version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyApproval {
+    /// The policy version.
+    pub policy: Digest,
+    /// Who, when, and with which key.
+    pub approval: Approval,
+}
+
+/// Whose end a request carries, by reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parties {
+    /// The person.
+    pub subject: SubjectId,
+    /// The customer.
+    pub customer: CustomerId,
+    /// The contract whose end opened it.
+    pub contract: ContractId,
+}
+
+/// What a request is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum About {
+    /// The end of a contract, of a customer, or of both.
+    End(Parties),
+    /// A rolling purge: records that are too old on this local day, whoever's they are. It has no subject.
+    Purge {
+        /// The day.
+        day: Day,
+        /// Under whose key the salt of its offers is sealed, since they can name whose items stay: a random reference, and
+        /// destroyed with the request. Nobody's name.
+        seal: SubjectId,
+    },
+}
+
+impl About {
+    /// Whose end it is; nobody's for a purge.
+    pub fn parties(&self) -> Option<&Parties> {
+        match self {
+            Self::End(parties) => Some(parties),
+            Self::Purge { .. } => None,
+        }
+    }
+
+    /// The day whose purge it is.
+    pub fn purge_day(&self) -> Option<Day> {
+        match self {
+            Self::End(_) => None,
+            Self::Purge { day, .. } => Some(*day),
+        }
+    }
 }
 
 /// One request. Its jobs, copies and obligations have records of their own under its id.
@@ -105,12 +164,8 @@ pub struct Approvals {
 pub struct Request {
     /// Reference; also the proof's.
     pub id: RequestId,
-    /// The person.
-    pub subject: SubjectId,
-    /// The customer.
-    pub customer: CustomerId,
-    /// The contract whose end opened it.
-    pub contract: ContractId,
+    /// What it is about.
+    pub about: About,
     /// When it was acknowledged.
     pub received: Instant,
     /// Where it stands.

@@ -192,6 +192,9 @@ pub struct TargetInfo {
     pub scope: Scope,
     /// What the host's admin allows.
     pub mode: Mode,
+    /// Whether the host's admin lets what is old enough be purged here, whoever's it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub purges: bool,
     /// Backup targets only: what becomes of copies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<Strategy>,

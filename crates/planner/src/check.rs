@@ -5,6 +5,7 @@
 mod copies;
 mod live;
 mod promise;
+mod purge;
 mod shape;
 
 use std::fmt;
@@ -49,6 +50,11 @@ pub fn check(plan: &Plan, facts: &Facts<'_>) -> Vec<Problem> {
         }
     }
     doubts.found
+}
+
+/// Doubts the plan of a purge on a local day.
+pub fn check_purge(plan: &Plan, facts: &Facts<'_>, day: gallra_model::Day) -> Vec<Problem> {
+    purge::check(plan, facts, day)
 }
 
 /// One target of one agent.

@@ -95,6 +95,11 @@ impl<'a> Facts<'a> {
         if early(a.contract_ended, a.contract_settled) || early(a.customer_ended, a.customer_settled) {
             return Err(PlanError::SettledBeforeEnded);
         }
+        self.refuse_contradictory_reports()
+    }
+
+    /// Refuses a number without its parent, and reports that contradict each other.
+    pub(crate) fn refuse_contradictory_reports(&self) -> Result<(), PlanError> {
         if self.number == 0 || (self.number == 1) != self.parent.is_none() {
             return Err(PlanError::Parent { number: self.number });
         }

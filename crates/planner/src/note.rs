@@ -21,4 +21,5 @@ pub(crate) const NOT_MET: &str = "promise-not-met";
 pub(crate) const NEVER: &str = "copies-never-expire";
 pub(crate) const OUTLIVE: &str = "copies-outlive-promise";
 pub(crate) const UNKNOWN: &str = "copies-unknown";
+pub(crate) const NOT_PURGED: &str = "not-purged";
 pub(crate) const OF_KEPT: &str = "copies-of-kept-data";

@@ -61,7 +61,7 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
     })
 }
 
-fn evidence_keys(facts: &Facts<'_>, steps: &[Step]) -> Vec<EvidenceKey> {
+pub(crate) fn evidence_keys(facts: &Facts<'_>, steps: &[Step]) -> Vec<EvidenceKey> {
     let used: BTreeSet<_> = steps.iter().map(|step| &step.agent).collect();
     let inventories = facts.sorted().into_iter().filter(|inventory| used.contains(&inventory.agent));
     inventories
@@ -170,6 +170,7 @@ impl<'f> Steps<'f> {
             latest: terms.latest,
             after: terms.after,
             keep: terms.keep,
+            older_than: None,
         });
         number
     }

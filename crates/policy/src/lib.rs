@@ -4,6 +4,7 @@
 //! the answer of `gallra policy explain`. Refuses to know targets, plans and what time it is: every date comes in as a
 //! value. Upholds I1's first half: a window's `earliest` is never before a keep's.
 
+pub mod age;
 pub mod calendar;
 pub mod combine;
 pub mod explain;

@@ -49,7 +49,7 @@ pub fn assemble(evidence: &Evidence<'_>, sequence: u32, issued: Instant, clock: 
     Statement {
         format: PROOF_FORMAT.to_owned(),
         request: evidence.request.id,
-        subject: evidence.request.subject,
+        subject: evidence.request.about.parties().map(|parties| parties.subject),
         sequence,
         stage: if found.open.is_empty() { Stage::Final } else { Stage::Interim },
         until: found.until(evidence.plan),

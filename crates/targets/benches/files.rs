@@ -206,6 +206,7 @@ fn job(action: Action, instance: Option<Instance>) -> Outcome<JobSpec> {
         instance,
         keep: None,
         question: None,
+        purge: None,
         cause: None,
         clock: Clock::Real,
     })

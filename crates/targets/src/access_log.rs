@@ -123,6 +123,10 @@ impl Driver for AccessLog {
         TargetKind::AccessLog
     }
 
+    fn purges(&self) -> bool {
+        self.config.youngest_purge_age_days.is_some()
+    }
+
     fn inspect(&self, selector: &Selector) -> Result<Inspection, Failure> {
         let place = Place::open(&self.config)?;
         let subject = Subject::of(&self.config, selector)?;

@@ -8,7 +8,7 @@ use gallra_model::outcome::Counts;
 use gallra_model::receipt::{Check, Code, Mark, Tally, Verdict};
 use gallra_model::target::Instance;
 
-use crate::driver::{Boundary, Confirmation, Driver, Failure, Inspection, Preserved};
+use crate::driver::{Boundary, Confirmation, Driver, Failure, Inspection, Preserved, PurgeOrder, Purged};
 
 /// What an attempt came to, ready to become a receipt.
 pub struct Report {
@@ -70,13 +70,16 @@ impl Report {
 
 /// Carries out one job on one target. Never panics, never returns "done" for what was not confirmed.
 pub fn run(driver: &dyn Driver, spec: &JobSpec, now: Instant, boundary: &mut dyn Boundary) -> Report {
+    if spec.action == Action::Purge {
+        return purge(driver, spec, now, boundary);
+    }
     if spec.selector.is_empty() {
         return Report::refused(Failure::new(Code::BadSelector, "the job selects nobody: nothing was touched"));
     }
     match spec.action {
         Action::Observe => observe(driver, spec, now),
         Action::Inspect if driver.kind().is_backup() => observe(driver, spec, now),
-        Action::Inspect | Action::Restrict | Action::Preserve | Action::Erase | Action::Confirm => {
+        Action::Inspect | Action::Restrict | Action::Preserve | Action::Erase | Action::Purge | Action::Confirm => {
             live(driver, spec, boundary)
         }
     }
@@ -111,8 +114,38 @@ fn live(driver: &dyn Driver, spec: &JobSpec, boundary: &mut dyn Boundary) -> Rep
         },
         Action::Preserve => preserve(report, driver, spec, &seen),
         Action::Erase => erase(report, driver, spec, &seen, boundary),
-        Action::Observe => report.fail(Failure::new(Code::Unsupported, "a live target holds no copies")),
+        Action::Observe | Action::Purge => {
+            report.fail(Failure::new(Code::Unsupported, "a live target holds no copies, and a purge selects nobody"))
+        }
     }
+}
+
+/// A purge looks before and after by itself, since what it takes is nobody's in particular; held items are `retained`.
+fn purge(driver: &dyn Driver, spec: &JobSpec, now: Instant, boundary: &mut dyn Boundary) -> Report {
+    let (Some(purge), true) = (&spec.purge, spec.selector.is_empty()) else {
+        let hint = "a purge says how old, and selects nobody: nothing was touched";
+        return Report::refused(Failure::new(Code::BadSelector, hint));
+    };
+    let earlier = boundary.earlier();
+    let order = PurgeOrder { before: purge.older_than, preserve: purge.preserve.clone() };
+    match driver.purge(&order, now, boundary) {
+        Ok(purged) => whole(purged_report(purged), earlier),
+        // The host's own floor, or a hold that this target cannot tell: nothing was touched.
+        Err(failure) if matches!(failure.code, Code::Limit | Code::BadSelector | Code::Unsupported) => {
+            Report::refused(failure)
+        }
+        Err(failure) => Report { counts: Counts { unknown: 1, ..Counts::default() }, ..Report::new() }.fail(failure),
+    }
+}
+
+fn purged_report(purged: Purged) -> Report {
+    let Purged { mut counts, before, after, unread, removed_files, mut checks } = purged;
+    if counts == Counts::default() {
+        counts.absent = 1;
+    }
+    checks.push(Check { name: "unread-items".to_owned(), count: unread, ok: true });
+    checks.push(Check { name: "removed-files".to_owned(), count: removed_files, ok: true });
+    Report { counts, before, after, checks, ..Report::new() }.done()
 }
 
 /// Inspects, and looks independently. What was seen stands in the report even if the looks differ.

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use gallra_model::target::{Category, CopyLife, Mode, Role, Scope, Strategy, TargetId, TargetInfo, TargetKind};
+use gallra_model::target::{Category, Mode, Role, Scope, Strategy, TargetId, TargetInfo};
 
 use crate::driver::Driver;
 use crate::{access_log, files, maildir, restic, sql};
@@ -77,7 +77,8 @@ pub fn open(config: &TargetConfig) -> Result<Box<dyn Driver>, ConfigError> {
 }
 
 /// What the agent reports of a target: no path, no selector.
-pub fn info(config: &TargetConfig, kind: TargetKind, copy_life: Option<CopyLife>) -> TargetInfo {
+pub fn info(config: &TargetConfig, driver: &dyn Driver) -> TargetInfo {
+    let kind = driver.kind();
     TargetInfo {
         id: config.id.clone(),
         kind,
@@ -86,7 +87,8 @@ pub fn info(config: &TargetConfig, kind: TargetKind, copy_life: Option<CopyLife>
         scope: config.scope,
         mode: config.mode,
         strategy: kind.is_backup().then_some(Strategy::Observe),
-        copy_life,
+        purges: driver.purges(),
+        copy_life: driver.copy_life(),
         covers: config.covers.clone(),
     }
 }

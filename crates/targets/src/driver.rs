@@ -135,6 +135,11 @@ pub trait Driver: Send {
     /// Which kind it is.
     fn kind(&self) -> TargetKind;
 
+    /// Whether the host's admin lets [`Driver::purge`] take anything here.
+    fn purges(&self) -> bool {
+        false
+    }
+
     /// Backup targets: how long copies of a customer who has left live, by simulating the store's keep rules.
     fn copy_life(&self) -> Option<CopyLife> {
         None

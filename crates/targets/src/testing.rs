@@ -47,6 +47,7 @@ pub(crate) fn job(action: Action, selector: &Selector, instance: Option<Instance
         instance,
         keep: None,
         question: None,
+        purge: None,
         cause: None,
         clock: Clock::Real,
     }

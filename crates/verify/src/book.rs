@@ -76,6 +76,7 @@ impl<'a> Entry<'a> {
             Action::Observe => newest.listing.is_some(),
             Action::Preserve => preserves(self.step, newest),
             Action::Erase => erases(newest),
+            Action::Purge => purges(self.step, newest),
             Action::Confirm => newest.counts.absent.get() > 0 && newest.counts.settles(),
         };
         (newest.verdict == Verdict::Done && settles).then_some(newest)
@@ -86,6 +87,12 @@ fn erases(receipt: &Receipt) -> bool {
     let counts = &receipt.counts;
     let gone = [counts.erased, counts.absent, counts.anonymised, counts.key_destroyed];
     counts.settles() && gone.iter().any(|count| count.get() > 0)
+}
+
+/// As much went as the plan says, and nothing of it stays for a hold's sake.
+fn purges(step: &Step, receipt: &Receipt) -> bool {
+    let same_cut = step.older_than.is_some() && receipt.older_than == step.older_than;
+    same_cut && receipt.counts.retained.get() == 0 && erases(receipt)
 }
 
 /// Kept with the ground and date that the plan gives, or nothing was there to keep.

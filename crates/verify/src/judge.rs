@@ -16,16 +16,40 @@ pub(crate) fn judge(statement: &Statement, book: &Book<'_>, report: &mut Report)
     if statement.sequence.get() == 0 || statement.level != "none" {
         return Err(Failure::evidence("the statement has no number, or a level that this format cannot have"));
     }
+    about_somebody_or_an_age(statement, book, report)?;
     let live = live::targets(book);
     let confirmed = live::confirmed(&live);
     let copies = copies::of(book, confirmed.as_ref());
     let results = live.iter().filter_map(|target| target.result(copies.gone.as_ref()));
     let targets = targets(statement, results.collect(), report)?;
-    same_copies(statement, &copies, report)?;
+    same_copies(statement, &copies, book.plan.is_purge(), report)?;
     let kept = same_kept(statement, live::kept(book), report)?;
     let open = open(book, &targets, &copies);
     let until = until(book, &targets, &copies);
     stage(statement, &open, until, kept, report)
+}
+
+/// A purge is about records of an age and has no subject; everything else has one.
+fn about_somebody_or_an_age(statement: &Statement, book: &Book<'_>, report: &mut Report) -> Result<(), Failure> {
+    let steps = &book.plan.steps;
+    if book.plan.is_purge() != statement.subject.is_none() {
+        return Err(Failure::evidence("a purge's statement has no subject, and every other one has"));
+    }
+    if !book.plan.is_purge() {
+        return Ok(());
+    }
+    if steps.iter().any(|step| step.action != Action::Purge) || !book.plan.backups.is_empty() {
+        return Err(Failure::evidence("the plan of a purge does something else, too"));
+    }
+    for step in steps {
+        let cut = step.older_than.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        report.note(format!(
+            "purge {}/{} ({}): of everybody, what is older than {cut}",
+            step.agent, step.target, step.rule
+        ));
+    }
+    report.note("copies in backups: not looked at here; they leave by their own age".to_owned());
+    Ok(())
 }
 
 /// Every live target of the plan, with the counts of the receipts that settle it.
@@ -60,12 +84,15 @@ fn word((word, count): &(&str, u64)) -> String {
     format!("{count} {word}")
 }
 
-fn same_copies(statement: &Statement, found: &CopySet, report: &mut Report) -> Result<(), Failure> {
+fn same_copies(statement: &Statement, found: &CopySet, purge: bool, report: &mut Report) -> Result<(), Failure> {
     if statement.copies_closed != found.closed {
         return Err(Failure::evidence("copies: the statement's closing of the set differs from the listings"));
     }
     if statement.copies != found.copies {
         return Err(Failure::evidence("copies: the statement's copies differ from the listings"));
+    }
+    if purge {
+        return Ok(());
     }
     match &found.closed {
         Some(closed) => report.ok(format!("copies: the set was closed at {closed}")),
@@ -113,7 +140,7 @@ fn blocked<'a>(book: &'a Book<'_>) -> impl Iterator<Item = &'a Note> {
     };
     book.plan.notes.iter().filter(move |note| match note.code.as_str() {
         "waits-for-settlement" | "needs-a-period" => true,
-        "observe-mode" => !acts_on(note),
+        "observe-mode" | "not-purged" => !acts_on(note),
         _ => false,
     })
 }

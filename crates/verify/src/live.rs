@@ -35,7 +35,8 @@ pub(crate) fn confirmed(targets: &[Target<'_, '_>]) -> Option<Instant> {
         return None;
     }
     let gone = targets.iter().filter_map(Target::residue_gone).max();
-    gone.or_else(|| targets.iter().filter_map(|target| target.last(Action::Preserve)).max())
+    let others = |action| targets.iter().filter_map(move |target| target.last(action)).max();
+    gone.or_else(|| others(Action::Preserve).max(others(Action::Purge)))
 }
 
 impl<'a> Target<'a, '_> {
@@ -49,7 +50,7 @@ impl<'a> Target<'a, '_> {
         let holds = match entry.step.action {
             Action::Erase => self.keeps(receipt.counts.retained),
             Action::Confirm => self.keeps(receipt.counts.retained) && self.follows(receipt),
-            Action::Inspect | Action::Restrict | Action::Preserve | Action::Observe => true,
+            Action::Inspect | Action::Restrict | Action::Preserve | Action::Purge | Action::Observe => true,
         };
         holds.then_some(receipt)
     }

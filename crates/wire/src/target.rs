@@ -55,6 +55,7 @@ pub fn target_to_wire(target: &TargetInfo) -> v1::Target {
         copy_life_days,
         covers: target.covers.iter().map(ToString::to_string).collect(),
         agent: String::new(),
+        purges: target.purges,
     }
 }
 
@@ -112,6 +113,7 @@ fn target_from_wire(target: v1::Target) -> Result<TargetInfo, Status> {
         role,
         scope,
         mode,
+        purges: target.purges,
         strategy: kind.is_backup().then_some(Strategy::Observe),
         copy_life,
         covers: target.covers.iter().map(|id| parse::field("target.covers", id)).collect::<Result<_, _>>()?,

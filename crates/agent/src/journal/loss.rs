@@ -95,6 +95,7 @@ fn record(number: u64) -> Record {
         action: gallra_model::job::Action::Erase,
         pseudonym: gallra_model::Pseudonym::from_bytes(bytes),
         instance: None,
+        older_than: None,
         handle: Some(ObligationId::from_bytes(bytes)),
         started: "2026-03-01T03:00:00Z".parse().expect("a literal"),
         clock: gallra_model::Clock::Real,

@@ -166,6 +166,7 @@ fn i4_a_crash_between_journal_and_receipt_gives_one_unknown_receipt() {
         action: spec.action,
         pseudonym: spec.pseudonym,
         instance: spec.instance,
+        older_than: None,
         handle: None,
         started: "2026-03-01T03:00:00Z".parse().expect("a literal"),
         clock: Clock::Real,

@@ -83,6 +83,7 @@ impl Restore {
             action: spec.action,
             pseudonym: spec.pseudonym,
             instance: spec.instance,
+            older_than: None,
             handle: None,
             started,
             clock: spec.clock,
@@ -122,6 +123,7 @@ impl Restore {
             before: report.before,
             after: report.after,
             checks: report.checks,
+            older_than: None,
             listing: None,
             kept: None,
             started: begun.started,
@@ -167,6 +169,7 @@ impl Restore {
             instance: None,
             keep: None,
             question: None,
+            purge: None,
             cause: self.cause_of(entry),
             clock: entry.clock,
         }

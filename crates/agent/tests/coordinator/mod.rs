@@ -59,6 +59,7 @@ pub(crate) fn spec(action: Action, instance: Option<Instance>) -> JobSpec {
         instance,
         keep: None,
         question: None,
+        purge: None,
         cause: Some(backing()),
         clock: Clock::Real,
     }

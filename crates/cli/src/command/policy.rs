@@ -13,6 +13,7 @@ use gallra_wire::v1;
 use gallra_wire::v1::policy_service_client::PolicyServiceClient;
 
 use super::Shown;
+use crate::cause;
 use crate::client::connect;
 use crate::exit::{Failure, OK, USAGE};
 use crate::output::{self, Format};
@@ -45,12 +46,17 @@ pub enum PolicyCommand {
     },
     /// Put a policy into force: requests that have not begun are planned anew, the others wait where it would do something
     /// else. For approvers.
-    #[command(
-        after_help = "Example:\n  gallra policy check policies/webone.toml && gallra policy apply policies/webone.toml"
-    )]
+    #[command(after_help = "Examples:\n  \
+        gallra policy check policies/webone.toml && gallra policy apply policies/webone.toml\n  \
+        gallra policy apply policies/webone.toml --cause-key cause.key      also sign its rolling purges\n\n\
+        Without a signature nothing is purged by its age under this version. Applying the same pack again can bring it later.")]
     Apply {
         /// The pack.
         file: PathBuf,
+        /// A cause key's file: signs that records may leave by their own age under exactly these rules. Never taken from the
+        /// environment: applying a policy is one thing, letting it purge another.
+        #[arg(long, value_name = "FILE")]
+        cause_key: Option<PathBuf>,
         /// How it is printed.
         #[command(flatten)]
         shown: Shown,
@@ -106,7 +112,9 @@ pub struct ExplainArgs {
 /// Of `apply`: what to say on stderr, and the exit code.
 pub async fn run(profile: Option<&Path>, command: PolicyCommand) -> Result<u8, Failure> {
     let answer = match command {
-        PolicyCommand::Apply { file, shown } => return apply(profile, &file, shown).await,
+        PolicyCommand::Apply { file, cause_key, shown } => {
+            return apply(profile, &file, cause_key.as_deref(), shown).await;
+        }
         PolicyCommand::Check { file, shown } => checked(&file, shown),
         PolicyCommand::Show { file, shown } => listed(&file, shown),
         PolicyCommand::Explain(args) => explained(*args),
@@ -124,18 +132,30 @@ pub async fn run(profile: Option<&Path>, command: PolicyCommand) -> Result<u8, F
 }
 
 /// Sends the pack with all that it includes; it is checked here first, so that every problem is shown with its line.
-async fn apply(profile: Option<&Path>, file: &Path, shown: Shown) -> Result<u8, Failure> {
+async fn apply(profile: Option<&Path>, file: &Path, cause_key: Option<&Path>, shown: Shown) -> Result<u8, Failure> {
     let wrong = |reason: String| Failure::new(USAGE, format!("error: {reason}"));
     let read = RefCell::new(Vec::new());
     let policy = read_packs(file, |name, text| {
         read.borrow_mut().push(v1::PolicyPack { name: name.to_owned(), text: text.to_owned() });
     })
     .map_err(wrong)?;
-    let request = v1::ApplyPolicyRequest { name: policy.name().to_owned(), packs: read.into_inner() };
-    let mut client = PolicyServiceClient::new(connect(profile).await?);
+    let channel = connect(profile).await?;
+    let cause = match cause_key {
+        Some(key) => {
+            let key = cause::read_key(key)?;
+            Some(cause::sign_policy(&key, policy.digest(), cause::clock(channel.clone()).await?)?)
+        }
+        None => None,
+    };
+    let request = v1::ApplyPolicyRequest { name: policy.name().to_owned(), packs: read.into_inner(), cause };
+    let mut client = PolicyServiceClient::new(channel);
     let applied = client.apply_policy(request).await?.into_inner();
-    let pairs =
-        [("policy", applied.name.clone()), ("digest", applied.digest.clone()), ("begun", applied.begun.to_string())];
+    let pairs = [
+        ("policy", applied.name.clone()),
+        ("digest", applied.digest.clone()),
+        ("begun", applied.begun.to_string()),
+        ("purges by age", if applied.purges { "signed" } else { "not signed: nothing is purged by age" }.to_owned()),
+    ];
     output::one(shown.output, &applied, &pairs);
     Ok(OK)
 }

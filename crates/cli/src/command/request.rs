@@ -91,7 +91,8 @@ pub async fn run(profile: Option<&Path>, command: RequestCommand) -> Result<u8, 
         }
         RequestCommand::List { open, shown } => {
             let requests = all(&mut client, open).await?;
-            output::list(shown.output, &requests, ["request", "state", "jobs", "copies left", "proofs", "facts"], row);
+            let columns = ["request", "about", "state", "jobs", "copies left", "proofs", "facts"];
+            output::list(shown.output, &requests, columns, row);
         }
         RequestCommand::Watch { request, shown } => {
             let mut changes = client.watch_request(v1::GetRequestRequest { id: request }).await?.into_inner();
@@ -123,15 +124,21 @@ async fn all(
     }
 }
 
-fn row(request: &v1::Request) -> [String; 6] {
+fn row(request: &v1::Request) -> [String; 7] {
     [
         request.id.clone(),
+        about(request),
         words::request_state_word(request.state),
         format!("{}/{}", request.jobs_settled, request.jobs),
         request.copies_left.to_string(),
         request.proofs.to_string(),
         request.facts.join(", "),
     ]
+}
+
+/// What a request is about, in a word or two.
+fn about(request: &v1::Request) -> String {
+    if request.day.is_empty() { request.kind.clone() } else { format!("{} {}", request.kind, request.day) }
 }
 
 fn show(request: &v1::Request, format: Format) {
@@ -148,6 +155,7 @@ fn show(request: &v1::Request, format: Format) {
     };
     let mut pairs = vec![
         ("request", request.id.clone()),
+        ("about", about(request)),
         ("state", words::request_state_word(request.state)),
         ("facts", request.facts.join(", ")),
         ("received", request.received.clone()),
@@ -164,7 +172,12 @@ fn show(request: &v1::Request, format: Format) {
     };
     pairs.extend(request.approved_by.iter().map(|approval| ("approved", signed(approval))));
     if request.facts.iter().any(|fact| fact == "needs_approval") {
-        pairs.push(("waits for", "a cause that covers all of it: gallra request approve".to_owned()));
+        let how = if request.kind == "purge" {
+            "a signature on its policy version: gallra policy apply FILE --cause-key KEY"
+        } else {
+            "a cause that covers all of it: gallra request approve"
+        };
+        pairs.push(("waits for", how.to_owned()));
     }
     pairs.extend(request.obligations.iter().map(|obligation| ("kept", kept(obligation))));
     pairs.extend(request.unproven.iter().map(|target| ("unproven", target.clone())));

@@ -19,6 +19,7 @@ pub(super) fn agent_toml(options: &Options, cause_key: &str) -> String {
     if options.backups {
         text.push_str(BACKUP);
     }
+    text.push_str(&options.more);
     if let Some(items) = options.items_per_second {
         text = text.replacen("[limits]\n", &format!("[limits]\nitems_per_second = {items}\n"), 1);
     }

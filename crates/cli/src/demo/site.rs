@@ -51,6 +51,8 @@ pub struct Options {
     pub observe: Vec<String>,
     /// Whether there is a backup target at all.
     pub backups: bool,
+    /// Further sections of agent.toml, with `@dir@` for the site's folder.
+    pub more: String,
     /// Targets left out of agent.toml.
     pub without: Vec<String>,
     /// Cause keys that the host trusts, as public keys in hex; unset: the site's own.
@@ -76,6 +78,7 @@ impl Options {
             own_group: false,
             observe: Vec::new(),
             backups: true,
+            more: String::new(),
             without: Vec::new(),
             trusts: None,
             items_per_second: None,

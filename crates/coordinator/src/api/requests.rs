@@ -127,7 +127,7 @@ fn to_wire(view: &View, unproven: Vec<String>) -> v1::Request {
     ];
     v1::Request {
         id: request.id.to_string(),
-        subject: request.subject.to_string(),
+        subject: parse::text_or_empty(request.about.parties().map(|parties| parties.subject)),
         state: state_to_wire(request.state).into(),
         facts: facts.iter().filter(|(holds, _)| *holds).map(|(_, word)| (*word).to_owned()).collect(),
         received: request.received.to_string(),
@@ -143,13 +143,16 @@ fn to_wire(view: &View, unproven: Vec<String>) -> v1::Request {
         unproven,
         done: parse::text_or_empty(request.done),
         approved_by: approvals_to_wire(&request.approvals),
+        kind: if request.about.purge_day().is_some() { "purge" } else { "end" }.to_owned(),
+        day: parse::text_or_empty(request.about.purge_day()),
     }
 }
 
 fn approvals_to_wire(approvals: &Approvals) -> Vec<v1::Approval> {
-    let both = [("service", &approvals.service), ("customer", &approvals.customer)];
-    both.into_iter()
-        .filter_map(|(of, approval)| approval.as_ref().map(|approval| (of, approval)))
+    let policy = approvals.policy.as_ref().map(|signed| &signed.approval);
+    let all = [("service", approvals.service.as_ref()), ("customer", approvals.customer.as_ref()), ("policy", policy)];
+    all.into_iter()
+        .filter_map(|(of, approval)| approval.map(|approval| (of, approval)))
         .map(|(of, approval)| v1::Approval {
             of: of.to_owned(),
             by: approval.by.clone(),

@@ -73,7 +73,7 @@ struct Session<'a> {
     number: u64,
     outbox: &'a mpsc::Sender<Result<v1::SessionResponse, Status>>,
     /// Where the guards of the jobs lie whose asking was answered on this stream.
-    guarded: BTreeMap<JobId, [Key; 6]>,
+    guarded: BTreeMap<JobId, Vec<Key>>,
     /// The global guard's count that the last order on this stream told of.
     told: Option<u64>,
     /// Whether the agent has said where its journal stands.

@@ -1,6 +1,7 @@
 //! Whatever stops an act, raced against the permit for it, on a real store and through the coordinator's real paths
 //! (decision 3, I1): each round has exactly one winner, the loser is told so, and both are on record.
 
+mod purge;
 mod race;
 mod rules;
 mod site;
@@ -156,7 +157,7 @@ async fn of_a_policy_and_a_permit_one_wins() {
     let (mut offsets, mut tally) = (Offsets::new(400), Tally::default());
     for round in 0..FEW {
         let policy = site.policy(|text| text.replace("WebOne AB\"", &format!("WebOne {round} AB\"")));
-        let apply = site.core.apply_policy(&policy);
+        let apply = site.core.apply_policy(policy.clone(), None);
         let (answer, applied) = race(&site, asking.clone(), &mut offsets, &mut tally, apply).await;
         let applied = applied.expect("a policy in order is always taken");
         assert_eq!(applied.begun, usize::from(answer.is_ok()));

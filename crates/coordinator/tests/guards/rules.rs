@@ -179,7 +179,7 @@ async fn another_policy_replans_what_has_not_begun_and_stops_what_has() {
     let (waits, runs) = (site.leaves("a.example", "1").await, site.leaves("b.example", "2").await);
     site.ask(&runs.erase.id()).await.expect("permitted");
     let longer = site.policy(|text| text.replacen("period = \"1 month\"", "period = \"2 months\"", 1));
-    let applied = site.core.apply_policy(&longer).await.expect("in order");
+    let applied = site.core.apply_policy(longer.clone(), None).await.expect("in order");
     assert_eq!(applied.begun, 1);
     assert_eq!(site.core.stopped(&runs.erase.id()).await.expect("reads"), Some(Denial::Stale));
     leader::run_due(&site.core).await.expect("followed");
@@ -190,7 +190,7 @@ async fn another_policy_replans_what_has_not_begun_and_stops_what_has() {
     site.stopped(&runs).await;
     assert_eq!(site.ask(&runs.erase.id()).await.err(), Some(Denial::Stale));
     // The old rules again: the plan is right again.
-    site.core.apply_policy(&site.policy(str::to_owned)).await.expect("in order");
+    site.core.apply_policy(site.policy(str::to_owned), None).await.expect("in order");
     leader::run_due(&site.core).await.expect("followed");
     assert!(!site.view(&runs.request).await.request.facts.legal_review);
     site.ask(&runs.erase.id()).await.expect("permitted again");
@@ -200,11 +200,11 @@ async fn another_policy_replans_what_has_not_begun_and_stops_what_has() {
 async fn an_applied_policy_holds_after_a_restart() {
     let site = Site::new(&["www"]).await;
     let policy = site.policy(|text| text.replace("WebOne AB\"", "Another AB\""));
-    let digest = site.core.apply_policy(&policy).await.expect("in order").policy.digest();
+    let digest = site.core.apply_policy(policy.clone(), None).await.expect("in order").policy.digest();
     let site = site.restarted().await;
     assert_eq!(site.core.policy().await.expect("reads").digest(), digest);
     let broken = site.policy(|_| "not a pack".to_owned());
-    assert!(matches!(site.core.apply_policy(&broken).await.err(), Some(CoreError::Invalid(_))));
+    assert!(matches!(site.core.apply_policy(broken.clone(), None).await.err(), Some(CoreError::Invalid(_))));
     assert_eq!(site.core.policy().await.expect("reads").digest(), digest, "what is refused changes nothing");
 }
 

@@ -56,14 +56,17 @@ pub(crate) fn agent() -> AgentName {
     "web1".parse().expect("a literal name")
 }
 
+/// A target of this name: `logs` is one whose lines leave by their own age, every other one holds a customer's files.
 fn info(target: &str) -> TargetInfo {
+    let logs = target == "logs";
     TargetInfo {
         id: target.parse().expect("a literal name"),
-        kind: TargetKind::Files,
-        category: "customer-data".parse().expect("a literal word"),
+        kind: if logs { TargetKind::AccessLog } else { TargetKind::Files },
+        category: if logs { "access-logs" } else { "customer-data" }.parse().expect("a literal word"),
         role: Role::Processor,
         scope: Scope::Contract,
         mode: Mode::Act,
+        purges: logs,
         strategy: None,
         copy_life: None,
         covers: Vec::new(),
@@ -161,6 +164,21 @@ impl Site {
         Leaving { contract, request, erase }
     }
 
+    /// The approver's signature on a policy version.
+    pub(crate) fn signed_purges(&self, policy: Digest) -> Brought {
+        let cause = Cause {
+            ground: Ground::RollingPurge,
+            service: None,
+            customer: None,
+            ended: None,
+            policy: Some(policy),
+            signed: NOW.parse().expect("a literal instant"),
+            clock: Clock::Simulated,
+        };
+        let envelope = gallra_proof::cause::sign(&cause, &self.cause).expect("signs");
+        Brought { envelope, salts: Salts::default(), by: "approver".to_owned() }
+    }
+
     fn signed(&self, service: &str, customer: &str) -> Brought {
         let salt = Nonce::from_bytes([3; 16]);
         let cause = Cause {
@@ -188,6 +206,7 @@ impl Site {
             packs: packs.into_iter().map(|(name, text)| (name.to_owned(), text)).collect(),
             by: "bertil".to_owned(),
             at: self.core.time.now(),
+            cause: None,
         }
     }
 
@@ -208,7 +227,7 @@ impl Site {
         self.stored(&leaving.request, &leaving.erase.id()).await
     }
 
-    async fn stored(&self, request: &RequestId, job: &JobId) -> JobRecord {
+    pub(crate) async fn stored(&self, request: &RequestId, job: &JobId) -> JobRecord {
         let entry = self.core.store.get(&keys::job(request, job)).await.expect("reads").expect("the job");
         serde_json::from_slice(&entry.value).expect("a job's record")
     }
@@ -234,7 +253,8 @@ impl Site {
         let record = self.stored(request, job).await;
         let now = self.core.time.now();
         let count = |action| u64::from(verdict == Verdict::Done && record.step.action == action);
-        let counts = Counts { erased: count(Action::Erase), absent: count(Action::Confirm), ..Counts::default() };
+        let erased = count(Action::Erase) + count(Action::Purge);
+        let counts = Counts { erased, absent: count(Action::Confirm), ..Counts::default() };
         let receipt = Receipt {
             job: *job,
             attempt: record.attempt,
@@ -253,6 +273,7 @@ impl Site {
             before: Tally::default(),
             after: Tally::default(),
             checks: Vec::new(),
+            older_than: record.step.older_than,
             listing: None,
             kept: None,
             started: now,

@@ -37,6 +37,9 @@ pub struct Begun {
     /// What the target's name stood for, as permitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<Instance>,
+    /// Purge only: what was older than this was to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older_than: Option<Instant>,
     /// Preserve only: the handle minted for it. Without a receipt nobody knows the handle, so what is behind it is
     /// thrown away.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,7 +7,7 @@ use gallra_model::job::Keep;
 use gallra_model::outcome::Counts;
 use gallra_model::plan::{Anchors, BackupExpectation, Note, Step};
 use gallra_model::receipt::{Code, Kept, Tally, Verdict};
-use gallra_model::request::{Approval, Facts, Request};
+use gallra_model::request::{About, Approval, Facts, Parties, Request};
 use gallra_model::target::{CopyLife, Role, TargetKind};
 use gallra_model::{Clock, CopyId, Day, JobId, ObligationId, Pseudonym, RequestId};
 
@@ -42,6 +42,7 @@ fn plan_step(number: u32, target: &str, kind: TargetKind, action: Action, due: &
         latest: Some(day("2026-02-28")),
         after,
         keep: (action == Action::Preserve).then(keep),
+        older_than: None,
     }
 }
 
@@ -98,17 +99,19 @@ fn approval() -> Approval {
     Approval { by: "billing".into(), at: at(END), key: "keyid".into() }
 }
 
-fn request() -> Request {
+pub(crate) fn request() -> Request {
     Request {
         id: RequestId::from_bytes([9; 16]),
-        subject: gallra_model::SubjectId::from_bytes([1; 16]),
-        customer: gallra_model::CustomerId::from_bytes([2; 16]),
-        contract: gallra_model::ContractId::from_bytes([3; 16]),
+        about: About::End(Parties {
+            subject: gallra_model::SubjectId::from_bytes([1; 16]),
+            customer: gallra_model::CustomerId::from_bytes([2; 16]),
+            contract: gallra_model::ContractId::from_bytes([3; 16]),
+        }),
         received: at(END),
         state: RequestState::Received,
         facts: Facts::default(),
         anchors: anchors(),
-        approvals: Approvals { service: Some(approval()), customer: None },
+        approvals: Approvals { service: Some(approval()), ..Approvals::default() },
         plan: None,
         planned_under: None,
         live_confirmed: None,
@@ -178,6 +181,7 @@ impl Life {
             before: Tally::default(),
             after: Tally::default(),
             checks: vec![],
+            older_than: None,
             listing: None,
             kept: (retained > 0).then(|| Kept {
                 handle: ObligationId::from_bytes([5; 16]),

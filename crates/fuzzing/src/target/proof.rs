@@ -187,8 +187,14 @@ fn key_of(seed: u8) -> SigningKey {
 /// What the coordinator keeps of a request that nothing speaks against.
 fn request(said: &Value) -> Request {
     let id = "a4".repeat(16);
+    let subject = &said["subject"];
+    let about = if subject.is_null() {
+        json!({ "kind": "purge", "day": "2026-02-01", "seal": id })
+    } else {
+        json!({ "kind": "end", "subject": subject, "customer": id, "contract": id })
+    };
     let stored = json!({
-        "id": said["request"], "subject": said["subject"], "customer": id, "contract": id,
+        "id": said["request"], "about": about,
         "received": "2026-02-01T08:00:00Z", "state": "awaiting_copies", "facts": {}, "anchors": {}, "proofs": 1,
     });
     serde_json::from_value(stored).unwrap_or_else(|why| panic!("a stored request has other fields by now: {why}"))

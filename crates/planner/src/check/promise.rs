@@ -122,7 +122,7 @@ fn financial_year_end(policy: &Policy, day: Day) -> Option<Day> {
     day.series(1.day()).take(367).find(ends)
 }
 
-fn plus(day: Day, period: Period) -> Option<Day> {
+pub(super) fn plus(day: Day, period: Period) -> Option<Day> {
     let count = i64::from(period.count());
     let span = match period.unit() {
         Unit::Days => count.days(),

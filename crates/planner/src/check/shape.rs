@@ -9,6 +9,17 @@ use gallra_model::target::Scope;
 use super::{At, Doubts};
 
 pub(super) fn check(doubts: &mut Doubts<'_>) {
+    check_purge(doubts);
+    if doubts.plan.steps.is_empty() {
+        doubts.plan_is_wrong("header", "it has no step, and would prove nothing");
+    }
+    for step in &doubts.plan.steps {
+        is_bound(doubts, step);
+    }
+}
+
+/// The form that a purge's plan has too: it touches targets that nobody's end binds, and may find nothing to do.
+pub(super) fn check_purge(doubts: &mut Doubts<'_>) {
     header(doubts);
     numbering(doubts);
     evidence_keys(doubts);
@@ -28,7 +39,6 @@ fn header(doubts: &mut Doubts<'_>) {
         (plan.made == facts.now, "it was made at another time"),
         (plan.clock == facts.clock, "it was made under another clock"),
         (plan.anchors == facts.anchors, "it counts from other dates"),
-        (!plan.steps.is_empty(), "it has no step, and would prove nothing"),
     ];
     for (holds, text) in same {
         if !holds {
@@ -88,7 +98,14 @@ fn belongs(doubts: &mut Doubts<'_>, step: &Step) {
     let at = At { agent: &step.agent, target };
     let same = step.kind == target.kind && step.category == target.category && step.role == target.role;
     doubts.require(same, at, "no-such-target", "a step describes the target in another way than its agent");
-    if !target.kind.is_backup() {
+}
+
+fn is_bound(doubts: &mut Doubts<'_>, step: &Step) {
+    let facts = doubts.facts;
+    let of_agent = facts.inventories.iter().filter(|inventory| inventory.agent == step.agent);
+    let target = of_agent.flat_map(|inventory| &inventory.targets).find(|target| target.id == step.target);
+    if let Some(target) = target.filter(|target| !target.kind.is_backup()) {
+        let at = At { agent: &step.agent, target };
         doubts.require(bound(doubts, at), at, "not-bound", "a step touches a target that these dates do not bind");
     }
 }

@@ -4,5 +4,6 @@
 mod doubt;
 mod golden;
 mod property;
+mod purge;
 mod refusal;
 mod script;

@@ -1,7 +1,7 @@
 //! Scenario scripts: facts as text, one fact a line, so that a stranger can read and change them.
 //!
 //! `now INSTANT` · `pack NAME` · `number N` · `contract ENDED SETTLED` and `customer ENDED SETTLED` ('-' is unset) ·
-//! `agent NAME`, then its targets: `NAME KIND CATEGORY ROLE SCOPE MODE [covers A,B] [life DAYS|never|unknown]`.
+//! `agent NAME`, then its targets: `NAME KIND CATEGORY ROLE SCOPE MODE [covers A,B] [life DAYS|never|unknown] [purges yes]`.
 
 use gallra_model::plan::Anchors;
 use gallra_model::target::{CopyLife, Inventory, Mode, Role, Scope, Strategy, TargetInfo, TargetKind};
@@ -118,6 +118,7 @@ fn read_target(words: &[&str]) -> TargetInfo {
         role: if *role == "processor" { Role::Processor } else { Role::Controller },
         scope: if *scope == "contract" { Scope::Contract } else { Scope::Customer },
         mode: if *mode == "act" { Mode::Act } else { Mode::Observe },
+        purges: false,
         strategy: kind.is_backup().then_some(Strategy::Observe),
         copy_life: None,
         covers: Vec::new(),
@@ -125,6 +126,7 @@ fn read_target(words: &[&str]) -> TargetInfo {
     for pair in rest.chunks(2) {
         match pair {
             ["covers", names] => target.covers = names.split(',').map(|name| name.parse().unwrap()).collect(),
+            ["purges", "yes"] => target.purges = true,
             ["life", "never"] => target.copy_life = Some(CopyLife::Never),
             ["life", "unknown"] => target.copy_life = Some(CopyLife::Unknown),
             ["life", days] => target.copy_life = Some(CopyLife::AtMost { days: days.parse().unwrap() }),

@@ -68,6 +68,8 @@ impl<'a> Book<'a> {
             Action::Observe => receipt.listing.is_some(),
             Action::Preserve => preserves(step, receipt),
             Action::Erase => erases(&receipt.counts) && self.keeps_what_it_retains(step, receipt),
+            // Items of held subjects stay without a date: that is no purge yet.
+            Action::Purge => erases(&receipt.counts) && receipt.counts.retained == 0 && has_cut(step, receipt),
             Action::Confirm => {
                 receipt.counts.absent > 0
                     && receipt.counts.settles()
@@ -100,6 +102,11 @@ impl<'a> Book<'a> {
 fn erases(counts: &Counts) -> bool {
     let gone = [counts.erased, counts.absent, counts.anonymised, counts.key_destroyed];
     counts.settles() && gone.iter().any(|&count| count > 0)
+}
+
+/// Whether as much was to go as the plan says.
+fn has_cut(step: &Step, receipt: &Receipt) -> bool {
+    step.older_than.is_some() && receipt.older_than == step.older_than
 }
 
 /// Kept with the ground and date that the plan gives, or nothing was there to keep.

@@ -25,11 +25,11 @@ pub(super) fn by_target(plan: &Plan) -> Vec<(Place<'_>, Vec<&Step>)> {
 
 /// Whether a step must be settled before live data counts as confirmed gone.
 fn is_required(step: &Step) -> bool {
-    matches!(step.action, Action::Erase | Action::Preserve | Action::Confirm) && !is_recheck(step)
+    changes_for_good(step) || (step.action == Action::Confirm && !is_recheck(step))
 }
 
 fn changes_for_good(step: &Step) -> bool {
-    matches!(step.action, Action::Erase | Action::Preserve)
+    matches!(step.action, Action::Erase | Action::Preserve | Action::Purge)
 }
 
 fn is_settled<'a>(book: &Book<'a>, steps: &[&'a Step]) -> bool {

@@ -13,14 +13,14 @@ use super::copies::{self, CopySet};
 pub(super) fn blocked(plan: &Plan) -> impl Iterator<Item = &Note> {
     plan.notes.iter().filter(|note| match note.code.as_str() {
         "waits-for-settlement" | "needs-a-period" => true,
-        "observe-mode" => !acts_on(plan, &note.target),
+        "observe-mode" | "not-purged" => !acts_on(plan, &note.target),
         _ => false,
     })
 }
 
 /// Whether the plan erases or preserves on a target, given as `agent/target`.
 fn acts_on(plan: &Plan, target: &str) -> bool {
-    let acts = |action| matches!(action, Action::Erase | Action::Preserve);
+    let acts = |action| matches!(action, Action::Erase | Action::Preserve | Action::Purge);
     plan.steps.iter().any(|step| acts(step.action) && format!("{}/{}", step.agent, step.target) == target)
 }
 
@@ -56,7 +56,7 @@ fn planned(evidence: &Evidence<'_>) -> Vec<String> {
     if facts.cancelled {
         open.push("the request is cancelled".to_owned());
     }
-    let changes = |action| matches!(action, Action::Erase | Action::Preserve);
+    let changes = |action| matches!(action, Action::Erase | Action::Preserve | Action::Purge);
     if !plan.steps.iter().any(|step| changes(step.action) && !step.kind.is_backup()) {
         open.push("the plan erases and keeps nothing".to_owned());
     }

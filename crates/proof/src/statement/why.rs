@@ -2,6 +2,7 @@
 //! consequence of signed evidence; it never makes a target look better than it is.
 
 use gallra_model::Instant;
+use gallra_model::job::Action;
 use gallra_model::plan::{Note, Step};
 use gallra_model::receipt::{Code, Verdict};
 use gallra_model::request::Setback;
@@ -32,6 +33,9 @@ fn stumbled<'a>(evidence: &Evidence<'_>, book: &Book<'a>, step: &'a Step) -> Opt
         return Some(spoken(*verdict, *code));
     }
     let newest = book.of_step(step).max_by_key(|receipt| (receipt.attempt, receipt.finished))?;
+    if step.action == Action::Purge && newest.verdict == Verdict::Done && newest.counts.retained > 0 {
+        return Some("held".to_owned());
+    }
     Some(spoken(newest.verdict, newest.code))
 }
 

@@ -13,7 +13,7 @@ use gallra_model::outcome::Counts;
 use gallra_model::plan::{After, Anchors, BackupExpectation, EvidenceKey, Plan, Step};
 use gallra_model::proof::{PROOF_FORMAT, ProofFile, Statement};
 use gallra_model::receipt::{Check, Kept, Receipt, Tally, Verdict};
-use gallra_model::request::{Approvals, Facts, Obligation, Request, RequestState};
+use gallra_model::request::{About, Approvals, Facts, Obligation, Parties, Request, RequestState};
 use gallra_model::target::{CopyLife, Role, TargetKind};
 use gallra_model::{
     AgentName, Clock, ContractId, CopyId, CustomerId, Day, Digest, Instant, JobId, ObligationId, Pseudonym, RequestId,
@@ -70,6 +70,28 @@ impl Story {
     pub(crate) fn halfway() -> Self {
         let mut story = Self::complete();
         story.receipts.retain(|receipt| receipt.started < at("2026-03-02T00:00:00Z"));
+        story
+    }
+
+    /// One day's rolling purge of two logs, done.
+    pub(crate) fn purged() -> Self {
+        let mut story = Self::planned();
+        story.request.about = About::Purge { day: day("2026-08-28"), seal: SubjectId::from_bytes([0xa5; 16]) };
+        story.obligations.clear();
+        story.plan.anchors = Anchors::default();
+        story.plan.backups.clear();
+        story.plan.steps.retain(|step| step.number <= 2);
+        for step in &mut story.plan.steps {
+            step.action = Action::Purge;
+            step.kind = TargetKind::AccessLog;
+            step.category = "access-logs".parse().unwrap();
+            step.rule = "webone/access-logs".to_owned();
+            step.latest = Some(day("2026-08-28"));
+            step.older_than = Some(at("2026-02-28T23:00:00Z"));
+        }
+        story.plan.agents.retain(|key| key.agent.as_str() == "web1");
+        story.acts(1, "2026-08-28T01:00:00Z");
+        story.acts(2, "2026-08-28T01:01:00Z");
         story
     }
 
@@ -234,9 +256,11 @@ impl Story {
 pub(crate) fn request(id: RequestId) -> Request {
     Request {
         id,
-        subject: SubjectId::from_bytes([0xa2; 16]),
-        customer: CustomerId::from_bytes([0xa3; 16]),
-        contract: ContractId::from_bytes([0xa4; 16]),
+        about: About::End(Parties {
+            subject: SubjectId::from_bytes([0xa2; 16]),
+            customer: CustomerId::from_bytes([0xa3; 16]),
+            contract: ContractId::from_bytes([0xa4; 16]),
+        }),
         received: at("2026-02-01T08:00:00Z"),
         state: RequestState::AwaitingCopies,
         facts: Facts::default(),
@@ -300,6 +324,7 @@ fn steps() -> Vec<Step> {
         latest: None,
         after,
         keep: (action == Action::Preserve).then(keep),
+        older_than: None,
     };
     (1..).zip(list).map(step).collect()
 }
@@ -307,7 +332,7 @@ fn steps() -> Vec<Step> {
 pub(crate) fn done(step: &Step, started: Instant, clock: Clock) -> Receipt {
     let counts = match step.action {
         Action::Preserve => Counts { retained: RETAINED, ..Counts::default() },
-        Action::Erase => Counts { erased: 40, ..Counts::default() },
+        Action::Erase | Action::Purge => Counts { erased: 40, ..Counts::default() },
         Action::Confirm => Counts { absent: 1, ..Counts::default() },
         Action::Inspect | Action::Restrict | Action::Observe => Counts::default(),
     };
@@ -330,6 +355,7 @@ pub(crate) fn done(step: &Step, started: Instant, clock: Clock) -> Receipt {
         before: Tally { items: 40, bytes: 4096, others: 17 },
         after: Tally { items: 0, bytes: 0, others: 17 },
         checks: vec![Check { name: "raw-walk".to_owned(), count: 0, ok: true }],
+        older_than: step.older_than,
         listing: None,
         kept: (step.action == Action::Preserve).then_some(kept),
         started,

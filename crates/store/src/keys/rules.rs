@@ -32,6 +32,11 @@ pub fn meta_policy() -> Key {
     Family::Meta.prefix().key("policy")
 }
 
+/// The newest rolling purge: its local day and its request.
+pub fn meta_purge() -> Key {
+    Family::Meta.prefix().key("purge")
+}
+
 /// One policy version.
 pub fn policy(digest: &Digest) -> Key {
     policies().key(&digest.to_string())

@@ -5,7 +5,7 @@ use gallra_model::Instant;
 use gallra_model::outcome::Counts;
 use gallra_model::receipt::{Code, Tally};
 
-use crate::driver::{Boundary, Failure, PurgeOrder, Purged};
+use crate::driver::{Boundary, Failure, Inspection, PurgeOrder, Purged};
 
 use super::place::Place;
 use super::raw::{Rule, Wanted};
@@ -54,6 +54,10 @@ pub(super) fn purge(
                 first.found, before.items
             ),
         ));
+    }
+    // What an attempt after a crash counts from.
+    if !boundary.mark(&Inspection { instance: Some(place.instance), found: before, residue: Vec::new() }) {
+        return Err(Failure::new(Code::Target, "what is there could not be written down first: see the agent's log"));
     }
     let came = act::act(&place, config, &judge, &rule, true, boundary)?;
     let last = second::look(config, &rule, &looked.marks, true)?;

@@ -66,6 +66,15 @@ pub(crate) struct Step {
     pub(crate) after: Vec<After>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) keep: Option<Keep>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) older_than: Option<Instant>,
+}
+
+impl Plan {
+    /// What is too old on one day, whoever's it is: nobody's proof.
+    pub(crate) fn is_purge(&self) -> bool {
+        self.steps.iter().any(|step| step.action == Action::Purge)
+    }
 }
 
 impl Step {
@@ -75,7 +84,7 @@ impl Step {
     }
 
     pub(crate) fn changes_for_good(&self) -> bool {
-        matches!(self.action, Action::Erase | Action::Preserve)
+        matches!(self.action, Action::Erase | Action::Preserve | Action::Purge)
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Receipt {
     pub(crate) after: Tally,
     pub(crate) checks: Vec<Check>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) older_than: Option<Instant>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) listing: Option<Listing>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) kept: Option<Kept>,

@@ -38,6 +38,7 @@ pub(crate) enum Action {
     Restrict,
     Preserve,
     Erase,
+    Purge,
     Confirm,
     Observe,
 }

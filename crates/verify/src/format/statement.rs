@@ -45,7 +45,8 @@ pub(crate) enum Stage {
 pub(crate) struct Statement {
     pub(crate) format: String,
     pub(crate) request: Id,
-    pub(crate) subject: Id,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) subject: Option<Id>,
     pub(crate) sequence: Count,
     pub(crate) stage: Stage,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -58,6 +58,7 @@ pub(super) fn spec(action: Action) -> JobSpec {
         instance: Some(Digest::of(b"tree")),
         keep: None,
         question: None,
+        purge: None,
         cause: Some(backing(&cause_key())),
         clock: Clock::Real,
     }
@@ -258,6 +259,7 @@ impl Disk {
             role: Role::Processor,
             scope: Scope::Contract,
             mode: *self.mode.lock().expect("no panic while held"),
+            purges: false,
             strategy: None,
             copy_life: None,
             covers: vec![],

@@ -341,6 +341,7 @@ impl Host {
             instance: seen.instance,
             keep: None,
             question: None,
+            purge: None,
             cause: None,
             clock: Clock::Real,
         };

@@ -46,17 +46,24 @@ impl Session<'_> {
             self.follow_suppressions().await?;
         }
         self.forget_answered();
-        let jobs: Vec<JobId> =
-            self.guarded.iter().filter(|(_, own)| own.iter().any(&concerns)).map(|(job, _)| *job).collect();
-        for job in jobs {
-            self.look_again(job).await?;
+        let any_hold = keys::guard_any_hold();
+        let jobs: Vec<(JobId, bool)> = self
+            .guarded
+            .iter()
+            .filter(|(_, own)| own.iter().any(&concerns))
+            // Only a purge watches every hold: its offer said whose items stay, and that has changed.
+            .map(|(job, own)| (*job, own.contains(&any_hold) && concerns(&any_hold)))
+            .collect();
+        for (job, changed) in jobs {
+            self.look_again(job, changed).await?;
         }
         Ok(())
     }
 
-    async fn look_again(&self, job: JobId) -> Result<(), Status> {
-        let stopped = self.core.stopped(&job).await?.is_some();
-        match (self.core.fleet.was_permitted(self.agent, job), stopped) {
+    async fn look_again(&self, job: JobId, changed: bool) -> Result<(), Status> {
+        let permitted = self.core.fleet.was_permitted(self.agent, job);
+        let stopped = (changed && permitted) || self.core.stopped(&job).await?.is_some();
+        match (permitted, stopped) {
             (true, true) => {
                 tracing::info!(agent = %self.agent, %job, "a permit was withdrawn");
                 self.say(&ToAgent::Withdraw { job }).await

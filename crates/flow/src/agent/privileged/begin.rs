@@ -145,6 +145,7 @@ fn begin(
         action: spec.action,
         pseudonym: spec.pseudonym,
         instance: spec.instance,
+        older_than: spec.purge.as_ref().map(|purge| purge.older_than),
         handle: (spec.action == Action::Preserve).then_some(moment.handle),
         started,
         clock,

@@ -18,9 +18,9 @@ pub fn objection(spec: &JobSpec, trusted: Option<&Cause>, now: Instant) -> Optio
             "the job's cause is signed by none of the keys in [causes] of agent.toml: nothing was touched; find out who signed",
         );
     };
-    // Nothing selects by age yet: a purge's cause will be looked at beside the policy that it names.
-    if cause.ground != Ground::ContractEnd || !cause.is_well_formed() {
-        return Some("the job's cause is of another ground than a contract's end: nothing was touched");
+    let ground = if spec.purge.is_some() { Ground::RollingPurge } else { Ground::ContractEnd };
+    if cause.ground != ground || !cause.is_well_formed() {
+        return Some("the job's cause is of another ground than the job: nothing was touched");
     }
     if cause.clock != spec.clock {
         return Some("the job and its cause are under different clocks: nothing was touched");
@@ -28,6 +28,12 @@ pub fn objection(spec: &JobSpec, trusted: Option<&Cause>, now: Instant) -> Optio
     // A simulated clock is whatever the coordinator says that it is: there is nothing to hold it against.
     if spec.clock == Clock::Real && cause.signed.as_second().saturating_sub(now.as_second()) > CLOCK_BOUND_SECONDS {
         return Some("the job's cause was signed later than now on this host's clock: compare the clocks");
+    }
+    if let Some(purge) = &spec.purge {
+        // How far it may reach is this host's own limit, whatever was signed (`youngest_purge_age_days`).
+        let same = cause.policy == Some(purge.policy);
+        return (!same)
+            .then_some("the purge follows another policy version than the one that was signed: nothing was touched");
     }
     let covered = backing.salt.is_some_and(|salt| cause.covers(&spec.selector, &salt));
     if covered { None } else { Some("the job's cause is about somebody else than the job: nothing was touched") }

@@ -81,6 +81,7 @@ pub(super) struct Ending {
     kind: TargetKind,
     action: Action,
     pseudonym: Pseudonym,
+    older_than: Option<Instant>,
     started: Instant,
     clock: Clock,
 }
@@ -98,6 +99,7 @@ impl Ending {
             kind,
             action: spec.action,
             pseudonym: spec.pseudonym,
+            older_than: spec.purge.map(|purge| purge.older_than),
             started,
             clock,
         }
@@ -114,6 +116,7 @@ impl Ending {
             kind: begun.kind,
             action: begun.action,
             pseudonym: begun.pseudonym,
+            older_than: begun.older_than,
             started: begun.started,
             clock: begun.clock,
         }
@@ -150,6 +153,7 @@ pub(super) fn sign(
         before: outcome.before,
         after: outcome.after,
         checks: outcome.checks,
+        older_than: ending.older_than,
         listing: outcome.listing,
         kept: outcome.kept,
         started: ending.started,

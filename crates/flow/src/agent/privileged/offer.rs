@@ -2,8 +2,9 @@
 //! the coordinator can say why a target is unproven; an offer that is not ours, or is older than what was seen, gets none.
 
 use gallra_model::cause::Cause;
-use gallra_model::job::JobSpec;
+use gallra_model::job::{Action, JobSpec};
 use gallra_model::receipt::Code;
+use gallra_model::selector::Selector;
 use gallra_model::target::{Mode, TargetKind};
 use gallra_model::{Clock, Digest, JobId};
 
@@ -94,8 +95,8 @@ fn objection(
 ) -> Option<(Code, &'static str)> {
     let spec = &offer.spec;
     let told = state.told.map_or(Clock::Real, |(clock, _)| clock);
-    if spec.selector.is_empty() {
-        return Some((Code::BadSelector, "the job selects nobody: nothing was touched"));
+    if let Some(hint) = misfit(spec) {
+        return Some((Code::BadSelector, hint));
     }
     if !state.host.targets.contains_key(&spec.target) {
         return Some((Code::NoSuchTarget, "agent.toml has no target of this name: add it, or make a new plan"));
@@ -130,6 +131,21 @@ fn objection(
         return Some((Code::Limit, "jobs_per_hour in agent.toml is reached: it is tried again later"));
     }
     None
+}
+
+/// A job names somebody; a purge says how old, and names nobody but those whose items stay.
+fn misfit(spec: &JobSpec) -> Option<&'static str> {
+    match (&spec.purge, spec.action) {
+        (Some(purge), Action::Purge) if spec.selector.is_empty() => {
+            let empty = purge.preserve.iter().any(Selector::is_empty);
+            empty.then_some("the purge would keep the items of nobody in particular: nothing was touched")
+        }
+        (Some(_), _) | (None, Action::Purge) => {
+            Some("the job is neither a purge nor anything else: nothing was touched")
+        }
+        (None, _) if spec.selector.is_empty() => Some("the job selects nobody: nothing was touched"),
+        (None, _) => None,
+    }
 }
 
 /// Whether the acts of the last hour and those that wait use the host's limit up.

@@ -57,6 +57,7 @@ fn spec(job: u8) -> JobSpec {
         instance: Some(Digest::of(b"instance")),
         keep: None,
         question: None,
+        purge: None,
         cause: Some(causes::backing()),
         clock: Clock::Real,
     }

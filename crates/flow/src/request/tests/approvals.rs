@@ -21,9 +21,9 @@ fn nothing_is_approved_ready_or_overtaken_without_a_cause_and_all_of_it_is_once_
     assert!(life.view.request.facts.needs_approval && life.view.request.facts.overdue);
     assert_eq!([life.state(4), life.state(6)], [JobState::Waiting; 2], "neither erased nor preserved");
     // A cause for the customer is none for the service.
-    life.take(Input::Approved(Approvals { service: None, customer: Some(approval()) }));
+    life.take(Input::Approved(Approvals { service: None, customer: Some(approval()), policy: None }));
     assert_eq!(life.view.request.state, RequestState::Planned);
-    life.take(Input::Approved(Approvals { service: Some(approval()), customer: None }));
+    life.take(Input::Approved(Approvals { service: Some(approval()), customer: None, policy: None }));
     assert_eq!(life.view.request.state, RequestState::Approved);
     assert!(!life.view.request.facts.needs_approval && life.view.request.approvals.customer.is_some());
     assert_eq!([life.state(4), life.state(6)], [JobState::Ready; 2]);
@@ -38,7 +38,7 @@ fn an_approval_is_lost_when_a_new_plan_has_more_in_it_than_was_signed_for() {
     let successor = Plan { anchors: both, ..plan(2, Some(Digest::of(b"plan 1")), &[]) };
     life.take(Input::Planned { plan: Box::new(successor), digest: Digest::of(b"plan 2") });
     assert_eq!(life.view.request.state, RequestState::Planned);
-    life.take(Input::Approved(Approvals { service: None, customer: Some(approval()) }));
+    life.take(Input::Approved(Approvals { service: None, customer: Some(approval()), policy: None }));
     assert_eq!(life.view.request.state, RequestState::Approved, "what was signed for before still counts");
 }
 
@@ -50,7 +50,7 @@ fn what_a_host_refused_for_want_of_a_cause_is_tried_at_once_when_one_is_brought(
     let refused = Receipt { code: Some(Code::BadCause), ..life.receipt(4, Verdict::Refused, Counts::default()) };
     life.deliver(refused);
     assert_eq!(life.state(4), JobState::Waiting);
-    life.take(Input::Approved(Approvals { service: Some(approval()), customer: None }));
+    life.take(Input::Approved(Approvals { service: Some(approval()), customer: None, policy: None }));
     assert_eq!(life.state(4), JobState::Ready);
 }
 
@@ -65,6 +65,7 @@ fn asked(life: &Life, cause: Option<Backing>) -> Result<(), Denial> {
         clock: Clock::Simulated,
         instance: None,
         question: None,
+        purge: None,
         cause,
     };
     let offer = spec(record, offering);

@@ -1,6 +1,7 @@
 //! Causes: an erasure whose cause does not fit in anything is refused, nothing is asked, and what can be undone needs none.
 
 use gallra_model::cause::{Backing, Ground, commit_customer, commit_service};
+use gallra_model::job::Purge;
 use gallra_model::selector::ExternalId;
 
 use super::*;
@@ -104,5 +105,63 @@ fn what_can_be_undone_needs_no_cause() {
     for action in [Action::Inspect, Action::Restrict, Action::Preserve, Action::Confirm, Action::Observe] {
         let spec = JobSpec { action, cause: None, ..spec(1) };
         assert_eq!(refused(&spec, None), None, "{action:?}");
+    }
+}
+
+fn purge(policy: &[u8], preserve: Vec<Selector>) -> JobSpec {
+    let purge = Purge { older_than: instant("2025-09-01T00:00:00Z"), policy: Digest::of(policy), preserve };
+    JobSpec {
+        action: Action::Purge,
+        selector: Selector::default(),
+        instance: None,
+        purge: Some(purge),
+        cause: Some(Backing { salt: None, ..backing() }),
+        ..spec(1)
+    }
+}
+
+fn of_purges(policy: &[u8]) -> Cause {
+    Cause {
+        ground: Ground::RollingPurge,
+        service: None,
+        customer: None,
+        policy: Some(Digest::of(policy)),
+        ..cause(Clock::Real)
+    }
+}
+
+#[test]
+fn a_purge_needs_a_signature_on_its_own_policy_version() {
+    let held = Selector { service: Some(id("bert.example")), ..Selector::default() };
+    assert_eq!(refused(&purge(b"policy", vec![held]), Some(of_purges(b"policy"))), None);
+    for (name, spec, trusted) in [
+        ("no cause", JobSpec { cause: None, ..purge(b"policy", vec![]) }, Some(of_purges(b"policy"))),
+        ("signed by nobody trusted", purge(b"policy", vec![]), None),
+        ("another version", purge(b"policy", vec![]), Some(of_purges(b"another"))),
+        ("somebody's end", purge(b"policy", vec![]), Some(cause(Clock::Real))),
+        (
+            "under another clock",
+            purge(b"policy", vec![]),
+            Some(Cause { clock: Clock::Simulated, ..of_purges(b"policy") }),
+        ),
+    ] {
+        let (code, _) = refused(&spec, trusted).unwrap_or_else(|| panic!("{name}: asked for"));
+        assert_eq!(code, Code::BadCause, "{name}");
+    }
+}
+
+#[test]
+fn what_is_neither_a_purge_nor_anything_else_is_refused() {
+    let somebody = spec(1).selector;
+    let whole = purge(b"policy", vec![]);
+    for (name, spec) in [
+        ("a purge of somebody", JobSpec { selector: somebody.clone(), ..whole.clone() }),
+        ("a purge that does not say how old", JobSpec { purge: None, ..whole.clone() }),
+        ("an erasure by age", JobSpec { action: Action::Erase, selector: somebody, ..whole.clone() }),
+        ("an erasure of everything that is old", JobSpec { action: Action::Erase, ..whole }),
+        ("a purge that leaves nobody in particular", purge(b"policy", vec![Selector::default()])),
+    ] {
+        let (code, _) = refused(&spec, Some(of_purges(b"policy"))).unwrap_or_else(|| panic!("{name}: asked for"));
+        assert_eq!(code, Code::BadSelector, "{name}");
     }
 }

@@ -1,0 +1,85 @@
+//! The statement of a rolling purge: final when everything that was too old is confirmed gone, of nobody in particular,
+//! and saying nothing of copies. What the evidence does not show, no signature can say (I5).
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a missing part should fail the test at once")]
+
+mod support;
+
+use gallra_model::job::Action;
+use gallra_model::outcome::Counts;
+use gallra_model::plan::Note;
+use gallra_model::proof::Stage;
+use gallra_verify::Outcome;
+use support::{Story, at};
+
+const EVIDENCE: u8 = 26;
+
+fn code(bytes: &[u8]) -> (u8, String) {
+    let verdict = gallra_verify::verify(bytes, &[Story::planned().trusted()]);
+    (verdict.exit_code(&[]), verdict.conclusion())
+}
+
+#[test]
+fn a_purge_is_final_once_all_of_it_is_confirmed_gone_and_names_nobody() {
+    let story = Story::purged();
+    assert_eq!(story.open_points(), Vec::<String>::new());
+    let said = story.statement();
+    assert_eq!((said.stage, said.subject), (Stage::Final, None));
+    assert_eq!(said.targets[0].counts.erased, 40);
+    let verdict = story.verdict();
+    assert!(verdict.outcome == Outcome::Final { kept: None }, "{}", verdict.conclusion());
+    let text = verdict.checks.iter().map(|check| check.text.clone() + "\n").collect::<String>();
+    assert!(text.contains("what is older than 2026-02-28T23:00:00Z"), "{text}");
+    assert!(text.contains("copies in backups: not looked at here"), "{text}");
+    assert!(!text.contains("copies: 0 of 0 gone"), "it looks at none: {text}");
+}
+
+#[test]
+fn a_day_on_which_nothing_was_too_old_is_final_too() {
+    let mut story = Story::purged();
+    story.receipt_mut(1).counts = Counts { absent: 1, ..Counts::default() };
+    assert_eq!(story.statement().stage, Stage::Final);
+    assert!(matches!(story.verdict().outcome, Outcome::Final { .. }));
+}
+
+#[test]
+fn what_stays_for_a_hold_or_was_not_done_leaves_it_interim() {
+    for (why, change) in [
+        ("held", (|story: &mut Story| story.receipt_mut(1).counts.retained = 2) as fn(&mut Story)),
+        ("no-receipt", |story| drop(story.receipts.pop())),
+        ("not-settled", |story| story.receipt_mut(1).older_than = Some(at("2026-01-31T23:00:00Z"))),
+        ("not-settled", |story| story.receipt_mut(1).older_than = None),
+        ("", |story| {
+            let text = "the host lets nothing be purged here".to_owned();
+            story.plan.notes.push(Note { code: "not-purged".to_owned(), target: "web1/old".to_owned(), text });
+        }),
+    ] {
+        let mut story = Story::purged();
+        change(&mut story);
+        let said = story.statement();
+        assert_eq!(said.stage, Stage::Interim, "{why}");
+        let words: Vec<_> = said.targets.iter().map(|target| target.why.as_str()).collect();
+        assert!(words.contains(&why), "{why}: {words:?}");
+        assert!(matches!(story.verdict().outcome, Outcome::Interim { .. }), "{why}: {}", story.verdict().conclusion());
+        // And nobody can call it final.
+        let lie = story.lying(|said| {
+            said.stage = Stage::Final;
+            for target in &mut said.targets {
+                (target.proven, target.why) = (true, String::new());
+            }
+        });
+        assert_eq!(code(&lie).0, EVIDENCE, "{why}: {}", code(&lie).1);
+    }
+}
+
+#[test]
+fn a_statement_that_mixes_a_purge_with_somebodys_erasure_is_invalid() {
+    let of_somebody = Story::purged().lying(|said| said.subject = Story::complete().statement().subject);
+    assert_eq!(code(&of_somebody).0, EVIDENCE);
+    let of_nobody = Story::complete().lying(|said| said.subject = None);
+    assert_eq!(code(&of_nobody).0, EVIDENCE);
+    let mut mixed = Story::purged();
+    mixed.step_mut(2).action = Action::Erase;
+    mixed.receipt_mut(2).action = Action::Erase;
+    assert_eq!(code(&mixed.bytes()).0, EVIDENCE, "{}", code(&mixed.bytes()).1);
+}
