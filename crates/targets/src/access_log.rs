@@ -5,6 +5,7 @@
 
 mod act;
 mod config;
+mod crew;
 mod format;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -74,7 +75,7 @@ impl AccessLog {
         let files = place.list(&self.config)?;
         let rotated: Vec<u64> = files.iter().filter(|f| f.role == Role::Rotated).map(|f| f.is.inode).collect();
         let writer = self.config.writer.is_some();
-        let seen = act::each(&files, &mut || Ok(()), &|file| {
+        let seen = crew::each(&files, &mut crew::Looking, &|file, _| {
             let (sum, mark) = look_at(place, file, judge, writer)?;
             let doubled = match file.role {
                 Role::Live | Role::Rotated | Role::Aside => false,

@@ -75,6 +75,12 @@ pub trait Boundary {
     /// Whether the act may go on with the next item.
     fn may_go_on(&mut self) -> bool;
 
+    /// Asked again and again in the middle of an item that takes long, such as one large log. False: what of it has not
+    /// been done for good is thrown away. Costs nothing of the host's pace.
+    fn still(&mut self) -> bool {
+        true
+    }
+
     /// Called by a driver when nobody but itself can reach the items any more, right before the first of them goes for
     /// good: what was there is remembered durably, so that an attempt after a crash can count it. False: it could not be
     /// remembered, and nothing may go.
@@ -118,6 +124,10 @@ pub struct Purged {
 impl<B: Boundary + ?Sized> Boundary for &mut B {
     fn may_go_on(&mut self) -> bool {
         (**self).may_go_on()
+    }
+
+    fn still(&mut self) -> bool {
+        (**self).still()
     }
 
     fn mark(&mut self, seen: &Inspection) -> bool {

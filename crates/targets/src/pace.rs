@@ -88,6 +88,10 @@ impl<B: Boundary, W: Wait> Boundary for Paced<B, W> {
         }
     }
 
+    fn still(&mut self) -> bool {
+        self.inner.still()
+    }
+
     fn mark(&mut self, seen: &Inspection) -> bool {
         self.inner.mark(seen)
     }

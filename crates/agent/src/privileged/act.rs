@@ -72,6 +72,10 @@ impl Boundary for Stop<'_> {
         self.hear() && in_time && self.broken.is_none()
     }
 
+    fn still(&mut self) -> bool {
+        self.hear() && self.broken.is_none()
+    }
+
     fn mark(&mut self, seen: &Inspection) -> bool {
         let known = self.earlier.map_or(0, |earlier| earlier.before.items);
         if self.earlier.is_some() && seen.found.items <= known {

@@ -1,26 +1,21 @@
 //! One act on all files of the logs, in its order: clean up after an act that was stopped, move the live logs aside that
-//! have something to lose, wait for their writer, rewrite, move what was aside to the rotated files. Two files are worked
-//! on at a time. Upholds I11 and I6 by that order; asks the permit before each file.
+//! have something to lose, wait for their writer, rewrite, move what was aside to the rotated files. Upholds I11
+//! and I6 by that order; asks the permit before each file, and listens for a stop while it is rewritten.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex};
 
 use gallra_model::receipt::Code;
 
 use crate::driver::{Boundary, Failure};
 
 use super::config::Config;
+use super::crew::{Acting, Halt, each, may};
 use super::place::{LogFile, Place, Role};
 use super::raw::Rule;
 use super::rewrite::{look, rewrite};
 use super::stream::Sum;
 use super::subject::Judge;
 use super::{join, live};
-
-/// Files worked on at once: what a host has to spare, and enough to hide one behind the other's disk.
-const AT_ONCE: usize = 2;
 
 /// What an act came to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -31,54 +26,6 @@ pub(super) struct Came {
     pub(super) removed: u64,
     /// Whether something of an act that was stopped was put right.
     pub(super) recovered: bool,
-}
-
-/// Calls `work` with each file, two at a time, as long as `go_on` lets it. The first failure ends it.
-pub(super) fn each<F: Sync, T: Send>(
-    files: &[F],
-    go_on: &mut dyn FnMut() -> Result<(), Failure>,
-    work: &(dyn Fn(&F) -> Result<T, Failure> + Sync),
-) -> Result<Vec<T>, Failure> {
-    let (done, failed) = (Mutex::new((Vec::new(), None)), AtomicBool::new(false));
-    let broken = || Failure::new(Code::Target, "a worker on the logs broke off");
-    let stopped = std::thread::scope(|scope| {
-        // Nothing waits in the queue: a file is handed over when somebody is free to work on it.
-        let (give, take) = sync_channel::<&F>(0);
-        let take = Arc::new(Mutex::new(take));
-        for _ in 0..AT_ONCE.min(files.len()) {
-            let (take, done, failed) = (Arc::clone(&take), &done, &failed);
-            scope.spawn(move || {
-                while let Some(file) = take.lock().ok().and_then(|take| take.recv().ok()) {
-                    let came = work(file);
-                    failed.fetch_or(came.is_err(), Ordering::SeqCst);
-                    let Ok(mut done) = done.lock() else { return };
-                    match came {
-                        Ok(came) => done.0.push(came),
-                        Err(failure) => drop(done.1.get_or_insert(failure)),
-                    }
-                }
-            });
-        }
-        drop(take);
-        for file in files {
-            go_on()?;
-            if failed.load(Ordering::SeqCst) {
-                break;
-            }
-            give.send(file).map_err(|_| broken())?;
-        }
-        Ok(())
-    });
-    let (came, failure) = done.into_inner().map_err(|_| broken())?;
-    failure.map_or(stopped, Err).map(|()| came)
-}
-
-/// The permit's answer, as a failure.
-pub(super) fn may(boundary: &mut dyn Boundary) -> Result<(), Failure> {
-    if boundary.may_go_on() {
-        return Ok(());
-    }
-    Err(Failure::new(Code::Stopped, "stopped between two files: each file is as it was, or done"))
 }
 
 /// Carries an act out on every file. With `may_remove` a rotated file that nothing would be left of goes.
@@ -96,7 +43,7 @@ pub(super) fn act(
     files.retain(|file| file.role != Role::Live || in_place.contains(&file.is.inode));
     settle(place, config, &files)?;
     let held = live::held(&files)?;
-    let one = |file: &LogFile| {
+    let one = |file: &LogFile, halt: &Halt| {
         if held.contains(&file.is.inode) && look(place, file, judge, true)?.mine > 0 {
             return Err(Failure::new(
                 Code::Target,
@@ -104,9 +51,9 @@ pub(super) fn act(
                  opened its logs anew",
             ));
         }
-        rewrite(place, file, judge, rule, may_remove && file.role != Role::Live)
+        rewrite(place, file, (judge, rule), may_remove && file.role != Role::Live, halt)
     };
-    let done = each(&files, &mut || may(boundary), &one);
+    let done = each(&files, &mut Acting(boundary), &one);
     // Also when it was stopped: whatever is in it, a file that waits is not forgotten beside the log.
     join::all(place, config)?;
     let mut came = Came { recovered, ..Came::default() };

@@ -19,6 +19,7 @@ use crate::driver::Failure;
 use crate::tree::trouble;
 
 use super::config::Act;
+use super::crew::Halt;
 use super::place::{Id, LogFile, Place, about};
 use super::raw::{Rule, Tally, Wanted};
 use super::stream::{Codec, Looking, Packer, Sink, Sum, pass};
@@ -59,6 +60,7 @@ struct Keeping<'a, W: Write> {
     packer: Packer<W>,
     before: Tally,
     rule: &'a Rule<'a>,
+    halt: &'a Halt,
 }
 
 impl<W: Write> Sink for Keeping<'_, W> {
@@ -67,6 +69,7 @@ impl<W: Write> Sink for Keeping<'_, W> {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.halt.may().map_err(io::Error::other)?;
         self.packer.write_all(bytes)
     }
 }
@@ -75,9 +78,9 @@ impl<W: Write> Sink for Keeping<'_, W> {
 pub(super) fn rewrite(
     place: &Place,
     file: &LogFile,
-    judge: &dyn Judge,
-    rule: &Rule<'_>,
+    (judge, rule): (&dyn Judge, &Rule<'_>),
     may_remove: bool,
+    halt: &Halt,
 ) -> Result<Done, Failure> {
     let sum = look(place, file, judge, !may_remove)?;
     if sum.mine == 0 {
@@ -85,13 +88,15 @@ pub(super) fn rewrite(
     }
     let (open, is) = place.read(file)?;
     if may_remove && sum.mine == sum.lines {
-        return whole(place, file, &open, rule, sum);
+        return whole(place, file, &open, (rule, halt), sum);
     }
     let part = name(file, &format!("part-{}", file.is.inode))?;
     let new = create(place, &part)?;
-    let written = write(file, &open, &new, judge, rule)
+    let written = write(file, &open, &new, (judge, rule, halt))
         .and_then(|sum| dress(&new, &is).map(|()| sum))
-        .and_then(|sum| new.sync_all().map_err(|error| unwritable(&error)).map(|()| sum));
+        .and_then(|sum| new.sync_all().map_err(|error| unwritable(&error)).map(|()| sum))
+        // Up to here nothing has gone.
+        .and_then(|sum| halt.may().map(|()| sum));
     let sum = match written {
         Ok(sum) => sum,
         Err(failure) => {
@@ -104,11 +109,18 @@ pub(super) fn rewrite(
 }
 
 /// Removes a file that holds nobody else's line, if the second opinion says so too.
-fn whole(place: &Place, file: &LogFile, open: &File, rule: &Rule<'_>, sum: Sum) -> Result<Done, Failure> {
+fn whole(
+    place: &Place,
+    file: &LogFile,
+    open: &File,
+    (rule, halt): (&Rule<'_>, &Halt),
+    sum: Sum,
+) -> Result<Done, Failure> {
     let again = file.codec.read(open).and_then(|reader| Tally::of(reader, rule)).map_err(|error| unreadable(&error))?;
     if again.others > 0 || again.mine != sum.mine {
         return Err(differs());
     }
+    halt.may()?;
     place.remove(&file.name, file.is)?;
     place.sync()?;
     Ok(Done { sum, removed: true })
@@ -134,11 +146,18 @@ pub(super) fn create(place: &Place, name: &CStr) -> Result<File, Failure> {
 }
 
 /// Writes what stays of an open file, and reads it again: everybody else's lines are in it, and none of the subject's.
-fn write(file: &LogFile, mut open: &File, mut new: &File, judge: &dyn Judge, rule: &Rule<'_>) -> Result<Sum, Failure> {
+fn write(
+    file: &LogFile,
+    mut open: &File,
+    mut new: &File,
+    (judge, rule, halt): (&dyn Judge, &Rule<'_>, &Halt),
+) -> Result<Sum, Failure> {
     let packer = Packer::new(file.codec, BufWriter::with_capacity(CHUNK, new)).map_err(|error| unwritable(&error))?;
-    let mut keeping = Keeping { packer, before: Tally::default(), rule };
+    let mut keeping = Keeping { packer, before: Tally::default(), rule, halt };
     let mut reader = file.codec.read(&mut open).map_err(|error| unreadable(&error))?;
-    let sum = pass(&mut reader, judge, &mut keeping).map_err(|error| unreadable(&error))?;
+    let passed = pass(&mut reader, judge, &mut keeping);
+    halt.may()?;
+    let sum = passed.map_err(|error| unreadable(&error))?;
     let before = keeping.before;
     keeping.packer.finish().and_then(|mut out| out.flush()).map_err(|error| unwritable(&error))?;
     io::Seek::rewind(&mut new).map_err(|error| unwritable(&error))?;

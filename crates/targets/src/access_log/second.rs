@@ -11,8 +11,8 @@ use gallra_model::receipt::{Check, Code};
 
 use crate::driver::{Confirmation, Failure};
 
-use super::act::each;
 use super::config::Config;
+use super::crew::{Looking, each};
 use super::place::{Role, role_of};
 use super::raw::{Rule, Tally};
 use super::stream::Codec;
@@ -56,7 +56,7 @@ pub(super) fn look(
     read_before: bool,
 ) -> Result<Confirmation, Failure> {
     let found = list(config).map_err(|error| unseen(&error))?;
-    let seen = each(&found, &mut || Ok(()), &|file| one(file, rule, marks).map_err(|error| unseen(&error)))?;
+    let seen = each(&found, &mut Looking, &|file, _| one(file, rule, marks).map_err(|error| unseen(&error)))?;
     let sentinel = seen.iter().filter(|seen| seen.upto.reads || seen.since.reads).count() as u64;
     let silent = seen.iter().any(|seen| {
         let (upto, since) = (&seen.upto, &seen.since);

@@ -9,6 +9,7 @@ use gallra_model::receipt::{Code, Verdict};
 use super::fixture::{Logs, visit};
 use crate::access_log::Writer;
 use crate::attempt;
+use crate::driver::Boundary;
 use crate::testing::{Always, StopAfter, inspect_then, job, now, service};
 
 fn visits(files: u32) -> Logs {
@@ -153,4 +154,35 @@ fn i6_whatever_lies_about_is_known_by_its_name() {
     fresh(&|logs| {
         std::fs::rename(logs.path("access.log.1"), logs.path(".access.log.gallra-done-1-2")).expect("renames");
     });
+}
+
+/// Lets every file begin, and says stop once it has been asked so often while they are worked on.
+struct StopWithin(u32);
+
+impl Boundary for StopWithin {
+    fn may_go_on(&mut self) -> bool {
+        true
+    }
+
+    fn still(&mut self) -> bool {
+        self.0 = self.0.saturating_sub(1);
+        self.0 > 0
+    }
+}
+
+#[test]
+fn a_stop_in_the_middle_of_one_large_log_leaves_it_as_it_was() {
+    let logs = Logs::by_host();
+    let both = visit("b.example", "::1", 1) + &visit("anna.example", "::1", 2);
+    logs.write("access.log", &both);
+    logs.write("access.log.1", &both.repeat(200_000));
+    let seen = attempt::run(&logs.driver(), &job(Action::Inspect, &service("anna.example"), None), now(), &mut Always);
+    let before = (logs.inode("access.log.1"), logs.read("access.log.1").len());
+    let erase = job(Action::Erase, &service("anna.example"), seen.instance);
+    let report = attempt::run(&logs.driver(), &erase, now(), &mut StopWithin(2));
+    assert_eq!((report.verdict, report.code), (Verdict::Failed, Some(Code::Stopped)), "{}", report.hint);
+    assert_eq!((logs.inode("access.log.1"), logs.read("access.log.1").len()), before, "not a line of it is gone");
+    assert!(!logs.names().iter().any(|name| name.contains("gallra")), "nothing lies about: {:?}", logs.names());
+    let last = attempt::run(&logs.driver(), &erase, now(), &mut Always);
+    assert_eq!((last.verdict, last.code), (Verdict::Done, None), "{}", last.hint);
 }

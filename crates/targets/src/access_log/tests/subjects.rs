@@ -7,6 +7,7 @@ use gallra_model::outcome::Counts;
 use gallra_model::receipt::{Code, Verdict};
 
 use super::fixture::{Logs, addresses, visit};
+use crate::access_log::crew::Halt;
 use crate::access_log::needle::Needle;
 use crate::access_log::place::Place;
 use crate::access_log::raw::{Rule, Wanted};
@@ -233,7 +234,8 @@ fn i11_a_file_that_lost_or_changed_anothers_line_is_never_put_in_place() {
         for judge in judges {
             let who = subject().who;
             let rule = Rule { format: &logs.config.format, wanted: Wanted::Of(&who, act) };
-            let failed = rewrite(&place, &files[0], judge.as_ref(), &rule, false).expect_err("is noticed");
+            let failed =
+                rewrite(&place, &files[0], (judge.as_ref(), &rule), false, &Halt::default()).expect_err("is noticed");
             assert_eq!(failed.code, Code::OthersChanged);
             assert_eq!((logs.read("access.log.1.gz"), logs.inode("access.log.1.gz")), (before.clone(), inode));
             assert_eq!(logs.names(), ["access.log.1.gz"]);

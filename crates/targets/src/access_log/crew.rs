@@ -1,0 +1,233 @@
+//! Two files at a time, under one permit: who works on what, and how a stop is heard in the middle of a file. Owns threads
+//! and nothing of the files. Upholds decision 3: nothing is begun that the permit was not asked for, and what is not done
+//! for good when a stop is heard is thrown away.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gallra_model::receipt::Code;
+
+use crate::driver::{Boundary, Failure};
+
+/// Files worked on at once: what a host has to spare, and enough to hide one behind the other's disk.
+const AT_ONCE: usize = 2;
+
+/// How long the permit is not asked while files are worked on: a stop is heard within it.
+const LISTEN: Duration = Duration::from_millis(50);
+
+/// Whether a stop was heard.
+#[derive(Default)]
+pub(super) struct Halt(AtomicBool);
+
+impl Halt {
+    /// Asked right before something that cannot be undone, and from time to time before that.
+    pub(super) fn may(&self) -> Result<(), Failure> {
+        if self.0.load(Ordering::SeqCst) { Err(stopped()) } else { Ok(()) }
+    }
+}
+
+/// Whether more may be begun, and whether what was begun may be ended.
+pub(super) trait Permit {
+    /// Asked before each file.
+    fn next(&mut self) -> Result<(), Failure>;
+    /// Asked again and again while files are worked on.
+    fn still(&mut self) -> bool;
+}
+
+/// Looking needs none.
+pub(super) struct Looking;
+
+impl Permit for Looking {
+    fn next(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn still(&mut self) -> bool {
+        true
+    }
+}
+
+/// An act's.
+pub(super) struct Acting<'a>(pub(super) &'a mut dyn Boundary);
+
+impl Permit for Acting<'_> {
+    fn next(&mut self) -> Result<(), Failure> {
+        may(self.0)
+    }
+
+    fn still(&mut self) -> bool {
+        self.0.still()
+    }
+}
+
+/// The permit's answer, as a failure.
+pub(super) fn may(boundary: &mut dyn Boundary) -> Result<(), Failure> {
+    if boundary.may_go_on() { Ok(()) } else { Err(stopped()) }
+}
+
+fn stopped() -> Failure {
+    Failure::new(Code::Stopped, "stopped: each file is as it was, or done")
+}
+
+/// What lies between who hands files over and who works on them.
+struct Desk<'f, F, T> {
+    next: Option<&'f F>,
+    closed: bool,
+    busy: usize,
+    came: Vec<T>,
+    failure: Option<Failure>,
+}
+
+/// The desk, and a bell that rings whenever something on it changed.
+struct Office<'f, F, T> {
+    desk: Mutex<Desk<'f, F, T>>,
+    bell: Condvar,
+}
+
+impl<'f, F, T> Office<'f, F, T> {
+    fn desk(&self) -> MutexGuard<'_, Desk<'f, F, T>> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until `ready` holds, or for as long as nobody listens for a stop. Returns whether it holds.
+    fn wait(&self, ready: impl Fn(&Desk<'f, F, T>) -> bool) -> bool {
+        let waited = self.bell.wait_timeout_while(self.desk(), LISTEN, |desk| !ready(desk));
+        waited.is_ok_and(|(desk, _)| ready(&desk))
+    }
+
+    /// One worker's day.
+    fn work(&self, halt: &Halt, work: &dyn Fn(&F, &Halt) -> Result<T, Failure>) {
+        loop {
+            let waited = self.bell.wait_while(self.desk(), |desk| desk.next.is_none() && !desk.closed);
+            let Ok(mut desk) = waited else { return };
+            let Some(file) = desk.next.take() else { return };
+            desk.busy += 1;
+            drop(desk);
+            let place = Place(self);
+            let came = work(file, halt);
+            match came {
+                Ok(came) => self.desk().came.push(came),
+                Err(failure) => drop(self.desk().failure.get_or_insert(failure)),
+            }
+            drop(place);
+        }
+    }
+
+    /// Waits, and listens meanwhile.
+    fn attend(&self, permit: &mut dyn Permit, halt: &Halt, ready: impl Fn(&Desk<'f, F, T>) -> bool) {
+        while !self.wait(&ready) {
+            if !permit.still() {
+                halt.0.store(true, Ordering::SeqCst);
+            }
+        }
+    }
+}
+
+/// A worker that is busy; it is no longer when this is dropped, also by a panic.
+struct Place<'a, 'f, F, T>(&'a Office<'f, F, T>);
+
+impl<F, T> Drop for Place<'_, '_, F, T> {
+    fn drop(&mut self) {
+        self.0.desk().busy -= 1;
+        self.0.bell.notify_all();
+    }
+}
+
+/// Calls `work` with each file, two at a time, as long as the permit lets it. The first failure ends it.
+pub(super) fn each<F: Sync, T: Send>(
+    files: &[F],
+    permit: &mut dyn Permit,
+    work: &(dyn Fn(&F, &Halt) -> Result<T, Failure> + Sync),
+) -> Result<Vec<T>, Failure> {
+    let desk = Desk { next: None, closed: false, busy: 0, came: Vec::new(), failure: None };
+    let (office, halt) = (Office { desk: Mutex::new(desk), bell: Condvar::new() }, Halt::default());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(files.len()) {
+            scope.spawn(|| office.work(&halt, work));
+        }
+        for file in files {
+            // Nothing waits on the desk: the permit is asked when somebody is free to work on the file.
+            office.attend(permit, &halt, |desk| desk.next.is_none() && desk.busy < AT_ONCE);
+            let asked = if office.desk().failure.is_some() { break } else { halt.may().and_then(|()| permit.next()) };
+            if let Err(failure) = asked {
+                office.desk().failure.get_or_insert(failure);
+                break;
+            }
+            office.desk().next = Some(file);
+            office.bell.notify_all();
+        }
+        office.desk().closed = true;
+        office.bell.notify_all();
+        office.attend(permit, &halt, |desk| desk.next.is_none() && desk.busy == 0);
+    });
+    let desk = office.desk.into_inner().unwrap_or_else(PoisonError::into_inner);
+    desk.failure.map_or(Ok(desk.came), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lets so many files begin; says stop once so many looks were made while they are worked on.
+    struct Counting {
+        begin: u32,
+        looks: u32,
+    }
+
+    impl Permit for Counting {
+        fn next(&mut self) -> Result<(), Failure> {
+            self.begin = self.begin.checked_sub(1).ok_or_else(stopped)?;
+            Ok(())
+        }
+
+        fn still(&mut self) -> bool {
+            self.looks = self.looks.saturating_sub(1);
+            self.looks > 0
+        }
+    }
+
+    fn always() -> Counting {
+        Counting { begin: u32::MAX, looks: u32::MAX }
+    }
+
+    #[test]
+    fn each_file_is_worked_on_once() {
+        let files: Vec<u32> = (0..100).collect();
+        let mut came = each(&files, &mut always(), &|file, _| Ok(*file)).expect("nothing fails");
+        came.sort_unstable();
+        assert_eq!(came, files);
+        assert_eq!(each(&[] as &[u32], &mut always(), &|file, _| Ok(*file)), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_the_permit_does_not_let_begin_is_not_begun_and_the_first_failure_ends_it() {
+        let begun = Mutex::new(0);
+        let files: Vec<u32> = (0..100).collect();
+        let mut three = Counting { begin: 3, looks: u32::MAX };
+        let came = each(&files, &mut three, &|_, _| {
+            *begun.lock().expect("whole") += 1;
+            Ok(())
+        });
+        assert_eq!((came.map_err(|failure| failure.code), *begun.lock().expect("whole")), (Err(Code::Stopped), 3));
+        let failing = |file: &u32, _: &Halt| {
+            if *file == 5 { Err(Failure::new(Code::Target, "damaged")) } else { Ok(()) }
+        };
+        assert_eq!(each(&files, &mut always(), &failing).map_err(|failure| failure.code), Err(Code::Target));
+    }
+
+    #[test]
+    fn a_stop_is_heard_in_the_middle_of_a_file() {
+        let mut soon = Counting { begin: u32::MAX, looks: 3 };
+        let came = each(&[1, 2], &mut soon, &|_, halt| {
+            // A file without end, but for the stop.
+            loop {
+                halt.may()?;
+                std::thread::yield_now();
+            }
+            #[allow(unreachable_code, reason = "the loop ends by the stop alone")]
+            Ok(())
+        });
+        assert_eq!(came.map_err(|failure: Failure| failure.code), Err(Code::Stopped));
+    }
+}
