@@ -42,13 +42,17 @@ pub(super) fn each<F: Sync, T: Send>(
     let (done, failed) = (Mutex::new((Vec::new(), None)), AtomicBool::new(false));
     let broken = || Failure::new(Code::Target, "a worker on the logs broke off");
     let stopped = std::thread::scope(|scope| {
-        // Nothing waits in the queue: a file is handed over when somebody is free to work on it.
+        // Nothing waits in the queue: a file is handed over when somebody is free to work on it, and whether it may go is asked
+        // then and not before, since the file before it may take longer than a permit lasts.
         let (give, take) = sync_channel::<&F>(0);
+        let (idle, free) = sync_channel(AT_ONCE);
         let take = Arc::new(Mutex::new(take));
         for _ in 0..AT_ONCE.min(files.len()) {
-            let (take, done, failed) = (Arc::clone(&take), &done, &failed);
+            let (take, idle, done, failed) = (Arc::clone(&take), idle.clone(), &done, &failed);
             scope.spawn(move || {
-                while let Some(file) = take.lock().ok().and_then(|take| take.recv().ok()) {
+                while idle.send(()).is_ok()
+                    && let Some(file) = take.lock().ok().and_then(|take| take.recv().ok())
+                {
                     let came = work(file);
                     failed.fetch_or(came.is_err(), Ordering::SeqCst);
                     let Ok(mut done) = done.lock() else { return };
@@ -59,8 +63,9 @@ pub(super) fn each<F: Sync, T: Send>(
                 }
             });
         }
-        drop(take);
+        drop((take, idle));
         for file in files {
+            free.recv().map_err(|_| broken())?;
             go_on()?;
             if failed.load(Ordering::SeqCst) {
                 break;
@@ -159,4 +164,38 @@ fn settle(place: &Place, config: &Config, files: &[LogFile]) -> Result<(), Failu
     };
     live::signal(writer, &aside)?;
     live::wait(place, &aside, writer.reopen_seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::{Condvar, PoisonError};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// How long each file takes: long enough for a question that comes too early.
+    const EARLY: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn whether_a_file_may_go_is_asked_when_somebody_is_free_to_begin_with_it() {
+        let (at_work, asked, bell) = (AtomicUsize::new(0), Mutex::new(0_usize), Condvar::new());
+        let files: Vec<usize> = (0..6).collect();
+        let mut may = || {
+            assert!(at_work.load(Ordering::SeqCst) < AT_ONCE, "asked while nobody could begin");
+            *asked.lock().expect("no panic while held") += 1;
+            bell.notify_all();
+            Ok(())
+        };
+        let work = |file: &usize| {
+            at_work.fetch_add(1, Ordering::SeqCst);
+            // A long file: the next but one must not be asked for during it.
+            let asked = asked.lock().expect("no panic while held");
+            let early = bell.wait_timeout_while(asked, EARLY, |asked| *asked < file + 1 + AT_ONCE);
+            drop(early.unwrap_or_else(PoisonError::into_inner));
+            at_work.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        };
+        assert_eq!(each(&files, &mut may, &work).map(|done| done.len()), Ok(files.len()));
+    }
 }
