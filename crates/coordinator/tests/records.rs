@@ -73,6 +73,7 @@ fn job() -> JobRecord {
         step,
         state: JobState::Ready,
         attempt: 0,
+        renewals: 0,
         instance: None,
         receipt: None,
         finished: None,

@@ -211,6 +211,7 @@ impl Coordinator {
                 ToCoordinator::Journal { .. } | ToCoordinator::Suppression { .. } => {}
                 word @ (ToCoordinator::Hello { .. }
                 | ToCoordinator::AskBegin { .. }
+                | ToCoordinator::AskOn { .. }
                 | ToCoordinator::Receipt { .. }) => {
                     return word;
                 }

@@ -2,6 +2,7 @@
 //! (decision 3, I1): each round has exactly one winner, the loser is told so, and both are on record.
 
 mod race;
+mod renewals;
 mod rules;
 mod site;
 mod suppression;
