@@ -1,16 +1,20 @@
 //! The emergency stop and a hold against a real, slow act: within 5 seconds nothing more goes, what is left stays, and once
-//! it is lifted the act goes on and the proof counts everything once.
+//! it is lifted the act goes on and the proof counts everything once. And an act that lasts longer than its permit: it asks on,
+//! and comes to rest where nobody answers.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use gallra_cli::demo::site::{programs, wait_for};
+use gallra_model::Instant;
 use gallra_model::time::instant_of;
 use gallra_testkit::{Story, day};
 use gallra_wire::v1;
 use gallra_wire::v1::clock_service_client::ClockServiceClient;
-use tokio::time::Instant;
+use gallra_wire::v1::job_service_client::JobServiceClient;
+use gallra_wire::v1::receipt_service_client::ReceiptServiceClient;
+use tokio::time::Instant as Moment;
 
 /// What `gallra stop` promises where the agent's stream lives.
 const HALTED_WITHIN: Duration = Duration::from_secs(5);
@@ -35,13 +39,23 @@ fn count(dir: &Path) -> usize {
     entries.filter_map(Result::ok).map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
 }
 
+fn evening() -> Instant {
+    instant_of(day(2026, 2, 28), 22, 30).expect("a literal")
+}
+
 /// A story on the evening when the leaver's files are due, in the middle of an act that is slow.
 async fn in_the_act() -> (Story, String, tokio::task::JoinHandle<()>) {
+    in_an_act_of(60).await
+}
+
+/// The same, where one permit lasts so many seconds.
+async fn in_an_act_of(seconds: u32) -> (Story, String, tokio::task::JoinHandle<()>) {
     let mut story = Story::begin(|options| {
         options.backups = false;
         options.without =
             ["mail", "register-service", "register-contact", "register-invoices"].map(str::to_owned).to_vec();
         options.items_per_second = Some(A_SECOND);
+        options.longest_act_seconds = Some(seconds);
     })
     .await
     .expect("a site");
@@ -50,7 +64,7 @@ async fn in_the_act() -> (Story, String, tokio::task::JoinHandle<()>) {
         std::fs::write(file, format!("page {number} of somebody who leaves")).expect("a file");
     }
     let request = story.end_and_settle().await.expect("a request");
-    let to = instant_of(day(2026, 2, 28), 22, 30).expect("a literal").to_string();
+    let to = evening().to_string();
     let mut clock = ClockServiceClient::new(story.site.channel().expect("a connection"));
     let advancing = tokio::spawn(async move {
         let _ = clock.advance_clock(v1::AdvanceClockRequest { to, wait_seconds: 60 }).await;
@@ -62,13 +76,13 @@ async fn in_the_act() -> (Story, String, tokio::task::JoinHandle<()>) {
 }
 
 /// Waits until nothing goes any more, and says how long after `since` the last file went.
-async fn at_rest(www: &Path, since: Instant) -> Duration {
+async fn at_rest(www: &Path, since: Moment) -> Duration {
     let (mut left, mut last) = (count(www), since);
     let quiet = Duration::from_secs(2);
     wait_for("rest", async || {
         let now = count(www);
         if now != left {
-            (left, last) = (now, Instant::now());
+            (left, last) = (now, Moment::now());
         }
         (last.elapsed() > quiet).then_some(())
     })
@@ -94,7 +108,7 @@ async fn goes_on_to_the_end(mut story: Story, request: &str) {
 async fn a_stop_halts_a_running_act_within_five_seconds_and_start_lets_it_go_on() {
     let (story, request, advancing) = in_the_act().await;
     let www = story.site.path("srv/www");
-    let since = Instant::now();
+    let since = Moment::now();
     gallra(&story, &["stop", "--reason", "a drill"]);
     let took = at_rest(&www, since).await;
     assert!(took < HALTED_WITHIN, "the last file went {took:?} after the stop");
@@ -108,7 +122,7 @@ async fn a_stop_halts_a_running_act_within_five_seconds_and_start_lets_it_go_on(
 async fn a_hold_on_the_customer_stops_a_running_act_and_its_release_lets_it_go_on() {
     let (story, request, advancing) = in_the_act().await;
     let www = story.site.path("srv/www");
-    let since = Instant::now();
+    let since = Moment::now();
     let hold = gallra(&story, &["hold", "place", "--customer", &story.leaver.number, "--ground", "a legal claim"]);
     let took = at_rest(&www, since).await;
     assert!(took < HALTED_WITHIN, "the last file went {took:?} after the hold");
@@ -119,6 +133,59 @@ async fn a_hold_on_the_customer_stops_a_running_act_and_its_release_lets_it_go_o
     let id = hold.pointer("/hold/id").and_then(serde_json::Value::as_str).expect("an id").to_owned();
     release(&story, &id).await;
     goes_on_to_the_end(story, &request).await;
+}
+
+/// Seconds of a permit that an act of ten seconds outlasts several times.
+const SHORT: u32 = 2;
+
+/// How often the erasure was begun, and the verdicts of its receipts.
+async fn attempts(story: &Story, request: &str) -> (u32, Vec<String>) {
+    let channel = story.site.channel().expect("a connection");
+    let mut jobs = JobServiceClient::new(channel.clone());
+    let asked = v1::ListJobsRequest { request: request.to_owned() };
+    let jobs = jobs.list_jobs(asked).await.expect("jobs").into_inner().jobs;
+    let begun = jobs.iter().filter(|job| job.action == "erase").map(|job| job.attempt).sum();
+    let asked = v1::ListReceiptsRequest { request: request.to_owned() };
+    let receipts =
+        ReceiptServiceClient::new(channel).list_receipts(asked).await.expect("receipts").into_inner().receipts;
+    (begun, receipts.into_iter().filter(|receipt| receipt.action == "erase").map(|receipt| receipt.verdict).collect())
+}
+
+#[tokio::test]
+async fn an_act_that_outlasts_its_permit_several_times_ends_as_one_attempt() {
+    let (story, request, advancing) = in_an_act_of(SHORT).await;
+    advancing.await.expect("ends");
+    assert_eq!(attempts(&story, &request).await, (1, vec!["done".to_owned()]));
+    goes_on_to_the_end(story, &request).await;
+}
+
+#[tokio::test]
+async fn an_act_comes_to_rest_within_its_permit_when_the_coordinator_is_killed_and_goes_on_when_it_is_back() {
+    let (mut story, request, advancing) = in_an_act_of(SHORT).await;
+    let www = story.site.path("srv/www");
+    let since = Moment::now();
+    kill(&mut story).await;
+    let took = at_rest(&www, since).await;
+    // And what the driver has in hand.
+    assert!(
+        took < Duration::from_secs(SHORT.into()) + Duration::from_secs(1),
+        "the last file went {took:?} after the kill"
+    );
+    assert!(count(&www) > FILES / 4, "the act went on to its end: {} files are left", count(&www));
+    advancing.await.expect("ends");
+    story.site.time_passes(evening());
+    story.site.start_coordinator().await.expect("it starts again");
+    story.site.wait_connected().await.expect("they find each other again");
+    goes_on_to_the_end(story, &request).await;
+}
+
+/// Kills the coordinator by its id.
+async fn kill(story: &mut Story) {
+    let (coordinator, _) = story.site.pids();
+    let id = coordinator.expect("it runs").to_string();
+    assert!(Command::new("kill").args(["-KILL", &id]).status().expect("kill runs").success());
+    let ended = wait_for("its end", async || story.site.ended().ok().filter(|ended| !ended.is_empty())).await;
+    assert_eq!(ended.expect("it ends").len(), 1);
 }
 
 /// By somebody else than who placed it.

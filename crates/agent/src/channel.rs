@@ -111,22 +111,33 @@ impl PrivilegedEnd {
     }
 
     /// Hears what was said meanwhile, and loses none of it: for an act, which must know of a stop and of the session's end
-    /// before the next item goes. Shows each message once. Returns whether the session has ended.
-    pub fn overhear(&mut self, mut see: impl FnMut(&ToPrivileged)) -> bool {
+    /// before the next item goes. Shows each message once; `takes` says whether it was an answer to the act, which nobody
+    /// else is to hear. Waits for a first word at most so long. Returns whether nothing more can be heard: the session has
+    /// ended, or there is no room for what it says.
+    pub fn overhear(&mut self, wait: Duration, mut takes: impl FnMut(&ToPrivileged) -> bool) -> bool {
+        let mut wait = Some(wait).filter(|wait| !wait.is_zero());
         while !self.closed && self.ahead.len() < AHEAD {
-            match self.lines.try_recv() {
+            match self.line(wait.take()) {
                 Ok(line) => {
                     let next = parse(&line);
-                    if let Next::Message(message) = &next {
-                        see(message);
+                    if !matches!(&next, Next::Message(message) if takes(message)) {
+                        self.ahead.push_back(next);
                     }
-                    self.ahead.push_back(next);
                 }
-                Err(mpsc::error::TryRecvError::Empty) => break,
+                Err(mpsc::error::TryRecvError::Empty) => return false,
                 Err(mpsc::error::TryRecvError::Disconnected) => self.closed = true,
             }
         }
-        self.closed
+        true
+    }
+
+    fn line(&mut self, wait: Option<Duration>) -> Result<String, mpsc::error::TryRecvError> {
+        let Some(wait) = wait else { return self.lines.try_recv() };
+        let lines = &mut self.lines;
+        match self.timer.block_on(async { tokio::time::timeout(wait, lines.recv()).await }) {
+            Ok(line) => line.ok_or(mpsc::error::TryRecvError::Disconnected),
+            Err(_) => Err(mpsc::error::TryRecvError::Empty),
+        }
     }
 
     /// Says something; waits while the queue is full.
@@ -206,16 +217,34 @@ mod tests {
     }
 
     #[test]
+    fn what_can_take_in_no_more_says_that_it_hears_nothing() {
+        let (mut privileged, mut session) = pair().expect("a timer");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        for said in 1..=AHEAD {
+            runtime.block_on(session.split().1.tell(&stored())).expect("open");
+            assert_eq!(privileged.overhear(Duration::ZERO, |_| false), said == AHEAD, "{said}");
+        }
+        assert!(matches!(privileged.next(Duration::ZERO), Next::Message(_)));
+        assert!(!privileged.overhear(Duration::ZERO, |_| false), "there is room again");
+    }
+
+    #[test]
     fn an_end_is_seen_in_the_middle_of_an_act_and_nothing_said_before_is_lost() {
         let (mut privileged, mut session) = pair().expect("a timer");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        assert!(!privileged.overhear(|_| panic!("nothing was said")));
+        assert!(!privileged.overhear(Duration::from_millis(1), |_| panic!("nothing was said")));
+        let taken = ToPrivileged::Withdraw { job: gallra_model::JobId::from_bytes([1; 16]) };
+        runtime.block_on(session.split().1.tell(&taken)).expect("open");
         runtime.block_on(session.split().1.tell(&stored())).expect("open");
         drop(session);
         let mut seen = Vec::new();
-        assert!(privileged.overhear(|message| seen.push(message.clone())));
-        assert_eq!(seen, [stored()]);
-        assert!(privileged.overhear(|_| panic!("shown twice")));
+        let hears = |message: &ToPrivileged| {
+            seen.push(message.clone());
+            *message == taken
+        };
+        assert!(privileged.overhear(Duration::ZERO, hears));
+        assert_eq!(seen, [taken, stored()]);
+        assert!(privileged.overhear(Duration::ZERO, |_| panic!("shown twice")));
         assert!(matches!(privileged.next(Duration::ZERO), Next::Message(_)));
         assert!(matches!(privileged.next(Duration::ZERO), Next::Closed));
         assert_eq!(

@@ -55,8 +55,8 @@ pub struct Limits {
     /// Local hours (Europe/Stockholm) in which nothing is changed, for example `["08:00-18:00"]`.
     #[serde(default)]
     pub quiet_hours: Vec<Hours>,
-    /// Seconds that an act may last under one permit. It stops at the next item, and goes on under a new permit, for
-    /// which every hold is looked at anew.
+    /// Seconds that an act may last under one permit, from its asking. At the next item it asks for another one, for which
+    /// every hold is looked at anew.
     #[serde(default = "one_minute")]
     pub longest_act_seconds: u32,
 }

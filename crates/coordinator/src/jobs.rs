@@ -130,7 +130,9 @@ impl Core {
                     return signed.map(Ok).map_err(|error| CoreError::Crypto(error.to_string()));
                 }
                 Ok(Err(denial)) => return Ok(Err(denial)),
-                Err(CoreError::Store(StoreError::Conflict { key })) if key == keys::request(&id) => {}
+                // What goes on is asked again by nobody: it is looked at anew, with whatever raised the guard.
+                Err(CoreError::Store(StoreError::Conflict { key }))
+                    if key == keys::request(&id) || asking.going_on.is_some() => {}
                 Err(CoreError::Store(StoreError::Conflict { .. })) => return Ok(Err(Denial::Raced)),
                 Err(error) => return Err(error),
             }
@@ -166,7 +168,11 @@ impl Core {
             Ok(permit) => permit,
             Err(denial) => return Ok(Err(denial)),
         };
-        let (next, _) = request::step(&loaded.view, &Input::Permitted(asking.job), now)?;
+        let input = match asking.going_on {
+            None => Input::Permitted(asking.job),
+            Some(_) => Input::Renewed(asking.job),
+        };
+        let (next, _) = request::step(&loaded.view, &input, now)?;
         let txn = guards.expect(state::save(&*self.store, &loaded, &next).await?);
         self.store.commit(txn).await?;
         if permit.action.is_irreversible() {

@@ -76,6 +76,7 @@ fn job() -> JobRecord {
         step,
         state: JobState::Ready,
         attempt: 0,
+        renewals: 0,
         instance: None,
         receipt: None,
         finished: None,

@@ -10,7 +10,8 @@ use gallra_model::permit::Denial;
 pub const MAX_CREDITS: u32 = 1024;
 
 /// Minutes after which an offer or a permit without an answer is taken for lost (the agent gave its asking up, say) and the
-/// job is offered again. An act stops long before, and doing a job twice equals doing it once (I6).
+/// job is offered again. Counted anew whenever an act asks on, which it does every minute; and doing a job twice equals doing
+/// it once (I6).
 pub const ANSWER_WITHIN_MINUTES: u8 = 15;
 
 /// Where an offer on this stream stands.
@@ -41,7 +42,7 @@ pub enum Input {
     },
     /// The store's ready jobs for this agent, first due first.
     Ready(Vec<JobId>),
-    /// A permit was signed.
+    /// A permit was signed, to begin or to go on.
     Permitted(JobId),
     /// An asking was denied.
     Denied(JobId, Denial),
@@ -196,6 +197,26 @@ mod tests {
         }
         let (stream, _) = step(&stream, &Input::Minute);
         assert_eq!(step(&stream, &ready).1, [job(1)]);
+    }
+
+    #[test]
+    fn an_act_that_asks_on_is_never_offered_in_its_middle() {
+        let (stream, _) = step(&Stream::default(), &Input::Hello { credits: 1 });
+        let ready = Input::Ready(vec![job(1)]);
+        let (stream, _) = step(&stream, &ready);
+        let (mut stream, _) = step(&stream, &Input::Permitted(job(1)));
+        for _ in 0..4 {
+            for _ in 1..ANSWER_WITHIN_MINUTES {
+                stream = step(&stream, &Input::Minute).0;
+                assert!(step(&stream, &ready).1.is_empty());
+            }
+            stream = step(&stream, &Input::Permitted(job(1))).0;
+        }
+        assert!(stream.was_permitted(job(1)));
+        // On a new stream the act may ask before anything was offered there.
+        let (stream, _) = step(&stream, &Input::Hello { credits: 1 });
+        let (stream, _) = step(&stream, &Input::Permitted(job(1)));
+        assert!(step(&stream, &ready).1.is_empty() && stream.was_permitted(job(1)));
     }
 
     #[test]

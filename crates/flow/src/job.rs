@@ -6,6 +6,7 @@
 //!     ▲  ▲                       │               │ does not settle
 //!     │  └───────────────────────┴───────────────┤ (setback: later)
 //!     └──────────────────────────────────────────┘ (observe again: later)
+//!  Begun ── permit renewed ──▶ Begun
 //!  Waiting, Ready ── plan replaced or request cancelled ──▶ Dropped
 //! ```
 //!
@@ -35,6 +36,8 @@ pub enum Event<'a> {
     Due,
     /// A permit was signed.
     Permitted,
+    /// The permit of the attempt that is under way was signed anew.
+    Renewed,
     /// A receipt arrived. For observations `again` is when to look next, unset when nothing is left to see.
     Receipt {
         /// What the agent signed.
@@ -71,7 +74,9 @@ pub fn step(job: &JobRecord, event: &Event<'_>, now: Instant) -> Result<JobRecor
         (JobState::Ready | JobState::Begun, Event::Permitted) => {
             next.state = JobState::Begun;
             next.attempt += 1;
+            next.renewals = 0;
         }
+        (JobState::Begun, Event::Renewed) => next.renewals = next.renewals.saturating_add(1),
         (JobState::Waiting | JobState::Ready | JobState::Begun, Event::Receipt { receipt, digest, again, closes }) => {
             // What claims to be done without the permit of this very attempt is no evidence.
             let permitted = job.state == JobState::Begun && receipt.attempt == job.attempt;
@@ -95,10 +100,11 @@ pub fn step(job: &JobRecord, event: &Event<'_>, now: Instant) -> Result<JobRecor
         // What is settled or has begun is not undone by a new plan; a late receipt of it changes nothing.
         (JobState::Succeeded | JobState::Dropped, Event::Receipt { .. } | Event::Dropped)
         | (JobState::Begun, Event::Dropped) => {}
-        (JobState::Waiting, Event::Permitted | Event::RetryNow)
-        | (JobState::Ready, Event::Due | Event::RetryNow)
+        (JobState::Waiting, Event::Permitted | Event::Renewed | Event::RetryNow)
+        | (JobState::Ready, Event::Due | Event::Renewed | Event::RetryNow)
         | (JobState::Begun, Event::Due | Event::RetryNow)
-        | (JobState::Succeeded | JobState::Dropped, Event::Due | Event::Permitted | Event::RetryNow) => {
+        | (JobState::Succeeded | JobState::Dropped, Event::Due | Event::Permitted | Event::Renewed | Event::RetryNow) =>
+        {
             return Err(Illegal { state: job.state });
         }
     }

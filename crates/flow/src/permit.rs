@@ -29,6 +29,9 @@ pub struct Asking {
     /// Whether this very stream was given a permit for the job that no receipt has answered: then it comes too late. On a
     /// new stream the agent's journal has spoken first, so asking again means that nothing was begun.
     pub permitted_on_this_stream: bool,
+    /// Set: the agent is carrying this attempt out, and asks for another minute. On a new stream too: its journal has shown
+    /// that it is the same agent, and no other attempt has begun since.
+    pub going_on: Option<u32>,
 }
 
 /// What holds beside the request's own records while an asking is answered: read in the transaction's own terms, never from
@@ -64,12 +67,7 @@ pub fn decide(
     if step.action.changes() && view.request.facts.needs_approval {
         return Err(Denial::NotApproved);
     }
-    match job.state {
-        JobState::Succeeded => return Err(Denial::Begun),
-        JobState::Begun if asking.permitted_on_this_stream => return Err(Denial::Begun),
-        JobState::Waiting => return Err(Denial::NotDue),
-        JobState::Ready | JobState::Begun | JobState::Dropped => {}
-    }
+    let attempt = attempt(job, asking)?;
     if now < step.due || now < job.due || !view.may_start(step) {
         return Err(Denial::NotDue);
     }
@@ -91,7 +89,7 @@ pub fn decide(
     Ok(Permit {
         job: asking.job,
         agent: asking.agent.clone(),
-        attempt: job.attempt + 1,
+        attempt,
         spec: offer_digest,
         nonce: asking.nonce,
         pseudonym: offer.pseudonym,
@@ -103,6 +101,18 @@ pub fn decide(
         begin_within_seconds: BEGIN_WITHIN_SECONDS,
         clock: offer.clock,
     })
+}
+
+/// Which attempt the permit would be for.
+fn attempt(job: &JobRecord, asking: &Asking) -> Result<u32, Denial> {
+    match (job.state, asking.going_on) {
+        (JobState::Begun, Some(attempt)) if attempt == job.attempt => Ok(attempt),
+        // Its receipt is stored, or another attempt has begun: this act is over.
+        (_, Some(_)) | (JobState::Succeeded, None) => Err(Denial::Begun),
+        (JobState::Begun, None) if asking.permitted_on_this_stream => Err(Denial::Begun),
+        (JobState::Waiting, None) => Err(Denial::NotDue),
+        (JobState::Ready | JobState::Begun | JobState::Dropped, None) => Ok(job.attempt + 1),
+    }
 }
 
 /// Whether nothing stops a job that changes data: asked before a permit is given, and again whenever a guard moves while the

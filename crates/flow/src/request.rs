@@ -37,6 +37,8 @@ pub enum Input {
     Tick,
     /// A permit was signed for a job.
     Permitted(gallra_model::JobId),
+    /// The permit of an attempt that is under way was signed anew.
+    Renewed(gallra_model::JobId),
     /// A receipt arrived, its signature and place already checked.
     Receipt {
         /// What was signed.
@@ -114,6 +116,9 @@ pub fn step(view: &View, input: &Input, now: Instant) -> Result<(View, Vec<Effec
                 next.request.state = RequestState::Running;
             }
         }
+        Input::Renewed(id) => {
+            change_job(&mut next, *id, &job::Event::Renewed, now)?;
+        }
         Input::Receipt { receipt, digest } => take_receipt(&mut next, receipt, *digest, now)?,
         Input::ProofIssued { stage, content } => {
             next.request.proofs += 1;
@@ -174,6 +179,7 @@ fn take_plan(view: &mut View, plan: &Plan, digest: Digest, now: Instant) -> Resu
         step: step.clone(),
         state: JobState::Waiting,
         attempt: 0,
+        renewals: 0,
         due: step.due,
         instance: None,
         receipt: None,

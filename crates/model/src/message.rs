@@ -47,6 +47,17 @@ pub enum ToCoordinator {
         /// Fresh for every asking.
         nonce: Nonce,
     },
+    /// May the act that is under way go on for another minute? Asked between two items, and counted from here as above.
+    AskOn {
+        /// The job.
+        job: JobId,
+        /// The attempt that is being carried out.
+        attempt: u32,
+        /// Digest of the exact offer.
+        spec: Digest,
+        /// Fresh for every asking.
+        nonce: Nonce,
+    },
     /// What an attempt came to; repeated on every new stream until acknowledged.
     Receipt {
         /// Signed by the agent's evidence key.

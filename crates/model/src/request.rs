@@ -274,6 +274,9 @@ pub struct JobRecord {
     pub state: JobState,
     /// Attempts begun so far.
     pub attempt: u32,
+    /// How often the newest attempt was given a further minute.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub renewals: u32,
     /// When it may be tried (again): the step's own time, or later after a setback or between observations.
     pub due: Instant,
     /// What the target's name stood for when it was inspected.
@@ -288,6 +291,11 @@ pub struct JobRecord {
     /// How the newest attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setback: Option<Setback>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
+fn is_none_yet(count: &u32) -> bool {
+    *count == 0
 }
 
 impl JobRecord {

@@ -100,11 +100,17 @@ fn observe(driver: &dyn Driver, spec: &JobSpec, now: Instant) -> Report {
 fn live(driver: &dyn Driver, spec: &JobSpec, boundary: &mut dyn Boundary) -> Report {
     let mut report = Report::new();
     let looked = look(driver, spec, &mut report);
-    let (seen, first) = match looked.and_then(|looked| agree(driver, spec, looked, &mut report)) {
+    let (seen, first) = match looked.and_then(|looked| agree(driver, spec, looked, &mut report, boundary)) {
         Ok(looked) => looked,
         Err(failure) if failure.code == Code::InstanceChanged => return Report::refused(failure),
         Err(failure) => return report.fail(failure),
     };
+    // Looking may have taken long. An erasure asks before each of its own items.
+    if matches!(spec.action, Action::Restrict | Action::Preserve)
+        && let Err(failure) = go_on(boundary)
+    {
+        return report.fail(failure);
+    }
     match spec.action {
         Action::Inspect => report.done(),
         Action::Confirm => settle(report, &seen, first, Counts::default()),
@@ -148,6 +154,13 @@ fn purged_report(purged: Purged) -> Report {
     Report { counts, before, after, checks, ..Report::new() }.done()
 }
 
+fn go_on(boundary: &mut dyn Boundary) -> Result<(), Failure> {
+    if boundary.may_go_on() {
+        return Ok(());
+    }
+    Err(Failure::new(Code::Stopped, "stopped by a hold or the end of the permit before anything was changed"))
+}
+
 /// Inspects, and looks independently. What was seen stands in the report even if the looks differ.
 fn look(driver: &dyn Driver, spec: &JobSpec, report: &mut Report) -> Result<(Inspection, Confirmation), Failure> {
     let seen = driver.inspect(&spec.selector)?;
@@ -172,12 +185,14 @@ fn agree(
     spec: &JobSpec,
     looked: (Inspection, Confirmation),
     report: &mut Report,
+    boundary: &mut dyn Boundary,
 ) -> Result<(Inspection, Confirmation), Failure> {
     let (seen, first) = &looked;
     if sees_as_much(seen, first).is_ok() {
         return Ok(looked);
     }
     if spec.action == Action::Erase && seen.instance.is_some() {
+        go_on(boundary)?;
         driver.still(&spec.selector, seen)?;
     }
     let (seen, first) = look(driver, spec, report)?;
@@ -304,7 +319,7 @@ mod tests {
     use gallra_model::target::TargetKind;
 
     use super::*;
-    use crate::testing::{Always, job, now, service};
+    use crate::testing::{Always, StopAfter, job, now, service};
 
     /// A target of two items whose act and later looks end as the test says.
     struct Scripted {
@@ -360,6 +375,76 @@ mod tests {
     fn a_stopped_act_counts_what_is_left_by_looking() {
         let half = Counts { erased: 1, failed: 1, ..Counts::default() };
         assert_eq!(outcome(Err(broken()), Ok(1)), (Verdict::Failed, half));
+    }
+
+    /// A target that changes between its first two looks, and notes what is done to it.
+    #[derive(Default)]
+    struct Restless {
+        looks: RefCell<u32>,
+        changed: RefCell<Vec<&'static str>>,
+    }
+
+    impl Driver for Restless {
+        fn kind(&self) -> TargetKind {
+            TargetKind::Files
+        }
+
+        fn inspect(&self, _: &Selector) -> Result<Inspection, Failure> {
+            let found = Tally { items: 2, ..Tally::default() };
+            Ok(Inspection { instance: Some(Instance::of(b"it")), found, residue: vec![] })
+        }
+
+        fn restrict(&self, _: &Selector, _: &Inspection) -> Result<u64, Failure> {
+            self.changed.borrow_mut().push("restrict");
+            Ok(2)
+        }
+
+        fn still(&self, _: &Selector, _: &Inspection) -> Result<(), Failure> {
+            self.changed.borrow_mut().push("still");
+            Ok(())
+        }
+
+        fn erase(&self, _: &Selector, _: &Inspection, boundary: &mut dyn Boundary) -> Result<Counts, Failure> {
+            go_on(boundary)?;
+            self.changed.borrow_mut().push("erase");
+            Ok(Counts { erased: 2, ..Counts::default() })
+        }
+
+        fn confirm(&self, _: &Selector, _: &Inspection) -> Result<Confirmation, Failure> {
+            let found = if self.looks.replace_with(|looks| *looks + 1) == 0 { 1 } else { 2 };
+            Ok(Confirmation { found, ..Confirmation::default() })
+        }
+
+        fn preserve(&self, _: &Selector, _: &Inspection, _: &gallra_model::job::Keep) -> Result<Preserved, Failure> {
+            self.changed.borrow_mut().push("preserve");
+            Ok(Preserved { items: 2, keys: vec![] })
+        }
+    }
+
+    #[test]
+    fn after_the_looks_nothing_is_changed_without_asking() {
+        let keep = gallra_model::job::Keep {
+            rule: "law/bookkeeping".into(),
+            ground: "SFS 1999:1078".into(),
+            earliest: "2034-01-01".parse().expect("a literal"),
+            latest: None,
+        };
+        let cases: [(Action, u64, &[&str]); 6] = [
+            (Action::Erase, 0, &[]),
+            (Action::Erase, 1, &["still"]),
+            (Action::Restrict, 0, &[]),
+            (Action::Restrict, 1, &["restrict"]),
+            (Action::Preserve, 0, &[]),
+            (Action::Preserve, 1, &["preserve"]),
+        ];
+        for (action, items, changed) in cases {
+            let driver = Restless::default();
+            let spec = job(action, &service("anna.example"), Some(Instance::of(b"it")));
+            let spec = JobSpec { keep: Some(keep.clone()), ..spec };
+            let report = run(&driver, &spec, now(), &mut StopAfter(items));
+            assert_eq!(*driver.changed.borrow(), changed, "{action:?} after {items}");
+            assert_eq!(report.code == Some(Code::Stopped), items == 0 || action == Action::Erase, "{action:?}");
+        }
     }
 
     #[test]

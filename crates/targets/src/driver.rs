@@ -70,15 +70,26 @@ pub struct Preserved {
     pub keys: Vec<u8>,
 }
 
+/// Whether an item that was begun may be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Still {
+    /// Yes.
+    GoOn,
+    /// The permit's time is over, and it is being asked for more: nothing may be done for good meanwhile.
+    Wait,
+    /// No: what of the item has not been done for good is thrown away.
+    Stop,
+}
+
 /// Asked at every item boundary of a long act: a permit that ran out or a hold stops the act there.
 pub trait Boundary {
     /// Whether the act may go on with the next item.
     fn may_go_on(&mut self) -> bool;
 
-    /// Asked again and again in the middle of an item that takes long, such as one large log. False: what of it has not
-    /// been done for good is thrown away. Costs nothing of the host's pace.
-    fn still(&mut self) -> bool {
-        true
+    /// Asked again and again in the middle of an item that takes long, such as one large log. Costs nothing of the host's
+    /// pace.
+    fn still(&mut self) -> Still {
+        Still::GoOn
     }
 
     /// Called by a driver when nobody but itself can reach the items any more, right before the first of them goes for
@@ -126,7 +137,7 @@ impl<B: Boundary + ?Sized> Boundary for &mut B {
         (**self).may_go_on()
     }
 
-    fn still(&mut self) -> bool {
+    fn still(&mut self) -> Still {
         (**self).still()
     }
 

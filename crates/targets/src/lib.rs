@@ -22,4 +22,4 @@ mod tree;
 
 pub use attempt::{Report, run};
 pub use config::{TargetConfig, open};
-pub use driver::{Boundary, Confirmation, Driver, Failure, Inspection, Preserved, PurgeOrder, Purged};
+pub use driver::{Boundary, Confirmation, Driver, Failure, Inspection, Preserved, PurgeOrder, Purged, Still};

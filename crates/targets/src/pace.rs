@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gallra_model::receipt::Mark;
 
-use crate::driver::{Boundary, Inspection};
+use crate::driver::{Boundary, Inspection, Still};
 
 /// What an item costs, in parts of a token: small enough that a rate of one an hour is exact.
 const PARTS: u64 = 1_000_000_000;
@@ -88,7 +88,7 @@ impl<B: Boundary, W: Wait> Boundary for Paced<B, W> {
         }
     }
 
-    fn still(&mut self) -> bool {
+    fn still(&mut self) -> Still {
         self.inner.still()
     }
 

@@ -52,6 +52,12 @@ pub fn request_of(message: &ToCoordinator) -> v1::SessionRequest {
         ToCoordinator::AskBegin { job, spec, nonce } => {
             Ask::AskBegin(v1::AskBegin { job: job.to_string(), spec: spec.to_string(), nonce: nonce.to_string() })
         }
+        ToCoordinator::AskOn { job, attempt, spec, nonce } => Ask::AskOn(v1::AskOn {
+            job: job.to_string(),
+            attempt: *attempt,
+            spec: spec.to_string(),
+            nonce: nonce.to_string(),
+        }),
         ToCoordinator::Receipt { envelope } => {
             Ask::Receipt(v1::SubmitReceipt { envelope: Some(envelope_to_wire(envelope)) })
         }
@@ -79,6 +85,12 @@ pub fn to_coordinator(request: v1::SessionRequest) -> Result<ToCoordinator, Stat
             job: parse::field("ask_begin.job", &ask.job)?,
             spec: parse::field("ask_begin.spec", &ask.spec)?,
             nonce: parse::field("ask_begin.nonce", &ask.nonce)?,
+        },
+        Ask::AskOn(ask) => ToCoordinator::AskOn {
+            job: parse::field("ask_on.job", &ask.job)?,
+            attempt: ask.attempt,
+            spec: parse::field("ask_on.spec", &ask.spec)?,
+            nonce: parse::field("ask_on.nonce", &ask.nonce)?,
         },
         Ask::Receipt(receipt) => ToCoordinator::Receipt {
             envelope: envelope_from_wire(parse::required("receipt.envelope", receipt.envelope)?),

@@ -1,79 +1,124 @@
-//! One permitted act: runs the driver, seals what must be kept, and gives what came of it. The act stops at the next item
-//! when its time under one permit is over or the agent is to end.
+//! One permitted act: runs the driver, seals what must be kept, and gives what came of it. Carries out what
+//! `gallra_flow::agent::privileged::UnderWay` decides at each item: hears what is said, asks for another minute, stops.
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gallra_flow::agent::privileged::{Act, Outcome, Privileged};
+use gallra_flow::agent::privileged::{self, Act, Heard, Note, Outcome, Privileged, UnderWay};
 use gallra_flow::agent::record::Record;
 use gallra_model::JobId;
-use gallra_model::message::ToPrivileged;
-use gallra_model::order::Order;
+use gallra_model::journal::JournalMark;
+use gallra_model::message::{ToCoordinator, ToPrivileged, ToSession};
 use gallra_model::outcome::Counts;
 use gallra_model::receipt::{Code, Kept, Mark, Verdict};
 use gallra_proof::key::VerifyingKey;
 use gallra_targets::pace::Paced;
-use gallra_targets::{Boundary, Failure, Inspection, Preserved, Report};
+use gallra_targets::{Boundary, Failure, Inspection, Preserved, Report, Still};
 
-use super::{Half, HalfError};
-use crate::channel::PrivilegedEnd;
+use super::{Half, HalfError, note};
+use crate::channel::{Closed, PrivilegedEnd};
 use crate::clock::{BootClock, Clocks};
 use crate::journal::{Journal, JournalError};
 use crate::vault::{Sealed, Vault};
 
-/// Ends an act at an item boundary: when its time is over, the session ended, or a stop or hold was pushed. Remembers what
-/// was there before the first item went.
-struct Stop<'a> {
+/// How long an act that waits for another minute listens before it looks at the time again.
+const LISTEN: Duration = Duration::from_millis(250);
+
+/// The act at its item boundaries. Remembers what was there before the first item went.
+struct Items<'a> {
     job: JobId,
+    under_way: UnderWay<'a>,
     end: &'a mut PrivilegedEnd,
     clocks: &'a Clocks,
-    since_ms: u64,
-    longest: Duration,
     permit_key: &'a VerifyingKey,
-    order: Option<Order>,
-    withdrawn: bool,
     journal: &'a mut Journal,
+    said: &'a mut Option<JournalMark>,
     earlier: Option<Mark>,
     mark: Option<Mark>,
     /// The journal could not be written: the half must end.
     broken: Option<JournalError>,
 }
 
-impl Stop<'_> {
-    fn hear(&mut self) -> bool {
-        let Self { end, order, withdrawn, permit_key, job, .. } = self;
-        let closed = end.overhear(|message| match message {
-            ToPrivileged::Withdraw { job: other } => *withdrawn |= other == job,
-            ToPrivileged::Order { order: envelope } => {
-                if let Ok((said, _)) = gallra_proof::order::open(envelope, permit_key)
-                    && order.as_ref().is_none_or(|known| said.is_newer_than(known))
-                {
-                    *order = Some(said);
-                }
-            }
-            ToPrivileged::Connected { .. }
-            | ToPrivileged::ClockMoved { .. }
-            | ToPrivileged::Offer { .. }
-            | ToPrivileged::Permitted { .. }
-            | ToPrivileged::Denied { .. }
-            | ToPrivileged::ReceiptStored { .. }
-            | ToPrivileged::Suppression { .. } => {}
-        });
-        !closed && !self.withdrawn && !self.order.as_ref().is_some_and(|order| order.halted)
+impl Items<'_> {
+    /// Hears what was said, and waits for a first word at most so long.
+    fn hear(&mut self, wait: Duration) {
+        let Self { end, under_way, permit_key, clocks, .. } = self;
+        let hear_one = |under_way: &mut UnderWay<'_>, heard| match clocks() {
+            Ok(moment) => under_way.hear(heard, &moment),
+            // Without a clock nothing is heard in time, and the boundary stops.
+            Err(_) => false,
+        };
+        let deaf =
+            end.overhear(wait, |message| heard(message, permit_key).is_some_and(|heard| hear_one(under_way, heard)));
+        if deaf {
+            hear_one(under_way, Heard::Deaf);
+        }
+    }
+
+    /// Where the journal stands goes before each asking, also on a stream that the half itself has not been told of yet.
+    fn ask(&mut self, word: ToCoordinator) -> Result<(), Closed> {
+        let mark = self.journal.mark();
+        self.end.say(&ToSession::Say(ToCoordinator::Journal { mark }))?;
+        *self.said = Some(mark);
+        self.end.say(&ToSession::Say(word))
     }
 }
 
-impl Boundary for Stop<'_> {
+/// A message as far as it concerns an act. Everything else waits until the act is over.
+fn heard(message: &ToPrivileged, permit_key: &VerifyingKey) -> Option<Heard> {
+    match message {
+        ToPrivileged::Connected { generation, .. } => Some(Heard::Connected { generation: *generation }),
+        ToPrivileged::Permitted { permit } => Some(match gallra_proof::permit::open(permit, permit_key) {
+            Ok((permit, _)) => Heard::Permitted(Box::new(permit)),
+            Err(_) => Heard::PermitBad(super::claimed_job(permit)),
+        }),
+        ToPrivileged::Denied { job, nonce, reason } => Some(Heard::Denied(*job, *nonce, *reason)),
+        ToPrivileged::Order { order } => {
+            let opened = gallra_proof::order::open(order, permit_key).ok();
+            opened.map(|(order, _)| Heard::Ordered(Box::new(order)))
+        }
+        ToPrivileged::Withdraw { job } => Some(Heard::Withdrawn(*job)),
+        ToPrivileged::ClockMoved { .. }
+        | ToPrivileged::Offer { .. }
+        | ToPrivileged::ReceiptStored { .. }
+        | ToPrivileged::Suppression { .. } => None,
+    }
+}
+
+impl Boundary for Items<'_> {
     fn may_go_on(&mut self) -> bool {
         gallra_crash::point("mid_act");
-        let in_time = (self.clocks)()
-            .is_ok_and(|moment| Duration::from_millis(moment.boot_ms.saturating_sub(self.since_ms)) <= self.longest);
-        self.hear() && in_time && self.broken.is_none()
+        let mut wait = Duration::ZERO;
+        loop {
+            self.hear(wait);
+            let Ok(moment) = (self.clocks)() else { return false };
+            match self.under_way.at_boundary(&moment) {
+                privileged::Boundary::GoOn => return self.broken.is_none(),
+                privileged::Boundary::Stop(why) => {
+                    note::log(Note::Stopped(self.job, why));
+                    return false;
+                }
+                privileged::Boundary::Wait => wait = LISTEN,
+                privileged::Boundary::Ask(word) => {
+                    if self.ask(word).is_err() {
+                        return false;
+                    }
+                    wait = LISTEN;
+                }
+            }
+        }
     }
 
-    fn still(&mut self) -> bool {
-        self.hear() && self.broken.is_none()
+    fn still(&mut self) -> Still {
+        self.hear(Duration::ZERO);
+        let Ok(moment) = (self.clocks)() else { return Still::Stop };
+        match self.under_way.at_boundary(&moment) {
+            privileged::Boundary::GoOn if self.broken.is_none() => Still::GoOn,
+            privileged::Boundary::Wait => Still::Wait,
+            privileged::Boundary::Ask(word) => self.ask(word).map_or(Still::Stop, |()| Still::Wait),
+            privileged::Boundary::GoOn | privileged::Boundary::Stop(_) => Still::Stop,
+        }
     }
 
     fn mark(&mut self, seen: &Inspection) -> bool {
@@ -101,27 +146,29 @@ impl Half {
             let missing = Failure::new(Code::NoSuchTarget, "the target has no driver");
             return Ok(outcome_of(Report::refused(missing), None));
         };
-        let since_ms = (self.clocks)()?.boot_ms;
-        let mut stop = Stop {
+        let longest_ms = u64::try_from(self.longest_act.as_millis()).unwrap_or(u64::MAX);
+        let under_way = self.state.as_ref().and_then(|state: &Privileged| state.under_way(longest_ms));
+        let Some(under_way) = under_way else {
+            return Ok(outcome_of(Report::refused(Failure::new(Code::Target, "nothing was permitted")), None));
+        };
+        let mut items = Items {
             job: act.spec.job,
+            under_way,
             end: &mut self.end,
             clocks: &self.clocks,
-            since_ms,
-            longest: self.longest_act,
             permit_key: &self.keys.permit,
-            order: self.state.as_ref().and_then(Privileged::order).cloned(),
-            withdrawn: false,
             journal: &mut self.memory.journal,
+            said: &mut self.said,
             earlier: act.earlier,
             mark: None,
             broken: None,
         };
-        let mut paced = Paced::new(&mut stop, BootClock, self.items_per_second);
+        let mut paced = Paced::new(&mut items, BootClock, self.items_per_second);
         let mut report = gallra_targets::run(driver.as_ref(), &act.spec, act.at, &mut paced);
-        if let Some(error) = stop.broken {
+        if let Some(error) = items.broken {
             return Err(error.into());
         }
-        let mark = stop.mark;
+        let mark = items.mark;
         let preserved = report.preserved.take();
         let outcome = Outcome { mark, ..outcome_of(report, None) };
         Ok(match preserved {

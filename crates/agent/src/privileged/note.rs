@@ -23,6 +23,7 @@ pub(super) fn log(note: Note) {
         }
         Note::Ordered { halted: false } => tracing::warn!("the emergency stop is lifted"),
         Note::Withdrawn(job) => tracing::info!(%job, "withdrawn by the coordinator"),
+        Note::Stopped(job, why) => tracing::info!(%job, ?why, "an act stops at an item"),
         Note::OutOfTurn => tracing::debug!("news that nothing asked for: ignored"),
     }
 }

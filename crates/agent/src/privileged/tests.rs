@@ -2,6 +2,7 @@
 //! notes every call. "Touches nothing" means here that the driver was not even asked to look.
 #![allow(clippy::wildcard_enum_match_arm, reason = "a panic is a failed test")]
 
+mod going_on;
 mod rig;
 
 use gallra_flow::agent::record::{Begun, Record};
@@ -237,27 +238,6 @@ fn what_is_preserved_is_sealed_under_the_handle_that_the_receipt_names() {
     assert_eq!(STANDARD.decode(sealed.keys).expect("base64"), b"rows of anna.example");
     rig.stop().expect("ends");
     assert!(!disk.holds("anna.example"), "no identifier lies in the agent's state in plain");
-}
-
-#[test]
-fn an_act_stops_at_an_item_when_its_time_is_over_and_when_the_agent_ends() {
-    for ending in ["time", "end"] {
-        let disk = Disk::new();
-        disk.make_endless();
-        let mut rig = Rig::start(&disk);
-        let (spec, nonce) = asked(&mut rig);
-        rig.permit(&permit(&spec, nonce));
-        disk.wait_for_act();
-        if ending == "time" {
-            disk.advance_ms(60_001);
-            assert_eq!(rig.receipt().code, Some(Code::Stopped));
-        }
-        rig.stop().expect("ends");
-        let last = disk.records().pop().expect("an end");
-        let Record::End(held) = last else { panic!("{ending}: {last:?}") };
-        let (receipt, _): (Receipt, _) = gallra_proof::receipt::open(&held.envelope, &disk.evidence()).expect("signed");
-        assert_eq!(receipt.code, Some(Code::Stopped), "{ending}");
-    }
 }
 
 #[test]

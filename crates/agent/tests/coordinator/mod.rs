@@ -212,6 +212,7 @@ impl Coordinator {
                 ToCoordinator::Journal { .. } | ToCoordinator::Suppression { .. } => {}
                 word @ (ToCoordinator::Hello { .. }
                 | ToCoordinator::AskBegin { .. }
+                | ToCoordinator::AskOn { .. }
                 | ToCoordinator::Receipt { .. }) => {
                     return word;
                 }

@@ -20,8 +20,11 @@ pub(super) fn agent_toml(options: &Options, cause_key: &str) -> String {
         text.push_str(BACKUP);
     }
     text.push_str(&options.more);
-    if let Some(items) = options.items_per_second {
-        text = text.replacen("[limits]\n", &format!("[limits]\nitems_per_second = {items}\n"), 1);
+    let limits = [("items_per_second", options.items_per_second), ("longest_act_seconds", options.longest_act_seconds)];
+    for (name, value) in limits {
+        if let Some(value) = value {
+            text = text.replacen("[limits]\n", &format!("[limits]\n{name} = {value}\n"), 1);
+        }
     }
     for target in &options.without {
         text = without(&text, target);

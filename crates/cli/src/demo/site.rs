@@ -59,6 +59,8 @@ pub struct Options {
     pub trusts: Option<Vec<String>>,
     /// What the host's admin allows an act to erase in a second; unset: no limit.
     pub items_per_second: Option<u32>,
+    /// Seconds that the host's admin allows an act to last under one permit; unset: as shipped.
+    pub longest_act_seconds: Option<u32>,
     /// Tests of crashes: the program that kills itself once, and the point at which it does (`gallra-crash`).
     pub crash: Option<(&'static str, String)>,
 }
@@ -82,6 +84,7 @@ impl Options {
             without: Vec::new(),
             trusts: None,
             items_per_second: None,
+            longest_act_seconds: None,
             crash: None,
         }
     }

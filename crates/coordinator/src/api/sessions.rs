@@ -229,6 +229,32 @@ impl Session<'_> {
         self.input(&Input::Ready(ready)).await
     }
 
+    async fn answer(&mut self, asking: Asking) -> Result<(), Status> {
+        let answer = self.core.ask(&asking).await?;
+        let Asking { job, nonce, going_on, .. } = asking;
+        self.guard(job).await?;
+        match answer {
+            Ok(permit) => {
+                self.input(&Input::Permitted(job)).await?;
+                self.say(&ToAgent::Permitted { permit }).await
+            }
+            Err(reason) => {
+                tracing::info!(agent = %self.agent, %job, ?reason, ?going_on, "denied");
+                self.say(&ToAgent::Denied { job, nonce, reason }).await?;
+                // An act that may not go on is under way until its receipt comes.
+                if going_on.is_some() {
+                    return Ok(());
+                }
+                self.input(&Input::Denied(job, reason)).await?;
+                // A plan of another policy makes each new offer as stale as the last.
+                if reason == Denial::Stale && self.core.stopped(&job).await?.is_some() {
+                    self.park(job)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
     async fn hear(&mut self, word: ToCoordinator) -> Result<(), Status> {
         match word {
             ToCoordinator::Hello { .. } => Err(Status::invalid_argument("hello is said once on a stream")),
@@ -237,30 +263,19 @@ impl Session<'_> {
                 self.journal_seen = true;
                 Ok(())
             }
-            ToCoordinator::AskBegin { .. } | ToCoordinator::Receipt { .. } if !self.journal_seen => {
+            ToCoordinator::AskBegin { .. } | ToCoordinator::AskOn { .. } | ToCoordinator::Receipt { .. }
+                if !self.journal_seen =>
+            {
                 Err(Status::invalid_argument("say where the journal stands first"))
             }
             ToCoordinator::AskBegin { job, spec, nonce } => {
                 let permitted_on_this_stream = self.core.fleet.was_permitted(self.agent, job);
-                let asking = Asking { agent: self.agent.clone(), job, spec, nonce, permitted_on_this_stream };
-                let answer = self.core.ask(&asking).await?;
-                self.guard(job).await?;
-                match answer {
-                    Ok(permit) => {
-                        self.input(&Input::Permitted(job)).await?;
-                        self.say(&ToAgent::Permitted { permit }).await
-                    }
-                    Err(reason) => {
-                        tracing::info!(agent = %self.agent, %job, ?reason, "denied");
-                        self.say(&ToAgent::Denied { job, nonce, reason }).await?;
-                        self.input(&Input::Denied(job, reason)).await?;
-                        // A plan of another policy makes each new offer as stale as the last.
-                        if reason == Denial::Stale && self.core.stopped(&job).await?.is_some() {
-                            self.park(job)?;
-                        }
-                        Ok(())
-                    }
-                }
+                let agent = self.agent.clone();
+                self.answer(Asking { agent, job, spec, nonce, permitted_on_this_stream, going_on: None }).await
+            }
+            ToCoordinator::AskOn { job, attempt, spec, nonce } => {
+                let (agent, going_on) = (self.agent.clone(), Some(attempt));
+                self.answer(Asking { agent, job, spec, nonce, permitted_on_this_stream: false, going_on }).await
             }
             ToCoordinator::Suppression { through } => self.begin_suppressions(through).await,
             ToCoordinator::Receipt { envelope } => {

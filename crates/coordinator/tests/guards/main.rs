@@ -3,6 +3,7 @@
 
 mod purge;
 mod race;
+mod renewals;
 mod rules;
 mod site;
 mod suppression;

@@ -241,7 +241,13 @@ impl Site {
             spec: Digest::of(offer.as_bytes()),
             nonce: Nonce::from_bytes([7; 16]),
             permitted_on_this_stream: false,
+            going_on: None,
         }
+    }
+
+    /// What the agent would ask for in the middle of an attempt.
+    pub(crate) async fn asking_on(&self, job: &JobId, attempt: u32) -> Asking {
+        Asking { going_on: Some(attempt), ..self.asking(job).await }
     }
 
     pub(crate) async fn ask(&self, job: &JobId) -> Result<Envelope, Denial> {

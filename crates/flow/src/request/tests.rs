@@ -14,6 +14,7 @@ use gallra_model::{Clock, CopyId, Day, JobId, ObligationId, Pseudonym, RequestId
 use super::*;
 
 mod approvals;
+mod renewals;
 
 fn at(text: &str) -> Instant {
     text.parse().expect("a literal instant")

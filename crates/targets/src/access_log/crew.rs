@@ -2,13 +2,12 @@
 //! and nothing of the files. Upholds decision 3: nothing is begun that the permit was not asked for, and what is not done
 //! for good when a stop is heard is thrown away.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gallra_model::receipt::Code;
 
-use crate::driver::{Boundary, Failure};
+use crate::driver::{Boundary, Failure, Still};
 
 /// Files worked on at once: what a host has to spare, and enough to hide one behind the other's disk.
 const AT_ONCE: usize = 2;
@@ -16,14 +15,45 @@ const AT_ONCE: usize = 2;
 /// How long the permit is not asked while files are worked on: a stop is heard within it.
 const LISTEN: Duration = Duration::from_millis(50);
 
-/// Whether a stop was heard.
-#[derive(Default)]
-pub(super) struct Halt(AtomicBool);
+/// What was heard last, for those who work.
+pub(super) struct Halt {
+    still: Mutex<Still>,
+    bell: Condvar,
+}
+
+impl Default for Halt {
+    fn default() -> Self {
+        Self { still: Mutex::new(Still::GoOn), bell: Condvar::new() }
+    }
+}
 
 impl Halt {
-    /// Asked right before something that cannot be undone, and from time to time before that.
+    fn still(&self) -> MutexGuard<'_, Still> {
+        self.still.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asked from time to time: whether what is being made would be thrown away.
+    pub(super) fn is_worth_it(&self) -> Result<(), Failure> {
+        if *self.still() == Still::Stop { Err(stopped()) } else { Ok(()) }
+    }
+
+    /// Asked right before something that cannot be undone: waits while the permit is being asked for more time.
     pub(super) fn may(&self) -> Result<(), Failure> {
-        if self.0.load(Ordering::SeqCst) { Err(stopped()) } else { Ok(()) }
+        let decided = self.bell.wait_while(self.still(), |still| *still == Still::Wait);
+        match *decided.unwrap_or_else(PoisonError::into_inner) {
+            Still::GoOn => Ok(()),
+            Still::Wait | Still::Stop => Err(stopped()),
+        }
+    }
+
+    /// A stop is for good.
+    fn hear(&self, heard: Still) {
+        let mut still = self.still();
+        if *still != Still::Stop {
+            *still = heard;
+        }
+        drop(still);
+        self.bell.notify_all();
     }
 }
 
@@ -32,7 +62,7 @@ pub(super) trait Permit {
     /// Asked before each file.
     fn next(&mut self) -> Result<(), Failure>;
     /// Asked again and again while files are worked on.
-    fn still(&mut self) -> bool;
+    fn still(&mut self) -> Still;
 }
 
 /// Looking needs none.
@@ -43,8 +73,8 @@ impl Permit for Looking {
         Ok(())
     }
 
-    fn still(&mut self) -> bool {
-        true
+    fn still(&mut self) -> Still {
+        Still::GoOn
     }
 }
 
@@ -56,7 +86,7 @@ impl Permit for Acting<'_> {
         may(self.0)
     }
 
-    fn still(&mut self) -> bool {
+    fn still(&mut self) -> Still {
         self.0.still()
     }
 }
@@ -117,9 +147,7 @@ impl<'f, F, T> Office<'f, F, T> {
     /// Waits, and listens meanwhile.
     fn attend(&self, permit: &mut dyn Permit, halt: &Halt, ready: impl Fn(&Desk<'f, F, T>) -> bool) {
         while !self.wait(&ready) {
-            if !permit.still() {
-                halt.0.store(true, Ordering::SeqCst);
-            }
+            halt.hear(permit.still());
         }
     }
 }
@@ -149,11 +177,14 @@ pub(super) fn each<F: Sync, T: Send>(
         for file in files {
             // Nothing waits on the desk: the permit is asked when somebody is free to work on the file.
             office.attend(permit, &halt, |desk| desk.next.is_none() && desk.busy < AT_ONCE);
-            let asked = if office.desk().failure.is_some() { break } else { halt.may().and_then(|()| permit.next()) };
+            let asked =
+                if office.desk().failure.is_some() { break } else { halt.is_worth_it().and_then(|()| permit.next()) };
             if let Err(failure) = asked {
                 office.desk().failure.get_or_insert(failure);
                 break;
             }
+            // Asking for the next file settles what the others waited for.
+            halt.hear(Still::GoOn);
             office.desk().next = Some(file);
             office.bell.notify_all();
         }
@@ -167,6 +198,8 @@ pub(super) fn each<F: Sync, T: Send>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     /// Lets so many files begin; says stop once so many looks were made while they are worked on.
@@ -181,9 +214,9 @@ mod tests {
             Ok(())
         }
 
-        fn still(&mut self) -> bool {
+        fn still(&mut self) -> Still {
             self.looks = self.looks.saturating_sub(1);
-            self.looks > 0
+            if self.looks > 0 { Still::GoOn } else { Still::Stop }
         }
     }
 
@@ -222,12 +255,75 @@ mod tests {
         let came = each(&[1, 2], &mut soon, &|_, halt| {
             // A file without end, but for the stop.
             loop {
-                halt.may()?;
+                halt.is_worth_it()?;
                 std::thread::yield_now();
             }
             #[allow(unreachable_code, reason = "the loop ends by the stop alone")]
             Ok(())
         });
         assert_eq!(came.map_err(|failure: Failure| failure.code), Err(Code::Stopped));
+    }
+
+    /// Says wait so often, and then what it is told to.
+    struct Waits(u32, Still);
+
+    impl Permit for Waits {
+        fn next(&mut self) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        fn still(&mut self) -> Still {
+            self.0 = self.0.saturating_sub(1);
+            if self.0 > 0 { Still::Wait } else { self.1 }
+        }
+    }
+
+    #[test]
+    fn nothing_is_done_for_good_while_the_permit_is_asked_for_more() {
+        // The file is being made until the permit's time is over; whether it is done for good waits for the answer.
+        let made = |halt: &Halt| {
+            while *halt.still() == Still::GoOn {
+                std::thread::yield_now();
+            }
+            halt.may()
+        };
+        assert_eq!(each(&[1], &mut Waits(4, Still::GoOn), &|_, halt| made(halt)), Ok(vec![()]));
+        let came = each(&[1], &mut Waits(4, Still::Stop), &|_, halt| made(halt));
+        assert_eq!(came.map_err(|failure| failure.code), Err(Code::Stopped));
+    }
+
+    #[test]
+    fn whether_a_file_may_go_is_asked_when_somebody_is_free_to_begin_with_it() {
+        struct Asks<'a> {
+            at_work: &'a AtomicUsize,
+            asked: &'a (Mutex<usize>, Condvar),
+        }
+
+        impl Permit for Asks<'_> {
+            fn next(&mut self) -> Result<(), Failure> {
+                assert!(self.at_work.load(Ordering::SeqCst) < AT_ONCE, "asked while nobody could begin");
+                *self.asked.0.lock().expect("no panic while held") += 1;
+                self.asked.1.notify_all();
+                Ok(())
+            }
+
+            fn still(&mut self) -> Still {
+                Still::GoOn
+            }
+        }
+
+        let (at_work, asked) = (AtomicUsize::new(0), (Mutex::new(0_usize), Condvar::new()));
+        let files: Vec<usize> = (0..6).collect();
+        let work = |file: &usize, _: &Halt| {
+            at_work.fetch_add(1, Ordering::SeqCst);
+            // A long file: the next but one must not be asked for during it.
+            let held = asked.0.lock().expect("no panic while held");
+            let early = asked.1.wait_timeout_while(held, LISTEN, |asked| *asked < file + 1 + AT_ONCE);
+            drop(early.unwrap_or_else(PoisonError::into_inner));
+            at_work.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        };
+        let mut permit = Asks { at_work: &at_work, asked: &asked };
+        assert_eq!(each(&files, &mut permit, &work).map(|done| done.len()), Ok(files.len()));
     }
 }

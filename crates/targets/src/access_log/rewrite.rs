@@ -69,7 +69,7 @@ impl<W: Write> Sink for Keeping<'_, W> {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.halt.may().map_err(io::Error::other)?;
+        self.halt.is_worth_it().map_err(io::Error::other)?;
         self.packer.write_all(bytes)
     }
 }
@@ -156,7 +156,7 @@ fn write(
     let mut keeping = Keeping { packer, before: Tally::default(), rule, halt };
     let mut reader = file.codec.read(&mut open).map_err(|error| unreadable(&error))?;
     let passed = pass(&mut reader, judge, &mut keeping);
-    halt.may()?;
+    halt.is_worth_it()?;
     let sum = passed.map_err(|error| unreadable(&error))?;
     let before = keeping.before;
     keeping.packer.finish().and_then(|mut out| out.flush()).map_err(|error| unwritable(&error))?;

@@ -113,13 +113,17 @@ pub(super) fn permit(spec: &JobSpec, nonce: Nonce) -> Permit {
 #[derive(Default)]
 struct World {
     items: u64,
-    endless: bool,
+    /// Set: so many more items may go before the driver only asks, again and again.
+    gate: Option<u64>,
+    /// How long a look takes, on the boot-time clock.
+    look_ms: u64,
     calls: Vec<&'static str>,
 }
 
 /// Notes every call, and erases three items.
 struct Noting {
     world: Arc<Mutex<World>>,
+    boot_ms: Arc<AtomicU64>,
     acting: mpsc::SyncSender<()>,
 }
 
@@ -131,13 +135,26 @@ impl Noting {
     }
 }
 
+impl Noting {
+    fn one_may_go(&self) {
+        let mut world = self.world.lock().expect("no panic while held");
+        if world.gate > Some(0) {
+            (world.gate, world.items) = (world.gate.map(|gate| gate - 1), world.items - 1);
+            self.acting.send(()).expect("the disk outlives the driver");
+        }
+        drop(world);
+        std::thread::yield_now();
+    }
+}
+
 impl Driver for Noting {
     fn kind(&self) -> TargetKind {
         TargetKind::Files
     }
 
     fn inspect(&self, _: &Selector) -> Result<Inspection, Failure> {
-        let items = self.note("inspect").items;
+        let World { items, look_ms, .. } = *self.note("inspect");
+        self.boot_ms.fetch_add(look_ms, Ordering::SeqCst);
         let instance = (items > 0).then(|| Digest::of(b"tree"));
         Ok(Inspection { instance, found: Tally { items, ..Tally::default() }, residue: vec![] })
     }
@@ -148,13 +165,13 @@ impl Driver for Noting {
     }
 
     fn erase(&self, _: &Selector, seen: &Inspection, boundary: &mut dyn Boundary) -> Result<Counts, Failure> {
-        let endless = self.note("erase").endless;
+        let gated = self.note("erase").gate.is_some();
         self.acting.send(()).expect("the disk outlives the driver");
-        if endless {
-            while boundary.may_go_on() {
-                std::thread::yield_now();
+        while gated && self.world.lock().expect("no panic while held").items > 0 {
+            if !boundary.may_go_on() {
+                return Err(Failure::new(Code::Stopped, "stopped at an item"));
             }
-            return Err(Failure::new(Code::Stopped, "stopped at an item"));
+            self.one_may_go();
         }
         self.note("erased").items = 0;
         Ok(Counts { erased: seen.found.items, ..Counts::default() })
@@ -181,10 +198,15 @@ pub(super) struct Disk {
 
 impl Disk {
     pub(super) fn new() -> Self {
+        Self::of(3)
+    }
+
+    /// A host with so many items.
+    pub(super) fn of(items: u64) -> Self {
         let (sender, receiver) = mpsc::sync_channel(8);
         Self {
             dir: tempfile::tempdir().expect("a directory"),
-            world: Arc::new(Mutex::new(World { items: 3, ..World::default() })),
+            world: Arc::new(Mutex::new(World { items, ..World::default() })),
             boot_ms: Arc::new(AtomicU64::new(1_000_000)),
             mode: Mutex::new(Mode::Act),
             acting: (sender, Mutex::new(receiver)),
@@ -217,8 +239,29 @@ impl Disk {
         *self.mode.lock().expect("no panic while held") = mode;
     }
 
+    /// From now on an act only asks, until items are let go.
     pub(super) fn make_endless(&self) {
-        self.world.lock().expect("no panic while held").endless = true;
+        self.world.lock().expect("no panic while held").gate = Some(0);
+    }
+
+    /// Lets one item go as soon as its act may, without waiting for it.
+    pub(super) fn open_gate(&self) {
+        let mut world = self.world.lock().expect("no panic while held");
+        world.gate = world.gate.map(|gate| gate + 1);
+    }
+
+    /// Lets one item go, and waits until it is gone.
+    pub(super) fn let_one_go(&self) {
+        self.open_gate();
+        self.wait_for_act();
+    }
+
+    pub(super) fn items(&self) -> u64 {
+        self.world.lock().expect("no panic while held").items
+    }
+
+    pub(super) fn make_looks_last(&self, ms: u64) {
+        self.world.lock().expect("no panic while held").look_ms = ms;
     }
 
     pub(super) fn advance_ms(&self, ms: u64) {
@@ -264,7 +307,8 @@ impl Disk {
             copy_life: None,
             covers: vec![],
         };
-        let driver = Noting { world: Arc::clone(&self.world), acting: self.acting.0.clone() };
+        let (world, boot_ms) = (Arc::clone(&self.world), Arc::clone(&self.boot_ms));
+        let driver = Noting { world, boot_ms, acting: self.acting.0.clone() };
         let host = Host {
             agent: "web1".parse().expect("a label"),
             software: "test 0".into(),
@@ -366,6 +410,14 @@ impl<'a> Rig<'a> {
         match self.hear() {
             ToSession::Say(ToCoordinator::AskBegin { nonce, .. }) => nonce,
             other => panic!("expected an asking, heard {other:?}"),
+        }
+    }
+
+    /// The attempt and the nonce of the next thing that it says, which must be an asking for another minute.
+    pub(super) fn asking_on(&mut self) -> (u32, Nonce) {
+        match self.hear() {
+            ToSession::Say(ToCoordinator::AskOn { attempt, nonce, .. }) => (attempt, nonce),
+            other => panic!("expected an asking to go on, heard {other:?}"),
         }
     }
 

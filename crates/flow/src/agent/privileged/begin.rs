@@ -26,6 +26,19 @@ pub(super) struct Asked {
 pub(super) struct Acting {
     pub(super) offer: Offered,
     pub(super) begun: Begun,
+    /// When its permit was asked for.
+    pub(super) asked_ms: u64,
+}
+
+/// What a permit must answer.
+pub(super) struct Question<'a> {
+    pub(super) offer: &'a Offered,
+    pub(super) nonce: Nonce,
+    pub(super) since_ms: u64,
+    /// The attempt that is being carried out; none when it is to begin.
+    pub(super) attempt: Option<u32>,
+    /// Highest generation seen.
+    pub(super) generation: u64,
 }
 
 /// In which way a permit does not answer the asking.
@@ -33,6 +46,8 @@ pub(super) struct Acting {
 pub enum Fault {
     /// The signature or the form is bad, or the key is another's.
     Signature,
+    /// For another job.
+    Job,
     /// Given to another agent.
     Agent,
     /// Answers another asking.
@@ -51,7 +66,7 @@ pub enum Fault {
     Generation,
     /// Under another clock.
     Clock,
-    /// Attempts count from 1.
+    /// Attempts count from 1, and an act goes on as the one that it is.
     Attempt,
     /// Its `not_before` has not come on this agent's clock.
     TooEarly,
@@ -60,14 +75,16 @@ pub enum Fault {
 }
 
 /// The first thing about a permit that does not fit.
-fn fault(state: &Privileged, asked: &Asked, permit: &Permit, moment: &Moment) -> Option<Fault> {
+pub(super) fn fault(state: &Privileged, asked: &Question<'_>, permit: &Permit, moment: &Moment) -> Option<Fault> {
     let spec = &asked.offer.spec;
     let (clock, now) = state.clock(moment);
     let ahead = permit.not_before.as_second().saturating_sub(now.as_second());
     // A simulated clock is whatever the coordinator says that it is, and a permit is its signed word: it moves the clock here.
     let early = clock == Clock::Real && ahead > CLOCK_BOUND_SECONDS;
     let elapsed_ms = moment.boot_ms.saturating_sub(asked.since_ms);
+    let attempt = permit.attempt >= 1 && asked.attempt.is_none_or(|attempt| attempt == permit.attempt);
     let checks = [
+        (permit.job == spec.job, Fault::Job),
         (permit.agent == state.host.agent, Fault::Agent),
         (permit.nonce == asked.nonce, Fault::Nonce),
         (permit.spec == asked.offer.digest, Fault::Spec),
@@ -75,9 +92,9 @@ fn fault(state: &Privileged, asked: &Asked, permit: &Permit, moment: &Moment) ->
         (permit.target == spec.target, Fault::Target),
         (permit.instance == spec.instance, Fault::Instance),
         (permit.action == spec.action, Fault::Action),
-        (permit.generation == spec.generation && permit.generation >= state.generation, Fault::Generation),
+        (permit.generation == spec.generation && permit.generation >= asked.generation, Fault::Generation),
         (permit.clock == spec.clock && permit.clock == clock, Fault::Clock),
-        (permit.attempt >= 1, Fault::Attempt),
+        (attempt, Fault::Attempt),
         (!early, Fault::TooEarly),
         (elapsed_ms <= u64::from(permit.begin_within_seconds) * 1000, Fault::Expired),
         (moment.boot_ms >= asked.since_ms, Fault::Expired),
@@ -88,7 +105,7 @@ fn fault(state: &Privileged, asked: &Asked, permit: &Permit, moment: &Moment) ->
 /// Takes the asking out of the state if it is the one for `job`.
 fn take(state: &mut Privileged, job: JobId) -> Option<Asked> {
     match std::mem::replace(&mut state.current, Current::Idle) {
-        Current::Asked(asked) if asked.offer.spec.job == job => Some(asked),
+        Current::Asked(asked) if asked.offer.spec.job == job => Some(*asked),
         other @ (Current::Idle | Current::Asked(_) | Current::Acting(_)) => {
             state.current = other;
             None
@@ -106,7 +123,9 @@ pub(super) fn permitted(
     let Some(asked) = take(state, permit.job) else {
         return effects.push(Effect::Note(Note::StrayPermit(Some(permit.job))));
     };
-    if let Some(fault) = fault(state, &asked, permit, moment) {
+    let Asked { offer, nonce, since_ms } = &asked;
+    let question = Question { offer, nonce: *nonce, since_ms: *since_ms, attempt: None, generation: state.generation };
+    if let Some(fault) = fault(state, &question, permit, moment) {
         // Only a permit that answers this very asking says which attempt is being refused.
         let answers = permit.agent == state.host.agent
             && permit.nonce == asked.nonce
@@ -121,13 +140,13 @@ pub(super) fn permitted(
         return sign(state, ending, Outcome::refused(Code::Halted, hint), moment, effects);
     }
     state.told_at_least(permit.not_before);
-    begin(state, asked.offer, permit.attempt, digest, moment, effects);
+    begin(state, asked, permit.attempt, digest, moment, effects);
 }
 
 /// The journal first, then the act (I4).
 fn begin(
     state: &mut Privileged,
-    offer: Offered,
+    Asked { offer, since_ms: asked_ms, .. }: Asked,
     attempt: u32,
     permit: Digest,
     moment: &Moment,
@@ -157,7 +176,7 @@ fn begin(
     let act = Act { spec: spec.clone(), at: started, handle: begun.handle, earlier };
     effects.push(Effect::Journal(Record::Begin(begun.clone())));
     effects.push(Effect::Act(Box::new(act)));
-    state.current = Current::Acting(Acting { offer, begun });
+    state.current = Current::Acting(Box::new(Acting { offer, begun, asked_ms }));
 }
 
 fn refuse(
@@ -178,6 +197,7 @@ fn refuse(
         Fault::Expired => "the permit came too late to begin: it is tried again",
         Fault::TooEarly => "the permit is not valid yet on this host's clock: compare the clocks",
         Fault::Signature
+        | Fault::Job
         | Fault::Agent
         | Fault::Nonce
         | Fault::Spec
@@ -205,7 +225,7 @@ pub(super) fn denied(state: &mut Privileged, (job, nonce): (JobId, Nonce), reaso
     match take(state, job) {
         Some(asked) if asked.nonce == nonce => effects.push(Effect::Note(Note::Denied(job, reason))),
         Some(asked) => {
-            state.current = Current::Asked(asked);
+            state.current = Current::Asked(Box::new(asked));
             effects.push(Effect::Note(Note::OutOfTurn));
         }
         None => effects.push(Effect::Note(Note::OutOfTurn)),

@@ -6,12 +6,14 @@
 mod begin;
 mod cause;
 mod end;
+mod going_on;
 mod offer;
 mod state;
 
 pub use begin::Fault;
 pub use cause::objection as cause_objection;
 pub use end::Outcome;
+pub use going_on::{Boundary, Heard, Over, UnderWay};
 pub use offer::Offered;
 pub use state::{Host, Privileged};
 
@@ -159,6 +161,8 @@ pub enum Note {
     },
     /// A job was withdrawn.
     Withdrawn(JobId),
+    /// An act ends at an item, with something left.
+    Stopped(JobId, Over),
     /// An input that nothing asked for.
     OutOfTurn,
 }

@@ -34,8 +34,8 @@ pub struct Host {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Current {
     Idle,
-    Asked(Asked),
-    Acting(Acting),
+    Asked(Box<Asked>),
+    Acting(Box<Acting>),
 }
 
 /// The privileged half's state.
@@ -161,7 +161,7 @@ impl Privileged {
         if let Some(offer) = self.waiting.pop_front() {
             let (job, spec, nonce) = (offer.spec.job, offer.digest, moment.nonce);
             effects.push(Effect::Say(ToCoordinator::AskBegin { job, spec, nonce }));
-            self.current = Current::Asked(Asked { offer, nonce, since_ms: moment.boot_ms });
+            self.current = Current::Asked(Box::new(Asked { offer, nonce, since_ms: moment.boot_ms }));
         }
     }
 

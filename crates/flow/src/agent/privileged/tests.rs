@@ -11,6 +11,7 @@ use gallra_model::target::{Mode, TargetKind};
 use super::*;
 
 mod causes;
+mod going_on;
 
 const NONCE: Nonce = Nonce::from_bytes([7; 16]);
 

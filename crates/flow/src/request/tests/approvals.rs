@@ -4,7 +4,7 @@ use gallra_model::Nonce;
 use gallra_model::cause::Backing;
 use gallra_model::envelope::Envelope;
 use gallra_model::hold::Restraint;
-use gallra_model::permit::Denial;
+use gallra_model::permit::{Denial, Permit};
 use gallra_model::selector::Selector;
 
 use super::*;
@@ -56,6 +56,16 @@ fn what_a_host_refused_for_want_of_a_cause_is_tried_at_once_when_one_is_brought(
 
 /// What an asking for the erasure is answered with.
 fn asked(life: &Life, cause: Option<Backing>) -> Result<(), Denial> {
+    answered(life, cause, None, Restraint::default()).map(drop)
+}
+
+/// The same to begin, or to go on with an attempt.
+pub(super) fn answered(
+    life: &Life,
+    cause: Option<Backing>,
+    going_on: Option<u32>,
+    restraint: Restraint,
+) -> Result<Permit, Denial> {
     let record = life.view.step_job(4).expect("a step");
     let offering = Offering {
         selector: Selector { service: Some("anna.example".parse().expect("an id")), ..Selector::default() },
@@ -76,17 +86,19 @@ fn asked(life: &Life, cause: Option<Backing>) -> Result<(), Denial> {
         spec: digest,
         nonce: Nonce::from_bytes([9; 16]),
         permitted_on_this_stream: false,
+        going_on,
     };
-    let around = Around { restraint: Restraint::default(), policy: Digest::of(b"policy") };
-    decide(&life.view, &asking, around, &offer, digest, life.now).map(drop)
+    let around = Around { restraint, policy: Digest::of(b"policy") };
+    decide(&life.view, &asking, around, &offer, digest, life.now)
+}
+
+pub(super) fn backing() -> Option<Backing> {
+    let envelope = Envelope { payload_type: String::new(), payload: String::new(), signatures: vec![] };
+    Some(Backing { envelope, salt: None })
 }
 
 #[test]
 fn no_permit_is_given_for_an_erasure_that_carries_no_cause_or_waits_for_one() {
-    let backing = || {
-        let envelope = Envelope { payload_type: String::new(), payload: String::new(), signatures: vec![] };
-        Some(Backing { envelope, salt: None })
-    };
     let mut life = Life::begin(plan(1, None, &[]));
     life.done(1, Counts::default());
     life.tick(DUE);

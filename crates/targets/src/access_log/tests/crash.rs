@@ -9,7 +9,7 @@ use gallra_model::receipt::{Code, Verdict};
 use super::fixture::{Logs, visit};
 use crate::access_log::Writer;
 use crate::attempt;
-use crate::driver::Boundary;
+use crate::driver::{Boundary, Still};
 use crate::testing::{Always, StopAfter, inspect_then, job, now, service};
 
 fn visits(files: u32) -> Logs {
@@ -164,9 +164,9 @@ impl Boundary for StopWithin {
         true
     }
 
-    fn still(&mut self) -> bool {
+    fn still(&mut self) -> Still {
         self.0 = self.0.saturating_sub(1);
-        self.0 > 0
+        if self.0 > 0 { Still::GoOn } else { Still::Stop }
     }
 }
 
