@@ -85,7 +85,10 @@ impl Core {
     async fn spec_of(&self, view: &View, job: &JobRecord) -> Result<(JobSpec, Vec<u8>), CoreError> {
         let step = &job.step;
         let info = self.target(&step.agent, &step.target).await?;
-        let (selector, secret) = self.selector(view, info.scope).await?;
+        let (mut selector, secret) = self.selector(view, info.scope).await?;
+        if info.by_address {
+            selector.addresses = self.addresses(view, info.scope).await?;
+        }
         let salt = Digest::of_parts(&[b"gallra-job-salt", secret.as_bytes(), step.job.as_bytes()]);
         let offering = Offering {
             selector,

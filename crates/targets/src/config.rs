@@ -88,5 +88,6 @@ pub fn info(config: &TargetConfig, kind: TargetKind, copy_life: Option<CopyLife>
         strategy: kind.is_backup().then_some(Strategy::Observe),
         copy_life,
         covers: config.covers.clone(),
+        by_address: config.access_log.as_ref().is_some_and(|log| log.subject_by == access_log::SubjectBy::Address),
     }
 }

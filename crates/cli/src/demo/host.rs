@@ -25,6 +25,7 @@ pub(super) fn agent_toml(options: &Options, cause_key: &str) -> String {
     for target in &options.without {
         text = without(&text, target);
     }
+    text.push_str(&options.more);
     let own = vec![cause_key.to_owned()];
     let trusts = options.trusts.as_ref().unwrap_or(&own).iter().map(|key| format!("\"{key}\"")).collect::<Vec<_>>();
     text.replace("@cause_keys@", &trusts.join(", "))

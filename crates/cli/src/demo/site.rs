@@ -53,6 +53,8 @@ pub struct Options {
     pub backups: bool,
     /// Targets left out of agent.toml.
     pub without: Vec<String>,
+    /// Further `[[target]]` sections; `@dir@` is the site's folder.
+    pub more: String,
     /// Cause keys that the host trusts, as public keys in hex; unset: the site's own.
     pub trusts: Option<Vec<String>>,
     /// What the host's admin allows an act to erase in a second; unset: no limit.
@@ -77,6 +79,7 @@ impl Options {
             observe: Vec::new(),
             backups: true,
             without: Vec::new(),
+            more: String::new(),
             trusts: None,
             items_per_second: None,
             crash: None,

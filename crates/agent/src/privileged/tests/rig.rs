@@ -261,6 +261,7 @@ impl Disk {
             strategy: None,
             copy_life: None,
             covers: vec![],
+            by_address: false,
         };
         let driver = Noting { world: Arc::clone(&self.world), acting: self.acting.0.clone() };
         let host = Host {
