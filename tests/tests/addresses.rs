@@ -143,8 +143,13 @@ async fn until_the_day(story: &mut Story) {
 #[tokio::test]
 async fn the_leavers_lines_go_in_the_leavers_time_and_everybody_elses_stay() {
     let (mut story, log) = begin().await;
+    let listed = gallra(&story, &["target", "list"]);
+    assert_eq!(String::from_utf8_lossy(&listed.stdout).matches("by address").count(), 1, "{listed:?}");
     record(&story, &["--ip", OLD, "--from", "2026-01-05"]);
     record(&story, &["--ip", NEW, "--from", "2026-01-15"]);
+    // A slip of somebody's fingers, noticed in time.
+    assert_eq!(record(&story, &["--ip", "192.0.2.177", "--from", "2026-01-05"])["on_record"], 3);
+    assert_eq!(record(&story, &["--ip", "192.0.2.177", "--withdraw"])["on_record"], 2);
     // Billing hears that somebody else has it now.
     let known = record(&story, &["--ip", OLD, "--from", "2026-01-05", "--until", "2026-01-20"]);
     assert_eq!(known["on_record"], 2, "{known}");

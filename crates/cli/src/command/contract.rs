@@ -106,17 +106,11 @@ pub enum ContractCommand {
         #[arg(long, value_name = "ADDRESS")]
         ip: String,
         /// From when: YYYY-MM-DD, or an instant.
-        #[arg(
-            long,
-            value_name = "DAY|INSTANT",
-            required_unless_present = "withdraw",
-            default_value = "",
-            hide_default_value = true
-        )]
-        from: String,
+        #[arg(long, value_name = "DAY|INSTANT", required_unless_present = "withdraw")]
+        from: Option<String>,
         /// The last day, or the instant from which it is no longer theirs; unset while it is.
-        #[arg(long, value_name = "DAY|INSTANT", default_value = "", hide_default_value = true)]
-        until: String,
+        #[arg(long, value_name = "DAY|INSTANT")]
+        until: Option<String>,
         /// Take back everything that was recorded of this address.
         #[arg(long, conflicts_with_all = ["from", "until"])]
         withdraw: bool,
@@ -174,6 +168,7 @@ pub async fn run(profile: Option<&Path>, command: ContractCommand) -> Result<u8,
             return Ok(OK);
         }
         ContractCommand::Address { service, ip: address, from, until, withdraw, shown } => {
+            let (from, until) = (from.unwrap_or_default(), until.unwrap_or_default());
             let request = v1::RecordAddressRequest { service, address, from, until, withdraw };
             recorded(&client.record_address(request).await?.into_inner(), shown);
             return Ok(OK);
