@@ -11,6 +11,7 @@ const EXPECTED: &[(&str, &[CallerRole])] = &[
     ("ContractService/EndContract", &[Operator, Billing]),
     ("ContractService/SettleContract", &[Operator, Billing]),
     ("ContractService/ResumeContract", &[Operator, Billing]),
+    ("ContractService/RecordAddress", &[Operator, Billing]),
     ("ContractService/GetContract", &[Operator, Billing, Approver, Auditor]),
     ("RequestService/GetRequest", &[Operator, Approver, Auditor]),
     ("RequestService/ListRequests", &[Operator, Approver, Auditor]),

@@ -149,11 +149,11 @@ impl PrivilegedEnd {
     }
 }
 
-fn parse(line: &str) -> Next {
+pub(crate) fn parse(line: &str) -> Next {
     serde_json::from_str(line).map_or(Next::Malformed, Next::Message)
 }
 
-fn line_of<T: serde::Serialize>(message: &T) -> String {
+pub(crate) fn line_of<T: serde::Serialize>(message: &T) -> String {
     serde_json::to_string(message).expect("messages are made of texts, numbers and lists, which always serialise")
 }
 

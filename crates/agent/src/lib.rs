@@ -10,6 +10,8 @@ mod child;
 pub mod clock;
 pub mod config;
 pub mod dir;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod join;
 pub mod journal;
 mod pipe;

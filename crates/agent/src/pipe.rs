@@ -28,12 +28,19 @@ pub(crate) struct Begin {
     pub(crate) key: String,
 }
 
+impl Begin {
+    /// Reads the first line. It holds the key: the parser's words may quote it, so they are not passed on.
+    pub(crate) fn of(line: &str) -> io::Result<Self> {
+        serde_json::from_str(line).map_err(|_| broken("the privileged half's first line is none"))
+    }
+}
+
 fn broken(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 /// Reads one line without its end; `None` at the end of the stream.
-fn read_line(from: &mut impl io::BufRead) -> io::Result<Option<String>> {
+pub(crate) fn read_line(from: &mut impl io::BufRead) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
     from.take(MAX_LINE).read_until(b'\n', &mut bytes)?;
     whole_line(bytes)
@@ -90,8 +97,7 @@ pub(crate) async fn carry_session(stream: UnixStream, lines: Lines) -> io::Resul
     let (reader, mut writer) = tokio::net::UnixStream::from_std(stream)?.into_split();
     let mut reader = tokio::io::BufReader::new(reader);
     let first = read_line_async(&mut reader).await?.ok_or_else(|| broken("the privileged half said nothing"))?;
-    // The line holds the key: the parser's words may quote it, so they are not passed on.
-    let begin = serde_json::from_str(&first).map_err(|_| broken("the privileged half's first line is none"))?;
+    let begin = Begin::of(&first)?;
     let Lines { into, mut out } = lines;
     tokio::spawn(async move {
         while let Ok(Some(line)) = read_line_async(&mut reader).await {
@@ -111,7 +117,8 @@ pub(crate) async fn carry_session(stream: UnixStream, lines: Lines) -> io::Resul
     Ok(begin)
 }
 
-async fn read_line_async(from: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> io::Result<Option<String>> {
+/// The same on a runtime.
+pub(crate) async fn read_line_async(from: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
     from.take(MAX_LINE).read_until(b'\n', &mut bytes).await?;
     whole_line(bytes)

@@ -44,10 +44,10 @@ pub enum ListError {
 /// One line as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
-    line: Envelope,
+pub(crate) struct Kept {
+    pub(crate) line: Envelope,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    key: Option<MonthKey>,
+    pub(crate) key: Option<MonthKey>,
 }
 
 /// When the coordinator last said that the list was complete.
@@ -139,6 +139,10 @@ impl List {
                 return Err(damaged(number));
             }
             if let (Item::Entry(entry), Some(key)) = (&line.item, key) {
+                // Under another key than the entry's own its tag matches nobody, and a restore would bring them back.
+                if key.name() != entry.key {
+                    return Err(damaged(number));
+                }
                 keys.insert(entry.key, key);
             }
             dropped |= matches!(line.item, Item::Drop { .. });
@@ -257,7 +261,7 @@ fn heard(bytes: &[u8], permit: &VerifyingKey, known: &Known) -> Option<Contact> 
     (line.sequence <= known.through()).then_some(Contact { at, clock, heard })
 }
 
-fn text_of(kept: &Kept) -> Result<String, serde_json::Error> {
+pub(crate) fn text_of(kept: &Kept) -> Result<String, serde_json::Error> {
     let json = serde_json::to_string(kept)?;
     let sum = Digest::of(json.as_bytes()).to_string();
     Ok(format!("{} {json}\n", sum.get(..CHECK_CHARS).unwrap_or(&sum)))
@@ -275,7 +279,7 @@ fn kept_of(line: &[u8]) -> Option<Kept> {
 ///
 /// # Errors
 /// The number of the unreadable line (from 1), if it was whole once.
-fn parse(bytes: &[u8]) -> Result<(Vec<Kept>, usize), usize> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<(Vec<Kept>, usize), usize> {
     let (mut lines, mut good) = (Vec::new(), 0);
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let Some(kept) = line.strip_suffix(b"\n").and_then(kept_of) else {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gallra_identity::is_https_address;
 use serde::Deserialize;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
@@ -15,6 +16,28 @@ use crate::exit::{Failure, UNREACHABLE, USAGE};
 struct ClientConfig {
     /// https URL of the coordinator.
     address: String,
+}
+
+impl ClientConfig {
+    /// Reads the file's text. Anything but https would be spoken in clear, with whoever answers.
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let config: Self =
+            toml::from_str(text).map_err(|error| Failure::new(USAGE, format!("client.toml: {error}")))?;
+        if is_https_address(&config.address) {
+            Ok(config)
+        } else {
+            Err(Failure::new(USAGE, "client.toml, address: expected https://host:port"))
+        }
+    }
+}
+
+/// A way in for `gallra-fuzzing`: the address that a `client.toml` names. No part of the product calls it.
+///
+/// # Errors
+/// The refusal.
+#[doc(hidden)]
+pub fn address_in(text: &str) -> Result<String, String> {
+    ClientConfig::parse(text).map(|config| config.address).map_err(|failure| failure.text)
 }
 
 /// Where the profile is when nothing says so: `$HOME/.config/gallra`.
@@ -35,8 +58,7 @@ pub fn endpoint(profile: Option<&Path>) -> Result<Endpoint, Failure> {
             Failure::new(USAGE, format!("{}: {error}\nhint: --profile names a directory like the operator/ that `gallra-coordinator init` makes", path.display()))
         })
     };
-    let config: ClientConfig =
-        toml::from_str(&read("client.toml")?).map_err(|error| Failure::new(USAGE, format!("client.toml: {error}")))?;
+    let config = ClientConfig::parse(&read("client.toml")?)?;
     let tls = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(read("authority.pem")?))
         .identity(Identity::from_pem(read("client.pem")?, read("client.key")?));

@@ -88,7 +88,12 @@ impl Core {
             request: None,
             cancelled: Vec::new(),
         };
-        let identity = ContractIdentity { service: start.service.clone(), addresses: start.addresses.clone(), salt };
+        let identity = ContractIdentity {
+            service: start.service.clone(),
+            addresses: start.addresses.clone(),
+            uses: Vec::new(),
+            salt,
+        };
         let mut txn = self.seal_new(txn, &subject, What::Contract(id), &identity)?;
         txn = txn.create(keys::contract(&id), encode(&contract)?);
         txn = self.keyring.claim_index(txn, IndexKind::ServiceId, start.service.expose(), encode(&id)?);
@@ -108,7 +113,8 @@ impl Core {
             contracts: vec![contract],
             ending: None,
         };
-        let identity = CustomerIdentity { number: start.customer.clone(), salt: Nonce::from_bytes(random()?) };
+        let identity =
+            CustomerIdentity { number: start.customer.clone(), former: Vec::new(), salt: Nonce::from_bytes(random()?) };
         let txn = self.seal_new(Txn::new(), &customer.subject, What::Customer(customer.id), &identity)?;
         let txn = txn.create(keys::customer(&customer.id), encode(&customer)?);
         let number = start.customer.expose();

@@ -89,7 +89,10 @@ impl Core {
         let info = self.target(&step.agent, &step.target).await?;
         let (selector, secret, purge) = match &view.request.about {
             About::End(_) => {
-                let (selector, secret) = self.selector(view, info.scope).await?;
+                let (mut selector, secret) = self.selector(view, info.scope).await?;
+                if info.by_address {
+                    selector.addresses = self.addresses(view, info.scope).await?;
+                }
                 (selector, secret, None)
             }
             About::Purge { seal, .. } => {

@@ -43,6 +43,21 @@ pub struct Config {
     pub brake_ends_per_day: u32,
 }
 
+impl Config {
+    /// Reads the file's text. The two names are labels: the one is in every certificate, the other names a file.
+    ///
+    /// # Errors
+    /// Names the line and the key.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let config: Self = toml::from_str(text).context("coordinator.toml")?;
+        for (key, name) in [("installation", &config.installation), ("policy", &config.policy)] {
+            let label = gallra_identity::is_label(name);
+            anyhow::ensure!(label, "coordinator.toml: {key}: expected 1 to 63 of a-z, 0-9 and '-'");
+        }
+        Ok(config)
+    }
+}
+
 fn brake_ends_per_day() -> u32 {
     crate::halt::BRAKE_ENDS_PER_DAY
 }
@@ -84,7 +99,7 @@ impl Layout {
     /// # Errors
     /// Names the file, the line and the key.
     pub fn config(&self) -> anyhow::Result<Config> {
-        toml::from_str(&self.read("coordinator.toml")?).context("coordinator.toml")
+        Config::parse(&self.read("coordinator.toml")?)
     }
 
     /// Refuses to serve under another clock than the directory was first served under: what real people asked for never

@@ -4,6 +4,7 @@
 //! Refuses to know paths, SQL and the data that is erased. All state is in the store, and recovery is the ordinary path:
 //! load, decide, commit by compare-and-swap (decision 4).
 
+pub mod addresses;
 pub mod api;
 pub mod causes;
 pub mod clock;

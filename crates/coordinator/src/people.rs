@@ -75,6 +75,7 @@ impl Core {
         self.keyring.unwrap_subject(&entry.key, &entry.value).map_err(crypto)
     }
 
+    /// Opens one sealed value, for the moment.
     pub(crate) async fn open<T: serde::de::DeserializeOwned>(
         &self,
         subject: &SubjectId,
@@ -169,6 +170,20 @@ impl Core {
         Ok(txn.put(at, sealed))
     }
 
+    /// The same for a value that is there. Expects the key as it is read: nothing is left of somebody who is forgotten meanwhile.
+    pub(crate) async fn seal_again<T: serde::Serialize>(
+        &self,
+        txn: Txn,
+        subject: &SubjectId,
+        what: What,
+        value: &T,
+    ) -> Result<Txn, CoreError> {
+        let key = self.keyring.find_subject(&*self.store, subject).await?;
+        let key = key.ok_or(CoreError::NotFound("subject key: it was destroyed"))?;
+        let txn = self.seal_more(txn, subject, what, value).await?;
+        Ok(txn.expect_as_read(&key.key, Some(&key)))
+    }
+
     /// Adds the destruction of the cause that was signed for a customer's end, when the end is taken back: nobody may find it
     /// later and use it.
     pub fn drop_customers_backing(&self, txn: Txn, customer: &Customer, request: &RequestId) -> Txn {
@@ -188,11 +203,15 @@ impl Core {
         if let About::Purge { seal, .. } = &view.request.about {
             return self.destroy(txn, seal, What::Request(view.request.id)).await;
         }
-        let txn = self.forget_customer(view, txn).await?;
+        let (txn, stays) = self.forget_customer(view, txn).await?;
         let txn = self.drop_customers_backing(txn, &self.customer_of(view).await?, &view.request.id);
         let contract = self.contract_of(view).await?;
         // A request about the customer's own end leaves the contracts to their own requests.
-        if contract.request == Some(view.request.id) { self.forget_contract(&contract, txn).await } else { Ok(txn) }
+        if contract.request != Some(view.request.id) {
+            return Ok(txn);
+        }
+        let txn = if stays { self.carry_addresses(txn, &contract).await? } else { txn };
+        self.forget_contract(&contract, txn).await
     }
 
     async fn forget_contract(&self, contract: &Contract, mut txn: Txn) -> Result<Txn, CoreError> {
@@ -218,9 +237,9 @@ impl Core {
         })
     }
 
-    /// Adds the destruction of what names the customer, once nothing of theirs is open any more. The customer's record is
-    /// written, so that of two requests that end at once one sees the other.
-    async fn forget_customer(&self, view: &View, mut txn: Txn) -> Result<Txn, CoreError> {
+    /// Adds the destruction of what names the customer, once nothing of theirs is open any more; says whether it stays. The
+    /// customer's record is written, so that of two requests that end at once one sees the other.
+    async fn forget_customer(&self, view: &View, mut txn: Txn) -> Result<(Txn, bool), CoreError> {
         let contract = self.contract_of(view).await?;
         let (entry, customer, mut contracts) = self.customer_and_siblings(&contract).await?;
         txn = txn.replace(&entry, entry.value.clone());
@@ -229,16 +248,17 @@ impl Core {
         for id in requests.filter(|id| *id != view.request.id) {
             let other = state::load(&*self.store, &id).await?.view.request;
             if other.done.is_none() && !other.facts.cancelled {
-                return Ok(txn);
+                return Ok((txn, true));
             }
         }
-        if contracts.iter().all(|contract| contract.state == ContractState::Settled) {
+        let stays = !contracts.iter().all(|contract| contract.state == ContractState::Settled);
+        if !stays {
             let identity: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
             txn = self.destroy(txn, &customer.subject, What::Customer(customer.id)).await?;
             let owner = encode(&customer.id)?;
             txn = self.drop_index(txn, IndexKind::CustomerNumber, &identity.number, &owner).await?;
         }
-        Ok(txn)
+        Ok((txn, stays))
     }
 
     /// Expects the key as it is read: while an epoch turns it may move to another name, and would be left there.

@@ -4,6 +4,7 @@
 //! networks, clocks and keys: it is given values, `now` among them, and returns values, so that a simulator can drive
 //! the same code. Upholds I1 to I6 and I8.
 
+pub mod address;
 pub mod agent;
 pub mod approval;
 pub mod cancel;

@@ -85,9 +85,12 @@ macro_rules! replays {
 }
 
 replays! {
+    agent_json: "agent-json",
     agent_toml: "agent-toml",
     calendar: "calendar",
     certificates: "certificate",
+    client_toml: "client-toml",
+    coordinator_toml: "coordinator-toml",
     envelopes: "envelope",
     paths_of_trees: "files-path",
     ids: "ids",
@@ -99,6 +102,8 @@ replays! {
     lines_of_access_logs: "log-line",
     heads_of_mails: "mail-head",
     messages: "messages",
+    first_lines_of_the_pipe: "pipe-begin",
+    lines_of_the_pipe: "pipe-lines",
     facts_of_plans: "plan-facts",
     questions_about_policies: "policy-explain",
     policy_packs: "policy-pack",
@@ -113,6 +118,8 @@ replays! {
     mappings_of_databases: "sql-mapping",
     keys_of_the_store: "store-key",
     values_of_the_store: "store-value",
+    files_of_suppression_lists: "suppression-list",
+    lines_of_suppression_lists: "suppression-lines",
     templates: "template",
     values_of_the_vault: "vault-value",
     calls_on_the_wire: "wire-call",

@@ -24,6 +24,7 @@ pub const TABLE: &[(&str, &[CallerRole])] = &[
     ("/gallra.v1.ContractService/EndContract", REPORTERS),
     ("/gallra.v1.ContractService/SettleContract", REPORTERS),
     ("/gallra.v1.ContractService/ResumeContract", REPORTERS),
+    ("/gallra.v1.ContractService/RecordAddress", REPORTERS),
     ("/gallra.v1.ContractService/GetContract", &[Operator, Billing, Approver, Auditor]),
     ("/gallra.v1.RequestService/GetRequest", READERS),
     ("/gallra.v1.RequestService/ListRequests", READERS),

@@ -12,7 +12,7 @@ pub(crate) fn is_host(text: &str) -> bool {
 }
 
 /// Whether a text is `https://host:port`, with nothing before, between or after. IPv6 addresses stand in brackets.
-pub(crate) fn is_https_address(text: &str) -> bool {
+pub fn is_https_address(text: &str) -> bool {
     let Some(authority) = text.strip_prefix("https://") else { return false };
     if let Ok(address) = authority.parse::<SocketAddr>() {
         return address.port() != 0;

@@ -28,6 +28,7 @@ mod handshake;
 pub use authority::{AUTHORITY_DAYS, Authority, Credential, IssueError, LEAF_DAYS};
 pub use caller::{Caller, CallerError};
 pub use csr::new_csr;
+pub use host::is_https_address;
 pub use invitation::{TokenRecord, TokenRefusal};
 pub use label::is_label;
 pub use role::{CallerRole, RoleError};

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ContractId, CustomerId, Nonce, RequestId, SubjectId};
-use crate::selector::ExternalId;
+use crate::selector::{AddressUse, ExternalId};
 use crate::time::Day;
 
 /// Where a contract stands.
@@ -74,6 +74,10 @@ pub const MAX_CONTRACTS: usize = 10_000;
 pub struct CustomerIdentity {
     /// The customer number of the billing system.
     pub number: ExternalId,
+    /// IP addresses of contracts whose identifiers are destroyed already, where a target of the customer's scope is searched
+    /// by them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<AddressUse>,
     /// Random: what jobs are salted from. Gone with the rest, so that afterwards nobody can test a guess of the number
     /// against the digests in a receipt.
     pub salt: Nonce,
@@ -88,6 +92,9 @@ pub struct ContractIdentity {
     /// Addresses hosted under the service, for look-up by blind index.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<ExternalId>,
+    /// IP addresses, and when each was theirs: by them the provider's own logs are searched. In no index.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<AddressUse>,
     /// Random: as [`CustomerIdentity::salt`].
     pub salt: Nonce,
 }

@@ -204,6 +204,10 @@ pub struct TargetInfo {
     /// Backup targets only: the targets (on the same agent) whose data its copies hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<TargetId>,
+    /// Whether it is searched by IP addresses and by nothing else: then its jobs carry the subject's, and no other's do
+    /// (decision 13).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_address: bool,
 }
 
 /// Everything one agent reports about its host.

@@ -90,5 +90,6 @@ pub fn info(config: &TargetConfig, driver: &dyn Driver) -> TargetInfo {
         purges: driver.purges(),
         copy_life: driver.copy_life(),
         covers: config.covers.clone(),
+        by_address: config.access_log.as_ref().is_some_and(|log| log.subject_by == access_log::SubjectBy::Address),
     }
 }

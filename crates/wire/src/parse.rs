@@ -4,6 +4,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use gallra_model::time::start_of;
 use gallra_model::{Day, Instant};
 use tonic::Status;
 
@@ -49,6 +50,31 @@ pub fn instant(name: &str, text: &str) -> Result<Instant, Status> {
     text.parse().map_err(|_| Status::invalid_argument(format!("{name}: expected an instant, RFC 3339 in UTC")))
 }
 
+/// Parses an instant, or a day as the instant in which it begins in Stockholm.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`.
+pub fn beginning(name: &str, text: &str) -> Result<Instant, Status> {
+    instant_or_day(name, text, Some)
+}
+
+/// Parses an instant, or a day as the instant in which it is over in Stockholm.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`.
+pub fn end(name: &str, text: &str) -> Result<Instant, Status> {
+    instant_or_day(name, text, |day| day.tomorrow().ok())
+}
+
+fn instant_or_day(name: &str, text: &str, of: impl FnOnce(Day) -> Option<Day>) -> Result<Instant, Status> {
+    let wrong =
+        || Status::invalid_argument(format!("{name}: expected an instant, RFC 3339 in UTC, or a day, YYYY-MM-DD"));
+    if let Ok(day) = day(name, text) {
+        return of(day).and_then(|day| start_of(day).ok()).ok_or_else(wrong);
+    }
+    text.parse().map_err(|_| wrong())
+}
+
 /// A message field that must be set.
 ///
 /// # Errors
@@ -65,6 +91,21 @@ pub fn text_or_empty<T: ToString>(value: Option<T>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_is_the_whole_local_day_and_an_instant_is_itself() {
+        let at = |text: &str| text.parse::<Instant>().expect("a literal");
+        assert_eq!(beginning("from", "2026-01-31").expect("reads"), at("2026-01-30T23:00:00Z"));
+        assert_eq!(end("until", "2026-01-31").expect("reads"), at("2026-01-31T23:00:00Z"));
+        // 23 hours: summer time begins.
+        assert_eq!(end("until", "2026-03-29").expect("reads"), at("2026-03-29T22:00:00Z"));
+        for read in [beginning, end] {
+            assert_eq!(read("at", "2026-01-31T10:00:00Z").expect("reads"), at("2026-01-31T10:00:00Z"));
+            for bad in ["", "2026-02-29", "2026-01-31T10:00:00", "20260131", "10:00", "9999-12-31T24:00"] {
+                assert!(read("at", bad).is_err(), "{bad}");
+            }
+        }
+    }
 
     #[test]
     fn days_are_strict() {

@@ -56,6 +56,7 @@ pub fn target_to_wire(target: &TargetInfo) -> v1::Target {
         covers: target.covers.iter().map(ToString::to_string).collect(),
         agent: String::new(),
         purges: target.purges,
+        by_address: target.by_address,
     }
 }
 
@@ -117,5 +118,6 @@ fn target_from_wire(target: v1::Target) -> Result<TargetInfo, Status> {
         strategy: kind.is_backup().then_some(Strategy::Observe),
         copy_life,
         covers: target.covers.iter().map(|id| parse::field("target.covers", id)).collect::<Result<_, _>>()?,
+        by_address: target.by_address,
     })
 }

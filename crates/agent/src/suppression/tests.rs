@@ -168,3 +168,12 @@ fn what_was_dropped_leaves_the_disk_with_its_key() {
     let line = signed(9, 4, entry(5, &key(2)));
     assert_eq!(again.take(&line, Some(&key(2)), now()).expect("keeps"), None);
 }
+
+#[test]
+fn a_line_with_another_entrys_key_is_damage() {
+    let place = Place::new();
+    drop(place.open().expect("opens"));
+    let kept = Kept { line: signed(1, 0, entry(1, &key(1))), key: Some(key(2)) };
+    fs::write(place.file(), text_of(&kept).expect("writes")).expect("writes");
+    assert!(matches!(place.open(), Err(ListError::Damaged { line: 1, .. })));
+}

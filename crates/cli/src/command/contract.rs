@@ -95,6 +95,29 @@ pub enum ContractCommand {
         #[command(flatten)]
         shown: Shown,
     },
+    /// Say when an IP address was the subject's, so that the provider's own logs are searched by it, in that time only.
+    #[command(
+        after_help = "Example:\n  gallra contract address anna.example --ip 192.0.2.1 --from 2026-01-02 --until 2026-01-20\n\nA         day is a whole day in Europe/Stockholm. Said again with --until, an open time ends there; one that nobody ended         ends with the contract's last day. Outside of its time the address counts as somebody else's."
+    )]
+    Address {
+        /// Service id.
+        service: String,
+        /// IPv4 or IPv6 address.
+        #[arg(long, value_name = "ADDRESS")]
+        ip: String,
+        /// From when: YYYY-MM-DD, or an instant.
+        #[arg(long, value_name = "DAY|INSTANT", required_unless_present = "withdraw")]
+        from: Option<String>,
+        /// The last day, or the instant from which it is no longer theirs; unset while it is.
+        #[arg(long, value_name = "DAY|INSTANT")]
+        until: Option<String>,
+        /// Take back everything that was recorded of this address.
+        #[arg(long, conflicts_with_all = ["from", "until"])]
+        withdraw: bool,
+        /// How it is printed.
+        #[command(flatten)]
+        shown: Shown,
+    },
     /// Show a contract.
     Show {
         /// Service id.
@@ -144,6 +167,12 @@ pub async fn run(profile: Option<&Path>, command: ContractCommand) -> Result<u8,
             resumed(&client.resume_contract(v1::ResumeContractRequest { service, version }).await?.into_inner(), shown);
             return Ok(OK);
         }
+        ContractCommand::Address { service, ip: address, from, until, withdraw, shown } => {
+            let (from, until) = (from.unwrap_or_default(), until.unwrap_or_default());
+            let request = v1::RecordAddressRequest { service, address, from, until, withdraw };
+            recorded(&client.record_address(request).await?.into_inner(), shown);
+            return Ok(OK);
+        }
         ContractCommand::Show { service, shown } => {
             (client.get_contract(v1::GetContractRequest { service }).await?, shown)
         }
@@ -164,6 +193,12 @@ fn pairs(contract: &v1::Contract) -> [(&'static str, String); 8] {
         ("settled", contract.settled.clone()),
         ("request", contract.request.clone()),
     ]
+}
+
+fn recorded(answer: &v1::RecordAddressResponse, shown: Shown) {
+    let mut lines = answer.contract.as_ref().map(|contract| pairs(contract).to_vec()).unwrap_or_default();
+    lines.push(("times of addresses", answer.on_record.to_string()));
+    output::one(shown.output, answer, &lines);
 }
 
 fn resumed(answer: &v1::ResumeContractResponse, shown: Shown) {

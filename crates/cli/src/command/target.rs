@@ -38,10 +38,11 @@ pub async fn run(profile: Option<&Path>, command: TargetCommand) -> Result<u8, F
             v1::CopyLife::Never => "for ever".to_owned(),
             v1::CopyLife::Unknown => "unknown".to_owned(),
         };
+        let by = if target.by_address { " by address" } else { "" };
         [
             target.agent.clone(),
             target.id.clone(),
-            words::target_kind_word(target.kind),
+            words::target_kind_word(target.kind) + by,
             target.category.clone(),
             words::data_role_word(target.role),
             words::scope_word(target.scope),

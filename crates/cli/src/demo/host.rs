@@ -19,7 +19,6 @@ pub(super) fn agent_toml(options: &Options, cause_key: &str) -> String {
     if options.backups {
         text.push_str(BACKUP);
     }
-    text.push_str(&options.more);
     let limits = [("items_per_second", options.items_per_second), ("longest_act_seconds", options.longest_act_seconds)];
     for (name, value) in limits {
         if let Some(value) = value {
@@ -29,6 +28,7 @@ pub(super) fn agent_toml(options: &Options, cause_key: &str) -> String {
     for target in &options.without {
         text = without(&text, target);
     }
+    text.push_str(&options.more);
     let own = vec![cause_key.to_owned()];
     let trusts = options.trusts.as_ref().unwrap_or(&own).iter().map(|key| format!("\"{key}\"")).collect::<Vec<_>>();
     text.replace("@cause_keys@", &trusts.join(", "))

@@ -5,6 +5,7 @@ use gallra_wire::{parse, v1};
 use tonic::{Request, Response, Status};
 
 use super::Api;
+use crate::addresses::Told;
 use crate::causes::Brought;
 use crate::contracts::{End, Start};
 use crate::gate;
@@ -66,6 +67,26 @@ impl v1::contract_service_server::ContractService for Api {
             contract: Some(to_wire(&resumed.contract)),
             begun: resumed.begun,
         }))
+    }
+
+    async fn record_address(
+        &self,
+        request: Request<v1::RecordAddressRequest>,
+    ) -> Result<Response<v1::RecordAddressResponse>, Status> {
+        let request = request.into_inner();
+        let told = Told {
+            service: parse::field("service", &request.service)?,
+            address: parse::field("address", &request.address)?,
+            time: match (request.withdraw, request.from.as_str(), request.until.as_str()) {
+                (true, "", "") => None,
+                (true, _, _) => return Err(Status::invalid_argument("withdraw: goes without from and until")),
+                (false, from, "") => Some((parse::beginning("from", from)?, None)),
+                (false, from, until) => Some((parse::beginning("from", from)?, Some(parse::end("until", until)?))),
+            },
+        };
+        let (contract, known) = self.core.record_address(&told).await?;
+        let on_record = u32::try_from(known).unwrap_or(u32::MAX);
+        Ok(Response::new(v1::RecordAddressResponse { contract: Some(to_wire(&contract)), on_record }))
     }
 
     async fn get_contract(&self, request: Request<v1::GetContractRequest>) -> Result<Response<v1::Contract>, Status> {

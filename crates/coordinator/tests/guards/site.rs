@@ -57,7 +57,7 @@ pub(crate) fn agent() -> AgentName {
 }
 
 /// A target of this name: `logs` is one whose lines leave by their own age, every other one holds a customer's files.
-fn info(target: &str) -> TargetInfo {
+pub(crate) fn info(target: &str) -> TargetInfo {
     let logs = target == "logs";
     TargetInfo {
         id: target.parse().expect("a literal name"),
@@ -70,6 +70,7 @@ fn info(target: &str) -> TargetInfo {
         strategy: None,
         copy_life: None,
         covers: Vec::new(),
+        by_address: false,
     }
 }
 
@@ -110,11 +111,17 @@ impl Site {
 
     /// The same directory, opened again.
     pub(crate) async fn restarted(self) -> Self {
+        self.looked_into(|_| ()).await.0
+    }
+
+    /// The same, with a look at the folder while nothing is open.
+    pub(crate) async fn looked_into<T>(self, look: impl FnOnce(&Path) -> T) -> (Self, T) {
         let Self { core, folder, evidence, cause } = self;
         let now = core.time.now();
         drop(Arc::into_inner(core).expect("nobody else holds it"));
+        let seen = look(&folder.path().join("coordinator"));
         let core = serve::open(&Layout::new(folder.path().join("coordinator")), Some(now)).await.expect("it opens");
-        Self { core: Arc::new(core), folder, evidence, cause }
+        (Self { core: Arc::new(core), folder, evidence, cause }, seen)
     }
 
     /// Moves the clock, and what time moves.
@@ -126,13 +133,17 @@ impl Site {
     async fn join(&self, targets: &[&str], now: Instant) {
         let key = self.evidence.verifying().to_hex();
         let record = AgentRecord { name: agent(), evidence_key: key.clone(), certificate: String::new(), joined: now };
-        let targets = targets.iter().map(|target| info(target)).collect();
-        let inventory = Inventory { agent: agent(), evidence_key: key, targets };
-        let txn = Txn::new()
-            .put(keys::agent(&agent()), encode(&record).expect("encodes"))
-            .put(keys::inventory(&agent()), encode(&inventory).expect("encodes"));
+        let txn = Txn::new().put(keys::agent(&agent()), encode(&record).expect("encodes"));
         self.core.store.commit(txn).await.expect("commits");
+        self.reports(targets.iter().map(|target| info(target)).collect()).await;
         self.core.register_cause_key(&self.cause.verifying(), "approver").await.expect("registered");
+    }
+
+    /// From now on the agent reports these targets.
+    pub(crate) async fn reports(&self, targets: Vec<TargetInfo>) {
+        let inventory = Inventory { agent: agent(), evidence_key: self.evidence.verifying().to_hex(), targets };
+        let txn = Txn::new().put(keys::inventory(&agent()), encode(&inventory).expect("encodes"));
+        self.core.store.commit(txn).await.expect("commits");
     }
 
     /// A contract that is sold, ends, is settled and is planned, and whose targets are inspected.

@@ -1,14 +1,17 @@
 //! The bodies, by what they read. Each takes any bytes and panics where its property does not hold.
 
 pub mod agent;
+pub mod files;
 pub mod identity;
 pub mod logs;
+pub mod pipe;
 pub mod places;
 pub mod policy;
 pub mod proof;
 pub mod restic;
 pub mod signed;
 pub mod stored;
+pub mod suppression;
 pub mod values;
 pub mod wire;
 pub mod words;

@@ -6,8 +6,9 @@ use gallra_model::order::ORDER_TYPE;
 use gallra_model::permit::PERMIT_TYPE;
 use gallra_model::plan::PLAN_TYPE;
 use gallra_model::receipt::RECEIPT_TYPE;
+use gallra_model::suppression::{RESTORE_TYPE, SUPPRESSION_TYPE};
 use gallra_proof::key::{SigningKey, VerifyingKey};
-use gallra_proof::{cause, dsse, order, permit, plan, receipt};
+use gallra_proof::{cause, dsse, order, permit, plan, receipt, suppression};
 use gallra_verify::IssuerKey;
 
 use super::text;
@@ -25,6 +26,14 @@ pub fn payload(bytes: &[u8]) -> Seen {
     let receipt = receipt::open(&dsse::sign(RECEIPT_TYPE, bytes, &key), &public);
     let cause = cause::open(&dsse::sign(CAUSE_TYPE, bytes, &key), &public);
     let order = order::open(&dsse::sign(ORDER_TYPE, bytes, &key), &public);
+    let line = suppression::open(&dsse::sign(SUPPRESSION_TYPE, bytes, &key), &public);
+    let restored = suppression::open_restored(&dsse::sign(RESTORE_TYPE, bytes, &key), &public);
+    if let Ok((line, _)) = &line {
+        assert_eq!(suppression::sign(line, &key), Ok(dsse::sign(SUPPRESSION_TYPE, bytes, &key)));
+    }
+    if let Ok((restored, _)) = &restored {
+        assert_eq!(suppression::sign_restored(restored, &key), Ok(dsse::sign(RESTORE_TYPE, bytes, &key)));
+    }
     if let Ok((cause, _)) = &cause {
         assert_eq!(cause::sign(cause, &key), Ok(dsse::sign(CAUSE_TYPE, bytes, &key)));
     }
@@ -42,19 +51,23 @@ pub fn payload(bytes: &[u8]) -> Seen {
         assert!(gallra_verify::reads_receipt(bytes), "the verifier refuses the receipt");
     }
     let refusals = [permit.as_ref().err(), plan.as_ref().err(), receipt.as_ref().err()];
-    for refusal in refusals.into_iter().chain([cause.as_ref().err(), order.as_ref().err()]).flatten() {
+    let more = [cause.as_ref().err(), order.as_ref().err(), line.as_ref().err(), restored.as_ref().err()];
+    for refusal in refusals.into_iter().chain(more).flatten() {
         says_nothing_of(bytes, &refusal.to_string());
     }
     let read = [permit.is_ok(), plan.is_ok(), receipt.is_ok(), cause.is_ok(), order.is_ok()];
-    assert!(read.iter().filter(|read| **read).count() <= 1, "two things at once");
-    Seen::of(read.contains(&true))
+    let read = read.into_iter().chain([line.is_ok(), restored.is_ok()]);
+    let read = read.filter(|read| *read).count();
+    assert!(read <= 1, "two things at once");
+    Seen::of(read == 1)
 }
 
 /// An envelope, as JSON. Nothing opens that this key did not sign as this type.
 pub fn envelope(bytes: &[u8]) -> Seen {
     let Some(envelope) = same_json::<Envelope>(bytes) else { return Seen::Refused };
     let key = SigningKey::from_seed(&[1; 32]);
-    for payload_type in [PERMIT_TYPE, PLAN_TYPE, RECEIPT_TYPE, CAUSE_TYPE, ORDER_TYPE] {
+    let types = [PERMIT_TYPE, PLAN_TYPE, RECEIPT_TYPE, CAUSE_TYPE, ORDER_TYPE, SUPPRESSION_TYPE, RESTORE_TYPE];
+    for payload_type in types {
         match dsse::open(&envelope, payload_type, &key.verifying()) {
             // Ed25519 signatures are a function of key and bytes, so whatever opens is what we sign.
             Ok(payload) => assert_eq!(dsse::sign(payload_type, &payload, &key), envelope, "another's signature opens"),

@@ -37,11 +37,18 @@ pub fn key(bytes: &[u8]) -> Seen {
     Seen::of(family.is_some())
 }
 
-/// A key file of the coordinator: whole, in its one form, or refused.
+/// A key file of the coordinator, of an epoch, a month, pseudonyms or closed references: whole, in its one form, or refused.
 pub fn key_file(bytes: &[u8]) -> Seen {
     let Some(text) = text(bytes) else { return Seen::Refused };
-    let read = keyring::reads_key_file(text);
-    let lines: Vec<&str> = text.split('\n').collect();
-    assert!(!read || (lines.len() == 4 && text.len() == 18 + 70 + 71), "read in another form: {} bytes", text.len());
-    Seen::of(read)
+    let keys = keyring::reads_key_file(text);
+    let written = keys.iter().zip(text.split('\n').skip(1)).map(|(key, line)| {
+        let secret = line.get(key.len() + 1..).unwrap_or_default();
+        // In capitals too: somebody may have typed it off a sheet in a safe.
+        assert!(secret.len() == 64 && secret.bytes().all(|byte| byte.is_ascii_hexdigit()), "no secret");
+        format!("{key} {secret}\n")
+    });
+    let written = std::iter::once("gallra key file 1\n".to_owned()).chain(written).collect::<String>();
+    assert!(keys.is_empty() || written == text, "read in another form: {} bytes", text.len());
+    assert!(keys.len() == 1 || keys.is_empty() || keys == ["wrap", "index"], "of two kinds: {keys:?}");
+    Seen::of(!keys.is_empty())
 }

@@ -1,8 +1,16 @@
 //! Values as JSON: what the agent's two halves say to each other, offers, and everything that the store keeps.
 
+use gallra_coordinator::causes::CauseKey;
+use gallra_coordinator::jobs::AgentRecord;
+use gallra_coordinator::policies::StoredPolicy;
+use gallra_coordinator::quarantine::Standing;
+use gallra_coordinator::state::StoredReceipt;
+use gallra_coordinator::suppression::Stored;
+use gallra_model::cause::Backing;
 use gallra_model::contract::{Contract, ContractIdentity, Customer, CustomerIdentity};
 use gallra_model::copy::CopyRecord;
 use gallra_model::envelope::Envelope;
+use gallra_model::hold::{Guard, Hold};
 use gallra_model::job::JobSpec;
 use gallra_model::message::{ToAgent, ToCoordinator, ToPrivileged, ToSession};
 use gallra_model::proof::ProofFile;
@@ -46,6 +54,15 @@ pub fn store_value(bytes: &[u8]) -> Seen {
         same_json::<Envelope>(bytes).is_some(),
         same_json::<ProofFile>(bytes).is_some(),
         same_json::<gallra_identity::TokenRecord>(bytes).is_some(),
+        same_json::<Backing>(bytes).is_some(),
+        same_json::<Guard>(bytes).is_some(),
+        same_json::<Hold>(bytes).is_some(),
+        same_json::<AgentRecord>(bytes).is_some(),
+        same_json::<CauseKey>(bytes).is_some(),
+        same_json::<Standing>(bytes).is_some(),
+        same_json::<StoredPolicy>(bytes).is_some(),
+        same_json::<StoredReceipt>(bytes).is_some(),
+        same_json::<Stored>(bytes).is_some(),
     ];
     Seen::of(read.contains(&true))
 }

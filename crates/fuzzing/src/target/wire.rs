@@ -2,7 +2,7 @@
 
 use gallra_model::selector::ExternalId;
 use gallra_model::{AgentName, Day, Digest, JobId, RequestId};
-use gallra_wire::parse::{day, field, instant, optional_day};
+use gallra_wire::parse::{beginning, day, end, field, instant, optional_day};
 use gallra_wire::{session, v1};
 use prost::Message;
 use tonic::{Code, Status};
@@ -44,7 +44,7 @@ fn decoded<M: Message + Default>(message: &M) -> M {
 /// A call of billing's, an operator's or a joining agent's. The first byte says which; fields are read as the handlers do.
 pub fn call(bytes: &[u8]) -> Seen {
     let Some((which, bytes)) = bytes.split_first() else { return Seen::Refused };
-    let read = match which % 7 {
+    let read = match which % 8 {
         0 => v1::StartContractRequest::decode(bytes).ok().map(|call| {
             let addresses = call.addresses.iter().map(|id| field::<ExternalId>("addresses", id).map(drop));
             let ids = [&call.service, &call.customer].map(|id| field::<ExternalId>("service", id).map(drop));
@@ -64,6 +64,11 @@ pub fn call(bytes: &[u8]) -> Seen {
         4 => v1::AdvanceClockRequest::decode(bytes).ok().map(|call| instant("to", &call.to).map(drop)),
         5 => v1::GetReceiptRequest::decode(bytes).ok().map(|call| {
             field::<RequestId>("request", &call.request).and(field::<Digest>("digest", &call.digest)).map(drop)
+        }),
+        7 => v1::RecordAddressRequest::decode(bytes).ok().map(|call| {
+            let ids = field::<ExternalId>("service", &call.service).map(drop);
+            let address = field::<std::net::IpAddr>("address", &call.address).map(drop);
+            ids.and(address).and(beginning("from", &call.from)).and(end("until", &call.until)).map(drop)
         }),
         _ => v1::GetJobRequest::decode(bytes).ok().map(|call| field::<JobId>("id", &call.id).map(drop)),
     };

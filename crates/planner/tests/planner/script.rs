@@ -122,6 +122,7 @@ fn read_target(words: &[&str]) -> TargetInfo {
         strategy: kind.is_backup().then_some(Strategy::Observe),
         copy_life: None,
         covers: Vec::new(),
+        by_address: false,
     };
     for pair in rest.chunks(2) {
         match pair {

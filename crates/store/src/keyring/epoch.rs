@@ -73,7 +73,7 @@ impl From<Epoch> for String {
     }
 }
 
-const FIELDS: [&str; 2] = ["wrap", "index"];
+pub(super) const FIELDS: [&str; 2] = ["wrap", "index"];
 
 /// One epoch's keys.
 pub(super) struct EpochKeys {

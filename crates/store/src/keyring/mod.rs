@@ -87,10 +87,13 @@ pub struct Keyring {
     closed: Secret,
 }
 
-/// Whether a text is a key file of an epoch: for `gallra-fuzzing`, no part of the product calls it.
+/// The keys in a text that is a key file of one of the four kinds: for `gallra-fuzzing`, no part of the product calls it.
 #[doc(hidden)]
-pub fn reads_key_file(text: &str) -> bool {
-    file::parse(text, ["wrap", "index"]).is_some()
+pub fn reads_key_file(text: &str) -> Vec<&'static str> {
+    let single = [LASTING_FIELDS, CLOSED_FIELDS, month::FIELDS];
+    let single = single.into_iter().filter(|fields| file::parse(text, *fields).is_some()).flatten();
+    let epoch = Some(epoch::FIELDS).filter(|fields| file::parse(text, *fields).is_some());
+    single.chain(epoch.into_iter().flatten()).collect()
 }
 
 impl Keyring {

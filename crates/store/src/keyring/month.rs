@@ -6,7 +6,7 @@ use gallra_model::suppression::{Month, MonthKey};
 use super::secret::Secret;
 use super::{Keyring, KeyringError, file};
 
-const FIELDS: [&str; 1] = ["suppression"];
+pub(super) const FIELDS: [&str; 1] = ["suppression"];
 const BEFORE: &str = "suppression-";
 const AFTER: &str = ".key";
 

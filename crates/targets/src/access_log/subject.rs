@@ -53,9 +53,10 @@ impl Who {
     pub(super) fn of(config: &Config, selector: &Selector) -> Result<Self, Failure> {
         let wrong = |hint: &str| Failure::new(Code::BadSelector, hint);
         match config.subject_by {
-            SubjectBy::Address if selector.addresses.is_empty() => {
-                Err(wrong("the job carries no address, and this log is searched by nothing else"))
-            }
+            SubjectBy::Address if selector.addresses.is_empty() => Err(wrong(
+                "no address of the subject is on record, and this log is searched by nothing else: nothing was looked \
+                     for; record all of them with `gallra contract address`, then run `gallra job retry`",
+            )),
             SubjectBy::Address => Ok(Self::Addresses(selector.addresses.clone())),
             SubjectBy::Host => {
                 let mut hosts = Vec::with_capacity(config.hosts.len());

@@ -27,9 +27,24 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cli", &["model", "policy", "planner", "proof", "verify", "wire", "identity", "targets", "store"]),
     // workshop
     ("testkit", &["model", "cli", "wire", "identity", "store", "targets", "proof", "verify"]),
+    // The binaries too, since each reads files of its own (0001).
     (
         "fuzzing",
-        &["model", "policy", "planner", "flow", "proof", "verify", "wire", "store", "identity", "targets", "agent"],
+        &[
+            "model",
+            "policy",
+            "planner",
+            "flow",
+            "proof",
+            "verify",
+            "wire",
+            "store",
+            "identity",
+            "targets",
+            "agent",
+            "coordinator",
+            "cli",
+        ],
     ),
     ("xtask", &[]),
 ];

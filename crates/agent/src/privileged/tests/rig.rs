@@ -306,6 +306,7 @@ impl Disk {
             strategy: None,
             copy_life: None,
             covers: vec![],
+            by_address: false,
         };
         let (world, boot_ms) = (Arc::clone(&self.world), Arc::clone(&self.boot_ms));
         let driver = Noting { world, boot_ms, acting: self.acting.0.clone() };

@@ -1,0 +1,178 @@
+//! When IP addresses were a subject's: taken from billing, sealed with the contract's identifiers, put into offers for the
+//! targets that are searched by nothing else (decisions 10 and 13). Handles them in clear for that moment, like `people.rs`,
+//! and logs none. What a word comes to is `gallra_flow::address`'s; nothing here decides it.
+
+use core::net::IpAddr;
+use std::collections::BTreeSet;
+
+use gallra_flow::address::{self, MAX_OFFERED, Refused};
+use gallra_flow::view::View;
+use gallra_model::Instant;
+use gallra_model::contract::{Contract, ContractIdentity, Customer, CustomerIdentity};
+use gallra_model::request::{JobRecord, Parties};
+use gallra_model::selector::{AddressUse, ExternalId};
+use gallra_model::target::{Scope, TargetKind};
+use gallra_model::time::start_of;
+use gallra_store::Txn;
+use gallra_store::keys::{self, What};
+
+use crate::core::{Core, merge, until_committed};
+use crate::error::{CoreError, decode};
+use crate::state;
+
+/// What billing says of an address.
+pub struct Told {
+    /// Whose: the service id.
+    pub service: ExternalId,
+    /// The address.
+    pub address: IpAddr,
+    /// From when, and until when; none takes back everything that was said of this address.
+    pub time: Option<(Instant, Option<Instant>)>,
+}
+
+impl From<Refused> for CoreError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Nobodys | Refused::Backwards => Self::Invalid(refused.to_string()),
+            Refused::Reopens | Refused::TooMany => Self::Precondition(refused.to_string()),
+        }
+    }
+}
+
+impl Core {
+    /// Records, ends or withdraws a use. Gives the contract and how many uses are on record.
+    ///
+    /// # Errors
+    /// [`CoreError::NotFound`]; [`CoreError::Invalid`] and [`CoreError::Precondition`] as [`Refused`] says, or when the logs
+    /// are being searched already.
+    pub async fn record_address(&self, told: &Told) -> Result<(Contract, usize), CoreError> {
+        until_committed!(self.try_record(told))
+    }
+
+    async fn try_record(&self, told: &Told) -> Result<(Contract, usize), CoreError> {
+        let (entry, contract) = self.find_contract(&told.service).await?;
+        let mut identity: ContractIdentity = self.open(&contract.subject, What::Contract(contract.id)).await?;
+        let uses = match told.time {
+            None => address::withdraw(&identity.uses, told.address),
+            Some((from, None)) if end_of(&contract)?.is_some_and(|end| from >= end) => {
+                return Err(CoreError::Precondition("from: after the contract's last day, so say until when".into()));
+            }
+            Some((from, until)) => address::record(&identity.uses, &AddressUse { address: told.address, from, until })?,
+        };
+        let known = uses.len();
+        if uses == identity.uses {
+            return Ok((contract, known));
+        }
+        // The contract's record is written unchanged: of two words at once, one must see the other.
+        let txn = Txn::new().replace(&entry, entry.value.clone());
+        let txn = self.before_any_search(txn, &contract).await?;
+        identity.uses = uses;
+        let txn = self.seal_again(txn, &contract.subject, What::Contract(contract.id), &identity).await?;
+        self.commit_event(txn, &contract).await?;
+        Ok((contract, known))
+    }
+
+    /// Refuses once an erasure by the addresses on record was permitted: what it came to is counted and proven by them, and
+    /// a later word would be in a proof that nothing was looked for under.
+    async fn before_any_search(&self, mut txn: Txn, contract: &Contract) -> Result<Txn, CoreError> {
+        let customer = self.store.get(&keys::customer(&contract.customer)).await?;
+        let customer: Customer = decode("customer", &customer.ok_or(CoreError::NotFound("customer"))?.value)?;
+        let requests: BTreeSet<_> = contract.request.into_iter().chain(customer.ending).collect();
+        for id in requests {
+            let loaded = state::load(&*self.store, &id).await?;
+            for job in &loaded.view.jobs {
+                if has_searched(job) && self.is_searched_by_address(job).await? {
+                    return Err(CoreError::Precondition(
+                        "too late: the logs are being searched, or were, by the addresses on record; look for this one by hand"
+                            .into(),
+                    ));
+                }
+            }
+            // Read and written, so that a permit that is given meanwhile makes this fail.
+            txn = merge(txn, state::save(&*self.store, &loaded, &loaded.view).await?);
+        }
+        Ok(txn)
+    }
+
+    async fn is_searched_by_address(&self, job: &JobRecord) -> Result<bool, CoreError> {
+        match self.target(&job.step.agent, &job.step.target).await {
+            Ok(info) => Ok(info.by_address),
+            // No longer reported: it may have been.
+            Err(CoreError::NotFound(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The addresses that a target of this scope is searched by: the contract's, or those of all of the customer's contracts.
+    /// None where there are more than an offer takes: then the target refuses, and the request stays open.
+    ///
+    /// # Errors
+    /// When the identifiers were destroyed, or the store's.
+    pub(crate) async fn addresses(&self, view: &View, scope: Scope) -> Result<Vec<AddressUse>, CoreError> {
+        let Parties { contract, customer, .. } =
+            view.request.about.parties().ok_or(CoreError::NotFound("subject: a purge has none"))?;
+        let entry = self.store.get(&keys::contract(contract)).await?.ok_or(CoreError::NotFound("contract"))?;
+        let own: Contract = decode("contract", &entry.value)?;
+        let mut uses = Vec::new();
+        match scope {
+            Scope::Contract => uses = self.uses_of(&own).await?,
+            Scope::Customer => {
+                let (_, of, siblings) = self.customer_and_siblings(&own).await?;
+                let identity: CustomerIdentity = self.open(&of.subject, What::Customer(*customer)).await?;
+                uses.extend(identity.former);
+                for contract in siblings.iter().chain([&own]) {
+                    // Whoever is forgotten has left what is needed with the customer (`carry_addresses`).
+                    if self.keyring.find_subject(&*self.store, &contract.subject).await?.is_some() {
+                        uses.extend(self.uses_of(contract).await?);
+                    }
+                }
+            }
+        }
+        let uses = address::unite(uses);
+        if uses.len() > MAX_OFFERED {
+            tracing::warn!(%contract, "more addresses than an offer takes: none are offered");
+            return Ok(Vec::new());
+        }
+        Ok(uses)
+    }
+
+    async fn uses_of(&self, contract: &Contract) -> Result<Vec<AddressUse>, CoreError> {
+        let identity: ContractIdentity = self.open(&contract.subject, What::Contract(contract.id)).await?;
+        Ok(address::closed(&identity.uses, end_of(contract)?))
+    }
+
+    /// Adds, when a contract is forgotten and its customer stays, the contract's addresses to the customer's identifiers, if
+    /// some target of the customer's scope is searched by addresses. Else the customer's own end would pass over the lines of
+    /// this contract and be called whole.
+    ///
+    /// # Errors
+    /// As [`Core::addresses`].
+    pub(crate) async fn carry_addresses(&self, txn: Txn, contract: &Contract) -> Result<Txn, CoreError> {
+        let uses = self.uses_of(contract).await?;
+        let inventories = self.inventories().await?;
+        let mut targets = inventories.iter().flat_map(|inventory| &inventory.targets);
+        if uses.is_empty() || !targets.any(|info| info.by_address && info.scope == Scope::Customer) {
+            return Ok(txn);
+        }
+        let (_, customer, _) = self.customer_and_siblings(contract).await?;
+        let what = What::Customer(customer.id);
+        let mut identity: CustomerIdentity = self.open(&customer.subject, what).await?;
+        identity.former.extend(uses);
+        identity.former = address::unite(identity.former);
+        // One more than an offer takes is kept, so that it shows.
+        identity.former.truncate(MAX_OFFERED + 1);
+        self.seal_again(txn, &customer.subject, what, &identity).await
+    }
+}
+
+/// Whether an erasure of log lines was permitted at least once.
+fn has_searched(job: &JobRecord) -> bool {
+    job.step.kind == TargetKind::AccessLog && job.step.action.is_irreversible() && job.attempt > 0
+}
+
+/// The instant in which a contract's last day is over.
+fn end_of(contract: &Contract) -> Result<Option<Instant>, CoreError> {
+    let Some(day) = contract.ended else { return Ok(None) };
+    let end = day.tomorrow().and_then(start_of);
+    end.map(Some).map_err(|_| CoreError::Invalid("ended: beyond what an instant can say".into()))
+}
