@@ -142,7 +142,7 @@ impl Core {
         }
         customer.contracts.push(contract);
         let txn = txn.replace(entry, encode(&customer)?);
-        let txn = guards::bump(&*self.store, txn, keys::guard_customer(&customer.id)).await?;
+        let txn = guards::bump_whom(&*self.store, txn, keys::guard_customer(&customer.id)).await?;
         Ok((txn, customer.id))
     }
 
@@ -296,8 +296,8 @@ impl Core {
 
     /// Commits a contract's event with the bump of the guards that it moves.
     pub(crate) async fn commit_event(&self, txn: Txn, contract: &Contract) -> Result<(), CoreError> {
-        let txn = guards::bump(&*self.store, txn, keys::guard_contract(&contract.id)).await?;
-        let txn = guards::bump(&*self.store, txn, keys::guard_customer(&contract.customer)).await?;
+        let txn = guards::bump_whom(&*self.store, txn, keys::guard_contract(&contract.id)).await?;
+        let txn = guards::bump_whom(&*self.store, txn, keys::guard_customer(&contract.customer)).await?;
         self.store.commit(txn).await?;
         gallra_crash::point("before_ack");
         self.wake.notify_one();

@@ -122,6 +122,20 @@ pub async fn bump(store: &dyn Store, txn: Txn, guard: Key) -> Result<Txn, CoreEr
     change(store, txn, guard, |_| Ok(())).await
 }
 
+/// Adds the bump of one guard, as [`bump`]. Where a hold lies on it, whoever has to know whom holds cover looks anew: who is
+/// held has more to its name than before.
+///
+/// # Errors
+/// The store's.
+pub async fn bump_whom(store: &dyn Store, txn: Txn, guard: Key) -> Result<Txn, CoreError> {
+    let (_, lies) = one(store, &guard).await?;
+    let txn = match lies.holds.first() {
+        Some(hold) => txn.put(keys::guard_any_hold(), encode(hold)?),
+        None => txn,
+    };
+    bump(store, txn, guard).await
+}
+
 /// Adds the bump of one guard to a transaction, with a change of what lies on it.
 ///
 /// # Errors

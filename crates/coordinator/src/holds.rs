@@ -149,7 +149,15 @@ impl Core {
             Level::Contract { contract } => keys::contract(contract),
             Level::Request { request } => keys::request(request),
         };
-        self.store.get(&there).await?.map(drop).ok_or(CoreError::NotFound("customer, contract or request"))
+        let entry = self.store.get(&there).await?.ok_or(CoreError::NotFound("customer, contract or request"))?;
+        if matches!(level, Level::Request { .. })
+            && decode::<Request>("request", &entry.value)?.about.purge_day().is_some()
+        {
+            let text =
+                "a purge is one day's, and the next day has its own: hold the category, the target or whom it is about";
+            return Err(CoreError::Precondition(text.into()));
+        }
+        Ok(())
     }
 
     /// How many jobs at a level change data and have a permit that no receipt has answered yet.
@@ -197,7 +205,9 @@ impl Core {
                 let customer: Customer = decode("customer", &entry.value)?;
                 self.requests_of_contracts(&customer.contracts, customer.ending).await
             }
-            Level::Global | Level::Category { .. } | Level::Target { .. } => self.open_requests(|_| true).await,
+            Level::Global | Level::Category { .. } | Level::Target { .. } => {
+                self.open_requests(|request| !request.facts.cancelled).await
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use crate::state::{self, Loaded, StoredReceipt};
 type Piece = ((Receipt, Digest), Envelope);
 
 /// The receipts that speak about a plan, with their envelopes, in the order in which they came. Those of an earlier plan's
-/// jobs prove nothing about this one; of daily refusals of one job only the newest says anything new.
+/// jobs prove nothing about this one; of daily refusals, and of stops, of one job only the newest says anything new.
 fn evidence_of(plan: &Plan, stored: Vec<StoredReceipt>) -> Result<Vec<Piece>, CoreError> {
     let mut found: Vec<Piece> = Vec::with_capacity(stored.len());
     for stored in stored.into_iter().filter(|stored| stored.taken) {
@@ -28,8 +28,11 @@ fn evidence_of(plan: &Plan, stored: Vec<StoredReceipt>) -> Result<Vec<Piece>, Co
         if !statement::belongs(plan, &receipt) {
             continue;
         }
+        // A job that is cut short again and again says nothing new each time, and a proof is one value in the store.
         if receipt.verdict == Verdict::Refused {
             found.retain(|((old, _), _)| old.job != receipt.job || old.verdict != Verdict::Refused);
+        } else if is_cut_short(&receipt) {
+            found.retain(|((old, _), _)| old.job != receipt.job || !is_cut_short(old));
         }
         found.push(((receipt, stored.digest), stored.envelope));
     }
@@ -46,11 +49,14 @@ fn evidence_of(plan: &Plan, stored: Vec<StoredReceipt>) -> Result<Vec<Piece>, Co
 /// go back to before the first attempt (`targets::attempt`), so a proof says the same as if nothing had been cut short. It
 /// stays stored for an auditor; a failure of any other kind stays in the proof.
 fn is_taken_up(receipt: &Receipt, done: &[(JobId, u32)]) -> bool {
-    let cut_short =
-        receipt.verdict == Verdict::Refused || matches!(receipt.code, Some(Code::Interrupted | Code::Stopped));
-    receipt.verdict != Verdict::Done
-        && cut_short
+    (receipt.verdict == Verdict::Refused || is_cut_short(receipt))
         && done.iter().any(|(job, attempt)| *job == receipt.job && *attempt > receipt.attempt)
+}
+
+/// Whether an attempt was begun and ended before its job was, by a stop, a hold or a crash.
+fn is_cut_short(receipt: &Receipt) -> bool {
+    !matches!(receipt.verdict, Verdict::Done | Verdict::Refused)
+        && matches!(receipt.code, Some(Code::Interrupted | Code::Stopped))
 }
 
 /// A proof as it is stored.

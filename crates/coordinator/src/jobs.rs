@@ -281,7 +281,8 @@ impl Core {
                 let fits = step.agent == receipt.agent
                     && step.target == receipt.target
                     && step.action == receipt.action
-                    && step.kind == receipt.kind;
+                    && step.kind == receipt.kind
+                    && step.older_than == receipt.older_than;
                 if !fits {
                     return Err(CoreError::Precondition("it does not fit the job that it names".into()));
                 }

@@ -33,7 +33,11 @@ pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
     let _alone = core.leading.lock().await;
     core.turn_epoch().await;
     let mut moved = core.follow_policy().await?;
-    moved += core.open_purge().await?;
+    // Trouble with a purge holds nobody else's request up.
+    match core.open_purge().await {
+        Ok(opened) => moved += opened,
+        Err(error) => tracing::error!(%error, "the purge of the day could not be opened or closed; it is tried again"),
+    }
     loop {
         let due = core.store.range(&keys::timers_due(core.time.now()), BATCH).await?;
         let mut progress = 0;

@@ -201,7 +201,9 @@ impl Core {
     /// The store's.
     pub async fn forget(&self, view: &View, txn: Txn) -> Result<Txn, CoreError> {
         if let About::Purge { seal, .. } = &view.request.about {
-            return self.destroy(txn, seal, What::Request(view.request.id)).await;
+            // Where it is gone already there is nothing to destroy, and nothing to fail by.
+            let there = self.keyring.find_subject(&*self.store, seal).await?.is_some();
+            return if there { self.destroy(txn, seal, What::Request(view.request.id)).await } else { Ok(txn) };
         }
         let (txn, stays) = self.forget_customer(view, txn).await?;
         let txn = self.drop_customers_backing(txn, &self.customer_of(view).await?, &view.request.id);

@@ -51,6 +51,14 @@ impl Core {
 
     async fn try_replan(&self, id: &RequestId) -> Result<bool, CoreError> {
         let loaded = state::load(&*self.store, id).await?;
+        let made = self.plan_anew(id, &loaded).await?;
+        if loaded.view.request.about.purge_day().is_some() {
+            self.approve_purge(id).await?;
+        }
+        Ok(made)
+    }
+
+    async fn plan_anew(&self, id: &RequestId, loaded: &Loaded) -> Result<bool, CoreError> {
         let request = &loaded.view.request;
         if request.done.is_some() || request.facts.cancelled {
             return Ok(false);
@@ -60,11 +68,13 @@ impl Core {
         // Once data has begun to go the plan stands: what is reported later is not in it, nor in the proof.
         if request.state >= RequestState::Running {
             let settled = upheld && !request.facts.legal_review;
-            return if settled { Ok(false) } else { self.judge(&loaded, &policy, upheld).await };
+            return if settled { Ok(false) } else { self.judge(loaded, &policy, upheld).await };
         }
         let inventories = self.inventories().await?;
-        let plan = self.make_plan(&loaded, &policy, &inventories)?;
-        if loaded.view.plan.as_ref().is_some_and(|current| does_the_same(current, &plan)) {
+        let plan = self.make_plan(loaded, &policy, &inventories)?;
+        // A purge is signed for by its policy version: under another one it is another plan, whatever it does.
+        let another = request.about.purge_day().is_some() && !upheld;
+        if !another && loaded.view.plan.as_ref().is_some_and(|current| does_the_same(current, &plan)) {
             if upheld {
                 return Ok(false);
             }
@@ -82,9 +92,6 @@ impl Core {
         })
         .await?;
         gallra_crash::point("after_plan");
-        if loaded.view.request.about.purge_day().is_some() {
-            self.approve_purge(id).await?;
-        }
         Ok(true)
     }
 
@@ -99,8 +106,9 @@ impl Core {
                 .targets
                 .retain(|target| current.steps.iter().any(|step| step.agent == agent && step.target == target.id));
         }
-        let same =
-            upheld || self.make_plan(loaded, policy, &inventories).is_ok_and(|plan| does_the_same(current, &plan));
+        let signed = request.about.purge_day().is_none();
+        let same = upheld
+            || signed && self.make_plan(loaded, policy, &inventories).is_ok_and(|plan| does_the_same(current, &plan));
         if !same && request.facts.legal_review {
             return Ok(false);
         }

@@ -134,9 +134,9 @@ impl Core {
         let stored = StoredPolicy { cause, ..stored };
         let purges = until_committed!(self.try_apply_policy(&stored, &policy.digest()))?;
         tracing::info!(digest = %policy.digest(), by = stored.by, "a policy was applied");
-        // A purge that waits for this signature goes on.
-        if let Some(purge) = self.newest_purge().await? {
-            self.approve_purge(&purge).await?;
+        // A purge that waits for this signature goes on. The policy holds whatever becomes of that.
+        if let Err(error) = self.approve_newest_purge().await {
+            tracing::warn!(%error, "the purge of the day could not be looked at; it is at the next pass");
         }
         self.wake.notify_one();
         Ok(Applied { policy, begun: self.begun_under(&Level::Global).await?, purges })

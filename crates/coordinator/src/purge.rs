@@ -3,13 +3,15 @@
 //! hold. The newest day's request takes over what an earlier one did not get done, so at most one is open. Owns no date: what
 //! is too old is the planner's.
 
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
+use gallra_flow::cancel::cancel;
 use gallra_flow::request::Input;
 use gallra_flow::view::View;
 use gallra_model::cause::Backing;
 use gallra_model::contract::{Contract, ContractIdentity, Customer, CustomerIdentity};
-use gallra_model::hold::{Hold, Level};
+use gallra_model::hold::Level;
 use gallra_model::job::Purge;
 use gallra_model::plan::Step;
 use gallra_model::request::{About, Approvals, PolicyApproval, Request};
@@ -19,11 +21,11 @@ use gallra_model::time::day_of;
 use gallra_model::{ContractId, CustomerId, Day, Instant, Nonce, RequestId, SubjectId};
 use gallra_policy::calendar::daily_sweep;
 use gallra_store::keys::{self, What};
-use gallra_store::{Entry, Txn};
+use gallra_store::{Entry, StoreError, Txn};
 use jiff::SignedDuration;
 
 use crate::contracts::only;
-use crate::core::{Along, Core, random, until_committed};
+use crate::core::{Along, Core, merge, random, until_committed};
 use crate::error::{CoreError, decode, encode};
 use crate::{guards, state};
 
@@ -43,8 +45,8 @@ struct Newest {
 
 impl Core {
     /// Opens the purge of today, once its sweep has come, where the policy lets records of any target leave by their own
-    /// age. The day before's is closed in the same transaction, with a last word on what came of it. Returns how many
-    /// requests were opened.
+    /// age. An older one is closed in the same transaction, with a last word on what came of it; also where today has none.
+    /// Returns how many requests were opened or closed.
     ///
     /// # Errors
     /// The store's.
@@ -52,11 +54,11 @@ impl Core {
         let now = self.time.now();
         let today = day_of(now);
         let out_of_range = |error: gallra_policy::CalendarError| CoreError::Precondition(error.to_string());
-        if now < daily_sweep(today).map_err(out_of_range)? {
+        let (_, newest) = self.newest().await?;
+        if newest.is_some_and(|newest| newest.day == today) {
             return Ok(0);
         }
-        let (_, newest) = self.newest().await?;
-        if newest.is_some_and(|newest| newest.day >= today) {
+        if now < daily_sweep(today).map_err(out_of_range)? {
             return Ok(0);
         }
         let unconcerned = || self.unconcerned.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,13 +66,19 @@ impl Core {
         if unconcerned().is_some_and(|(day, since)| day == today && !rested(since)) {
             return Ok(0);
         }
+        if let Some(ahead) = newest.filter(|newest| newest.day > today) {
+            tracing::error!(day = %ahead.day, %today, "the newest purge is of a day to come: this clock was ahead once");
+        }
         let inventories = self.inventories().await?;
         let policy = self.policy().await?;
-        if !gallra_planner::purge::concerns(&policy, &inventories, today).map_err(out_of_range)? {
-            *unconcerned() = Some((today, now));
-            return Ok(0);
+        if gallra_planner::purge::concerns(&policy, &inventories, today).map_err(out_of_range)? {
+            return until_committed!(self.try_open(today));
         }
-        until_committed!(self.try_open(today))
+        *unconcerned() = Some((today, now));
+        match newest {
+            Some(newest) => until_committed!(self.close_and(&newest.request, Txn::new())),
+            None => Ok(0),
+        }
     }
 
     async fn newest(&self) -> Result<(Option<Entry>, Option<Newest>), CoreError> {
@@ -89,7 +97,7 @@ impl Core {
 
     async fn try_open(&self, today: Day) -> Result<usize, CoreError> {
         let (entry, newest) = self.newest().await?;
-        if newest.is_some_and(|newest| newest.day >= today) {
+        if newest.is_some_and(|newest| newest.day == today) {
             return Ok(0);
         }
         let seal = SubjectId::at(self.time.now(), random()?);
@@ -101,7 +109,7 @@ impl Core {
         let txn = txn.expect_as_read(&at, entry.as_ref()).put(at, word);
         let txn = state::create(txn, &only(request.clone()))?;
         match newest {
-            Some(before) => self.close_and(&before.request, txn).await?,
+            Some(before) => drop(self.close_and(&before.request, txn).await?),
             None => drop(self.store.commit(txn).await?),
         }
         tracing::info!(request = %request.id, day = %today, "a rolling purge was opened");
@@ -109,18 +117,41 @@ impl Core {
         Ok(1)
     }
 
-    /// Commits a transaction together with the end of the purge of the day before: what of it has not begun is dropped, what
-    /// has begun is stopped by its guard, and its salt is destroyed.
-    async fn close_and(&self, before: &RequestId, txn: Txn) -> Result<(), CoreError> {
-        let view = state::load(&*self.store, before).await?.view;
-        if view.request.done.is_some() || view.request.facts.cancelled {
-            self.store.commit(txn).await?;
-            return Ok(());
+    /// Commits a transaction together with the end of an older purge: what of it has not begun is dropped, what has begun is
+    /// stopped by its guard, and its salt is destroyed. Returns how many were closed.
+    async fn close_and(&self, before: &RequestId, along: Txn) -> Result<usize, CoreError> {
+        let loaded = state::load(&*self.store, before).await?;
+        if loaded.view.request.done.is_some() || loaded.view.request.facts.cancelled {
+            self.store.commit(along).await?;
+            return Ok(0);
         }
-        let txn = guards::bump(&*self.store, txn, keys::guard_request(before)).await?;
-        let txn = self.forget(&view, txn).await?;
-        self.apply(before, &Input::Superseded, |_| Ok(Along { txn: txn.clone(), receipt: None })).await?;
-        Ok(())
+        let bumped = guards::bump(&*self.store, along, keys::guard_request(before)).await?;
+        let txn = self.forget(&loaded.view, bumped).await?;
+        let closed =
+            self.apply(before, &Input::Superseded, |_| Ok(Along { txn: txn.clone(), receipt: None })).await.map(drop);
+        match closed {
+            Ok(()) => {}
+            Err(error @ (CoreError::Busy | CoreError::Store(StoreError::Conflict { .. }))) => return Err(error),
+            // A last word that cannot be said, since it is too large or something stored is damaged, must not keep the
+            // purges of all days to come from being opened.
+            Err(error) => {
+                tracing::error!(request = %before, %error, "a purge is closed without a statement on what came of it");
+                let next = cancel(&loaded.view, self.time.now());
+                self.store.commit(merge(state::save(&*self.store, &loaded, &next).await?, txn)).await?;
+            }
+        }
+        Ok(1)
+    }
+
+    /// As [`Core::approve_purge`], of the newest.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn approve_newest_purge(&self) -> Result<(), CoreError> {
+        match self.newest_purge().await? {
+            Some(purge) => self.approve_purge(&purge).await,
+            None => Ok(()),
+        }
     }
 
     /// Has a purge stand on the signature of its plan's policy version, once somebody gave one.
@@ -131,12 +162,15 @@ impl Core {
         let entry = self.store.get(&keys::request(id)).await?.ok_or(CoreError::NotFound("request"))?;
         let request: Request = decode("request", &entry.value)?;
         let (Some(policy), Some(_)) = (request.planned_under, request.about.purge_day()) else { return Ok(()) };
-        let known = request.approvals.policy.as_ref().is_some_and(|signed| signed.policy == policy);
-        if known || request.done.is_some() || request.facts.cancelled {
+        if request.done.is_some() || request.facts.cancelled {
             return Ok(());
         }
         let Some(cause) = self.purge_cause(&policy).await? else { return Ok(()) };
         let signed = PolicyApproval { policy, approval: cause.approval };
+        // Signed anew by another key is another approval: what a host refused for want of the right one is free again.
+        if request.approvals.policy.as_ref() == Some(&signed) {
+            return Ok(());
+        }
         let approvals = Approvals { policy: Some(signed), ..Approvals::default() };
         self.move_request(id, &Input::Approved(approvals)).await?;
         Ok(())
@@ -171,77 +205,97 @@ impl Core {
     /// offer. Holds on a category, a target or everything stop the purge itself. Whose identifiers are destroyed has
     /// nothing left that could be told from others'.
     async fn held_selectors(&self, info: &TargetInfo) -> Result<Vec<Selector>, CoreError> {
+        let held = self.held().await?;
+        let too_many =
+            || CoreError::Precondition(format!("more than {MAX_PRESERVED} are held: the purge waits until fewer are"));
         let mut selectors = Vec::new();
-        for hold in self.list_holds(false).await? {
-            for selector in self.selectors_of(&hold, info).await? {
-                if !selectors.contains(&selector) {
-                    selectors.push(selector);
-                }
-            }
-            if selectors.len() > MAX_PRESERVED {
-                let text = format!("more than {MAX_PRESERVED} are held: the purge waits until fewer are");
-                return Err(CoreError::Precondition(text));
-            }
-        }
-        Ok(selectors)
-    }
-
-    async fn selectors_of(&self, hold: &Hold, info: &TargetInfo) -> Result<Vec<Selector>, CoreError> {
-        match &hold.level {
-            Level::Global | Level::Category { .. } | Level::Target { .. } => Ok(Vec::new()),
-            Level::Customer { customer } => self.selectors_of_customer(customer, info).await,
-            Level::Contract { contract } => self.selectors_of_contract(contract, info).await,
-            Level::Request { request } => {
-                let entry = self.store.get(&keys::request(request)).await?.ok_or(CoreError::NotFound("request"))?;
-                let request: Request = decode("request", &entry.value)?;
-                let Some(parties) = request.about.parties() else { return Ok(Vec::new()) };
-                // What the request is about may be the customer's: then all of the customer's stays.
-                match request.anchors.customer_ended {
-                    Some(_) => self.selectors_of_customer(&parties.customer, info).await,
-                    None => self.selectors_of_contract(&parties.contract, info).await,
-                }
-            }
-        }
-    }
-
-    async fn selectors_of_customer(&self, id: &CustomerId, info: &TargetInfo) -> Result<Vec<Selector>, CoreError> {
-        let Some(entry) = self.store.get(&keys::customer(id)).await? else { return Ok(Vec::new()) };
-        let customer: Customer = decode("customer", &entry.value)?;
-        if info.scope == Scope::Customer {
-            return Ok(self.customer_selector(&customer).await?.into_iter().collect());
-        }
-        let mut all = Vec::new();
-        for contract in &customer.contracts {
-            all.extend(self.selectors_of_contract(contract, info).await?);
-        }
-        Ok(all)
-    }
-
-    async fn selectors_of_contract(&self, id: &ContractId, info: &TargetInfo) -> Result<Vec<Selector>, CoreError> {
-        let Some(entry) = self.store.get(&keys::contract(id)).await? else { return Ok(Vec::new()) };
-        let contract: Contract = decode("contract", &entry.value)?;
         match info.scope {
-            // A target that knows customers only keeps all of the customer's: more than was asked, and never less.
             Scope::Customer => {
-                let entry = self.store.get(&keys::customer(&contract.customer)).await?;
-                let entry = entry.ok_or(CoreError::NotFound("customer"))?;
-                Ok(self.customer_selector(&decode("customer", &entry.value)?).await?.into_iter().collect())
+                for customer in held.customers.iter().chain(&held.of_contracts).collect::<BTreeSet<_>>() {
+                    selectors.extend(self.selector_of_customer(customer, info).await?);
+                }
             }
             Scope::Contract => {
-                let identity = self.open::<ContractIdentity>(&contract.subject, What::Contract(contract.id)).await;
-                Ok(unless_destroyed(identity)?
-                    .map(|identity| Selector { service: Some(identity.service), ..Selector::default() })
-                    .into_iter()
-                    .collect())
+                let mut contracts = held.contracts;
+                for customer in &held.customers {
+                    contracts.extend(self.customer(customer).await?.map(|one| one.contracts).unwrap_or_default());
+                    if contracts.len() > MAX_PRESERVED {
+                        return Err(too_many());
+                    }
+                }
+                for contract in &contracts {
+                    selectors.extend(self.selector_of_contract(contract, info).await?);
+                }
             }
         }
+        if selectors.len() > MAX_PRESERVED { Err(too_many()) } else { Ok(selectors) }
     }
 
-    async fn customer_selector(&self, customer: &Customer) -> Result<Option<Selector>, CoreError> {
-        let identity = self.open::<CustomerIdentity>(&customer.subject, What::Customer(customer.id)).await;
-        let selector = |identity: CustomerIdentity| Selector { customer: Some(identity.number), ..Selector::default() };
-        Ok(unless_destroyed(identity)?.map(selector))
+    /// Whom holds lie on. One on a request covers all of its customer's: which of them it is about can change.
+    async fn held(&self) -> Result<Held, CoreError> {
+        let mut held = Held::default();
+        for hold in self.list_holds(false).await? {
+            match hold.level {
+                Level::Global | Level::Category { .. } | Level::Target { .. } => {}
+                Level::Customer { customer } => drop(held.customers.insert(customer)),
+                Level::Contract { contract } => {
+                    held.contracts.insert(contract);
+                    held.of_contracts.extend(self.contract(&contract).await?.map(|one| one.customer));
+                }
+                Level::Request { request } => {
+                    let entry =
+                        self.store.get(&keys::request(&request)).await?.ok_or(CoreError::NotFound("request"))?;
+                    let request: Request = decode("request", &entry.value)?;
+                    held.customers.extend(request.about.parties().map(|parties| parties.customer));
+                }
+            }
+        }
+        Ok(held)
     }
+
+    async fn customer(&self, id: &CustomerId) -> Result<Option<Customer>, CoreError> {
+        let entry = self.store.get(&keys::customer(id)).await?;
+        entry.map(|entry| decode("customer", &entry.value)).transpose()
+    }
+
+    async fn contract(&self, id: &ContractId) -> Result<Option<Contract>, CoreError> {
+        let entry = self.store.get(&keys::contract(id)).await?;
+        entry.map(|entry| decode("contract", &entry.value)).transpose()
+    }
+
+    async fn selector_of_contract(&self, id: &ContractId, info: &TargetInfo) -> Result<Option<Selector>, CoreError> {
+        let Some(contract) = self.contract(id).await? else { return Ok(None) };
+        let identity = self.open::<ContractIdentity>(&contract.subject, What::Contract(contract.id)).await;
+        Ok(unless_destroyed(identity)?.map(|identity| Selector {
+            service: Some(identity.service),
+            customer: None,
+            addresses: if info.by_address { identity.uses } else { Vec::new() },
+        }))
+    }
+
+    async fn selector_of_customer(&self, id: &CustomerId, info: &TargetInfo) -> Result<Option<Selector>, CoreError> {
+        let Some(customer) = self.customer(id).await? else { return Ok(None) };
+        let identity = self.open::<CustomerIdentity>(&customer.subject, What::Customer(customer.id)).await;
+        let Some(identity) = unless_destroyed(identity)? else { return Ok(None) };
+        let mut addresses = Vec::new();
+        if info.by_address {
+            addresses = identity.former;
+            for contract in &customer.contracts {
+                let of_contract = self.selector_of_contract(contract, info).await?;
+                addresses.extend(of_contract.into_iter().flat_map(|one| one.addresses));
+            }
+        }
+        Ok(Some(Selector { service: None, customer: Some(identity.number), addresses }))
+    }
+}
+
+/// Whom holds lie on, by reference.
+#[derive(Default)]
+struct Held {
+    customers: BTreeSet<CustomerId>,
+    contracts: BTreeSet<ContractId>,
+    /// Whose those contracts are: a target that knows customers only leaves all of theirs, more than was asked.
+    of_contracts: BTreeSet<CustomerId>,
 }
 
 fn unless_destroyed<T>(opened: Result<T, CoreError>) -> Result<Option<T>, CoreError> {

@@ -144,8 +144,10 @@ pub fn step(view: &View, input: &Input, now: Instant) -> Result<(View, Vec<Effec
     }
     settle(&mut next, now);
     let mut effects = effects(view, &next, now);
-    // What came of the day is said once more before it is closed, whatever is missing.
-    if matches!(input, Input::Superseded) && next.is_dated() && next.request.state != RequestState::Done {
+    // What came of a purge's day is said before it is closed, whatever is missing, and again when more comes of it later.
+    let told = matches!(input, Input::Superseded | Input::Receipt { .. });
+    let closed = next.request.about.purge_day().is_some() && next.request.facts.cancelled;
+    if told && closed && next.plan.is_some() && next.request.state != RequestState::Done {
         effects.push(Effect::ConsiderProof);
     }
     Ok((next, effects))
@@ -366,7 +368,13 @@ fn is_overdue(view: &View, now: Instant) -> bool {
 /// plan does not count from the dates that are known.
 fn next_wake(view: &View, now: Instant) -> Option<Instant> {
     let planned = view.plan.as_ref().is_some_and(|plan| plan.anchors == view.request.anchors);
-    let ahead = if planned { SignedDuration::from_hours(24) } else { SignedDuration::from_mins(1) };
+    // A purge has one day, and what it waits for is somebody's signature, which may be there already.
+    let unsigned = view.request.about.purge_day().is_some() && view.request.facts.needs_approval;
+    let ahead = match (planned, unsigned) {
+        (true, false) => SignedDuration::from_hours(24),
+        (true, true) => SignedDuration::from_mins(10),
+        (false, _) => SignedDuration::from_mins(1),
+    };
     let day = now.checked_add(ahead).unwrap_or(now);
     view.current_jobs()
         .filter(|job| job.state == JobState::Waiting && job.due > now)

@@ -146,6 +146,9 @@ pub struct Plan {
     pub clock: Clock,
     /// The dates that it counts from.
     pub anchors: Anchors,
+    /// A rolling purge only: the local day whose it is. Such a plan counts from nobody's end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purge: Option<Day>,
     /// Who signs receipts.
     pub agents: Vec<EvidenceKey>,
     /// What is done.

@@ -50,6 +50,8 @@ pub enum Code {
     SimulatedClock,
     /// A limit of `agent.toml` forbids it.
     Limit,
+    /// A purge reaches what is younger than this host lets go, or the host lets nothing be purged there.
+    PurgeAge,
     /// The job carries no signature of its cause that this host trusts (decision 2).
     BadCause,
     /// The emergency stop is pulled.

@@ -54,6 +54,7 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
         made: facts.now,
         clock: facts.clock,
         anchors: facts.anchors,
+        purge: None,
         agents: evidence_keys(facts, &steps),
         steps,
         backups: expectations,

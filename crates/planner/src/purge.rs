@@ -60,6 +60,7 @@ pub fn plan(facts: &Facts<'_>, day: Day) -> Result<Plan, PlanError> {
         made: facts.now,
         clock: facts.clock,
         anchors: Anchors::default(),
+        purge: Some(day),
         agents: evidence_keys(facts, &steps),
         steps,
         backups: Vec::new(),

@@ -210,7 +210,7 @@ pub trait Driver: Send {
     /// Erases what is older than an instant, and confirms it. `now` is the agent's clock, for the host's own limit.
     ///
     /// # Errors
-    /// [`Code::Unsupported`] where the target has no ages; [`Code::Limit`] when the host forbids it.
+    /// [`Code::Unsupported`] where the target has no ages; [`Code::PurgeAge`] when the host forbids it.
     fn purge(&self, _order: &PurgeOrder, _now: Instant, _boundary: &mut dyn Boundary) -> Result<Purged, Failure> {
         Err(Failure::new(Code::Unsupported, format!("a {} target is not purged by age", self.kind().as_str())))
     }

@@ -4,7 +4,8 @@
 
 use crate::book::Book;
 use crate::copies::{self, CopySet};
-use crate::format::plan::Note;
+use crate::format::plan::{Note, Step};
+use crate::format::receipt::Receipt;
 use crate::format::shared::Action;
 use crate::format::statement::{CopyResult, Expected, KeptResult, Stage, Statement, TargetResult};
 use crate::live;
@@ -35,14 +36,33 @@ fn about_somebody_or_an_age(statement: &Statement, book: &Book<'_>, report: &mut
     if book.plan.is_purge() != statement.subject.is_none() {
         return Err(Failure::evidence("a purge's statement has no subject, and every other one has"));
     }
+    let aged = |step: &Step| step.action == Action::Purge;
+    if steps.iter().any(|step| aged(step) != step.older_than.is_some()) {
+        return Err(Failure::evidence("a step says how old without being a purge's, or the other way round"));
+    }
+    if book
+        .entries
+        .iter()
+        .any(|entry| entry.receipts.iter().any(|receipt| !aged(entry.step) && receipt.older_than.is_some()))
+    {
+        return Err(Failure::evidence("a receipt says how old, and is of no purge"));
+    }
+    if steps.iter().any(aged) && !book.plan.is_purge() {
+        return Err(Failure::evidence("a plan purges, and does not say that it is a purge's"));
+    }
     if !book.plan.is_purge() {
         return Ok(());
     }
-    if steps.iter().any(|step| step.action != Action::Purge) || !book.plan.backups.is_empty() {
+    if !steps.iter().all(aged) || !book.plan.backups.is_empty() {
         return Err(Failure::evidence("the plan of a purge does something else, too"));
     }
-    for step in steps {
+    for entry in &book.entries {
+        let step = entry.step;
         let cut = step.older_than.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        let unread = entry.done().map_or(0, Receipt::unread);
+        if unread > 0 {
+            report.note(format!("purge {}/{}: {unread} items whose age does not read stay", step.agent, step.target));
+        }
         report.note(format!(
             "purge {}/{} ({}): of everybody, what is older than {cut}",
             step.agent, step.target, step.rule

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod purge;
+mod purge_days;
 mod race;
 mod renewals;
 mod rules;

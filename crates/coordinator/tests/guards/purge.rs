@@ -19,20 +19,20 @@ use crate::site::{Site, id};
 
 const TODAY: Day = Day::constant(2026, 4, 1);
 
-async fn purges(site: &Site) -> Vec<Request> {
+pub(crate) async fn purges(site: &Site) -> Vec<Request> {
     let page = site.core.store.range(&keys::requests().range(), 100).await.expect("reads");
     let all = page.entries.iter().map(|entry| serde_json::from_slice::<Request>(&entry.value).expect("a request"));
     all.filter(|request| request.about.purge_day().is_some()).collect()
 }
 
-async fn the_purge(site: &Site) -> (RequestId, JobRecord) {
+pub(crate) async fn the_purge(site: &Site) -> (RequestId, JobRecord) {
     let all = purges(site).await;
     let newest = all.last().expect("a purge").id;
     (newest, site.jobs(&newest, Action::Purge).await.remove(0))
 }
 
 /// A site with one log and a customer, whose purge of today is planned and signed for.
-async fn signed() -> Site {
+pub(crate) async fn signed() -> Site {
     let site = Site::new(&["logs"]).await;
     site.sells("anna.example", "1001").await;
     let policy = site.policy(str::to_owned);
@@ -42,7 +42,7 @@ async fn signed() -> Site {
     site
 }
 
-async fn offer(site: &Site, job: &JobRecord) -> JobSpec {
+pub(crate) async fn offer(site: &Site, job: &JobRecord) -> JobSpec {
     let offer = site.core.offer(&job.id()).await.expect("reads").expect("an offer");
     serde_json::from_str(&offer).expect("an offer")
 }

@@ -75,6 +75,7 @@ pub(crate) fn plan(number: u32, parent: Option<Digest>, notes: &[&str]) -> Plan 
         made: at(END),
         clock: Clock::Simulated,
         anchors: anchors(),
+        purge: None,
         agents: vec![],
         steps,
         backups: vec![BackupExpectation {

@@ -16,7 +16,10 @@ use crate::facts::Facts;
 pub(crate) fn check(plan: &Plan, facts: &Facts<'_>, day: Day) -> Vec<Problem> {
     let mut doubts = Doubts { plan, facts, found: Vec::new() };
     shape::check_purge(&mut doubts);
-    if plan.steps.iter().any(|step| step.action != Action::Purge) || plan.anchors != Anchors::default() {
+    if plan.steps.iter().any(|step| step.action != Action::Purge)
+        || plan.anchors != Anchors::default()
+        || plan.purge != Some(day)
+    {
         doubts.plan_is_wrong("not-a-purge", "a purge's plan does nothing else, and counts from nobody's end");
     }
     for inventory in facts.inventories {

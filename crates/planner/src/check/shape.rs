@@ -10,6 +10,9 @@ use super::{At, Doubts};
 
 pub(super) fn check(doubts: &mut Doubts<'_>) {
     check_purge(doubts);
+    if doubts.plan.purge.is_some() {
+        doubts.plan_is_wrong("header", "it says that it is a purge");
+    }
     if doubts.plan.steps.is_empty() {
         doubts.plan_is_wrong("header", "it has no step, and would prove nothing");
     }

@@ -80,6 +80,7 @@ impl Story {
         story.obligations.clear();
         story.plan.anchors = Anchors::default();
         story.plan.backups.clear();
+        story.plan.purge = Some(day("2026-08-28"));
         story.plan.steps.retain(|step| step.number <= 2);
         for step in &mut story.plan.steps {
             step.action = Action::Purge;
@@ -113,6 +114,7 @@ impl Story {
             made: at("2026-02-24T08:00:00Z"),
             clock: Clock::Simulated,
             anchors: Anchors { contract_settled: Some(day("2026-01-31")), ..Anchors::default() },
+            purge: None,
             agents: keys.collect(),
             steps: steps(),
             backups: vec![BackupExpectation {

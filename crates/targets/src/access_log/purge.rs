@@ -5,7 +5,7 @@ use gallra_model::Instant;
 use gallra_model::outcome::Counts;
 use gallra_model::receipt::{Code, Tally};
 
-use crate::driver::{Boundary, Failure, Inspection, PurgeOrder, Purged};
+use crate::driver::{Boundary, Failure, PurgeOrder, Purged};
 
 use super::place::Place;
 use super::raw::{Rule, Wanted};
@@ -19,7 +19,7 @@ const HOURS: i64 = 24;
 fn allowed(youngest: Option<u32>, before: Instant, now: Instant) -> Result<(), Failure> {
     let Some(days) = youngest else {
         return Err(Failure::new(
-            Code::Limit,
+            Code::PurgeAge,
             "this target has no youngest_purge_age_days, so nothing is purged by age: set it if that is wanted",
         ));
     };
@@ -27,7 +27,10 @@ fn allowed(youngest: Option<u32>, before: Instant, now: Instant) -> Result<(), F
     if floor.is_ok_and(|floor| before <= floor) {
         return Ok(());
     }
-    Err(Failure::new(Code::Limit, "the purge reaches lines younger than youngest_purge_age_days: nothing was touched"))
+    Err(Failure::new(
+        Code::PurgeAge,
+        "the purge reaches lines younger than youngest_purge_age_days: nothing was touched",
+    ))
 }
 
 pub(super) fn purge(
@@ -54,10 +57,6 @@ pub(super) fn purge(
                 first.found, before.items
             ),
         ));
-    }
-    // What an attempt after a crash counts from.
-    if !boundary.mark(&Inspection { instance: Some(place.instance), found: before, residue: Vec::new() }) {
-        return Err(Failure::new(Code::Target, "what is there could not be written down first: see the agent's log"));
     }
     let came = act::act(&place, config, &judge, &rule, true, boundary)?;
     let last = second::look(config, &rule, &looked.marks, true)?;

@@ -159,16 +159,9 @@ impl Judge for Aged {
         if parts.time >= self.before {
             return Fate::Keep;
         }
-        let mut fate = Fate::Drop;
-        for held in &self.held {
-            match held.is(line, &parts) {
-                Some(true) => return Fate::Held,
-                Some(false) => {}
-                // Whether it is held cannot be told: it stays.
-                None => fate = Fate::Unread,
-            }
-        }
-        fate
+        // Whose it is may not read: then it could be theirs, and it is for their sake that it stays.
+        let theirs = |held: &Who| held.is(line, &parts) != Some(false);
+        if self.held.iter().any(theirs) { Fate::Held } else { Fate::Drop }
     }
 
     fn format(&self) -> &Format {

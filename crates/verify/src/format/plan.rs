@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) made: Instant,
     pub(crate) clock: ClockWord,
     pub(crate) anchors: Anchors,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) purge: Option<Day>,
     pub(crate) agents: Vec<EvidenceKey>,
     pub(crate) steps: Vec<Step>,
     pub(crate) backups: Vec<BackupExpectation>,
@@ -73,7 +75,7 @@ pub(crate) struct Step {
 impl Plan {
     /// What is too old on one day, whoever's it is: nobody's proof.
     pub(crate) fn is_purge(&self) -> bool {
-        self.steps.iter().any(|step| step.action == Action::Purge)
+        self.purge.is_some()
     }
 }
 

@@ -45,6 +45,14 @@ pub(crate) struct Receipt {
     pub(crate) software: String,
 }
 
+impl Receipt {
+    /// Items that a purge left since their age does not read.
+    pub(crate) fn unread(&self) -> u64 {
+        let of = |check: &&Check| check.name == "unread-items";
+        self.checks.iter().find(of).map_or(0, |check| check.count.get())
+    }
+}
+
 /// A receipt's `verdict`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
