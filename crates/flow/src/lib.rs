@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod approval;
 pub mod cancel;
+pub mod clock;
 pub mod copy;
 pub mod dispatch;
 pub mod job;

@@ -1,6 +1,7 @@
 //! Whatever stops an act, raced against the permit for it, on a real store and through the coordinator's real paths
 //! (decision 3, I1): each round has exactly one winner, the loser is told so, and both are on record.
 
+mod leaps;
 mod race;
 mod renewals;
 mod rules;
