@@ -47,6 +47,7 @@ const EXPECTED: &[(&str, &[CallerRole])] = &[
     ("AgentService/Session", &[Agent]),
     ("ClockService/GetClock", &[Operator, Approver, Billing, Auditor]),
     ("ClockService/AdvanceClock", &[Operator]),
+    ("ClockService/ConfirmClock", &[Operator, Approver]),
 ];
 
 /// RPCs in the protos that need no certificate, and are served elsewhere.

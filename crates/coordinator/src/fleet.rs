@@ -52,14 +52,16 @@ impl Fleet {
         number
     }
 
-    /// Closes a stream, unless a newer one took its place.
-    pub fn close(&self, agent: &AgentName, number: u64) {
+    /// Closes a stream, unless a newer one took its place. Returns whether the agent is gone.
+    pub fn close(&self, agent: &AgentName, number: u64) -> bool {
         let mut streams = self.streams();
-        if streams.get(agent).is_some_and(|open| open.number == number) {
+        let own = streams.get(agent).is_some_and(|open| open.number == number);
+        if own {
             streams.remove(agent);
         }
         drop(streams);
         self.moved.notify_waiters();
+        own
     }
 
     /// Gives a stream an input; returns what to offer. `None` when a newer stream took its place.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use gallra_flow::clock::Standing;
 use gallra_flow::job::{Offering, spec};
 use gallra_flow::permit::{Around, Asking, decide, stands};
 use gallra_flow::request::Input;
@@ -156,7 +157,9 @@ impl Core {
         if loaded.view.request.done.is_some() {
             return Ok(Err(Denial::Begun));
         }
-        let around = Around { restraint: guards.restraint(), policy: self.policy_digest().await? };
+        let (now, standing) = self.time.look();
+        let clock_is_doubted = standing != Standing::Trusted;
+        let around = Around { restraint: guards.restraint(), policy: self.policy_digest().await?, clock_is_doubted };
         // Before the offer is built anew: what was taken back has nothing left to build it from.
         if let Err(denial) = stands(&loaded.view, record, around) {
             return Ok(Err(denial));
@@ -166,7 +169,6 @@ impl Core {
             Err(CoreError::NotFound(_) | CoreError::Unreadable { .. }) => return Ok(Err(Denial::Stale)),
             Err(error) => return Err(error),
         };
-        let now = self.time.now();
         let permit = match decide(&loaded.view, asking, around, &spec, Digest::of(&bytes), now) {
             Ok(permit) => permit,
             Err(denial) => return Ok(Err(denial)),
@@ -202,7 +204,8 @@ impl Core {
 
     async fn what_stops(&self, view: &View, job: &JobRecord) -> Result<Option<Denial>, CoreError> {
         let guards = guards::read(&*self.store, &view.request, &job.step).await?;
-        let around = Around { restraint: guards.restraint(), policy: self.policy_digest().await? };
+        let policy = self.policy_digest().await?;
+        let around = Around { restraint: guards.restraint(), policy, clock_is_doubted: false };
         Ok(stands(view, job, around).err())
     }
 

@@ -31,7 +31,10 @@ pub async fn run(core: &Core) {
 /// The store's; a single request's trouble is logged, and the request stays open.
 pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
     let _alone = core.leading.lock().await;
-    core.turn_epoch().await;
+    // A key that is destroyed does not come back.
+    if core.watch_clock().await? {
+        core.turn_epoch().await;
+    }
     let mut moved = core.follow_policy().await?;
     // Trouble with a purge holds nobody else's request up.
     match core.open_purge().await {

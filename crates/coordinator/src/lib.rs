@@ -22,6 +22,7 @@ pub mod issue;
 pub mod jobs;
 pub mod layout;
 pub mod leader;
+pub mod leaps;
 pub mod people;
 pub mod planning;
 pub mod policies;

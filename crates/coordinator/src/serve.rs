@@ -94,6 +94,8 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
     let config = layout.config()?;
     let store = Arc::new(Embedded::open(&layout.path("store")).context("the store cannot be opened")?);
     let generation = store.get(&keys::meta_generation()).await?.context("the store has no generation: run init")?;
+    let mark = store.get(&keys::meta_clock()).await?;
+    let mark = mark.map(|entry| decode("clock mark", &entry.value)).transpose()?;
     let (key, cert) = split_pem(&layout.read("authority.pem")?)?;
     let text = layout.pack(&config.policy).with_context(|| format!("policy/{}.toml is missing", config.policy))?;
     let policy = Policy::parse(&config.policy, &text, |include: &str| layout.pack(include))
@@ -110,7 +112,7 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
         issuer: SigningKey::from_pem(&layout.read("issuer.key")?)?,
         permits: SigningKey::from_pem(&layout.read("permit.key")?)?,
         authority: Authority::from_pem(&cert, &key)?,
-        time: demonstration.map_or(Time::Real, Time::simulated),
+        time: demonstration.map_or_else(|| Time::real(mark), Time::simulated),
         generation: decode("generation", &generation.value)?,
         fleet: Fleet::default(),
         wake: tokio::sync::Notify::new(),

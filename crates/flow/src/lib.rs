@@ -8,6 +8,7 @@ pub mod address;
 pub mod agent;
 pub mod approval;
 pub mod cancel;
+pub mod clock;
 pub mod copy;
 pub mod dispatch;
 pub mod job;

@@ -42,6 +42,8 @@ pub struct Around {
     pub restraint: Restraint,
     /// Digest of the policy in force.
     pub policy: Digest,
+    /// Whether the coordinator's clock is doubted: then nobody knows what is due.
+    pub clock_is_doubted: bool,
 }
 
 /// Decides. `offer` is what the coordinator would offer now: another digest means that something changed since.
@@ -78,6 +80,9 @@ pub fn decide(
         if step.action != Action::Purge && view.inspected(&step.agent, &step.target).is_none() {
             return Err(Denial::NotInspected);
         }
+    }
+    if step.action.is_irreversible() && around.clock_is_doubted {
+        return Err(Denial::Clock);
     }
     // The host would refuse it (decision 2), and nothing that is lost here can be asked for without it.
     if step.action.is_irreversible() && offer.cause.is_none() {

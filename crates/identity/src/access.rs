@@ -60,6 +60,7 @@ pub const TABLE: &[(&str, &[CallerRole])] = &[
     ("/gallra.v1.AgentService/Session", &[Agent]),
     ("/gallra.v1.ClockService/GetClock", &[Operator, Approver, Billing, Auditor]),
     ("/gallra.v1.ClockService/AdvanceClock", &[Operator]),
+    ("/gallra.v1.ClockService/ConfirmClock", IN_CHARGE),
 ];
 
 /// Whether a role may make a call. A path that is not in [`TABLE`] is refused to everyone.

@@ -28,10 +28,13 @@ pub enum ToCoordinator {
         /// How many offers the agent takes at once.
         credits: u32,
     },
-    /// Where the agent's journal stands: before the first asking of a stream, and whenever it has moved since the last word.
+    /// Where the agent's journal stands, and its clock: first on a stream, before each asking, and whenever the journal has
+    /// moved since the last word.
     Journal {
         /// There.
         mark: JournalMark,
+        /// What the machine's own clock says, also under a simulated one.
+        now: Instant,
     },
     /// How far the agent's suppression list goes: once on each stream. The coordinator answers with what comes after.
     Suppression {

@@ -69,4 +69,6 @@ pub enum Denial {
     Raced,
     /// The job is not this agent's.
     Foreign,
+    /// The coordinator's clock leapt forward, and nobody has said yet that it is right.
+    Clock,
 }

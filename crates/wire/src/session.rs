@@ -45,8 +45,8 @@ pub fn request_of(message: &ToCoordinator) -> v1::SessionRequest {
             generation: *generation,
             credits: *credits,
         }),
-        ToCoordinator::Journal { mark } => {
-            Ask::Journal(v1::Journal { position: mark.position, head: mark.head.to_string() })
+        ToCoordinator::Journal { mark, now } => {
+            Ask::Journal(v1::Journal { position: mark.position, head: mark.head.to_string(), now: now.to_string() })
         }
         ToCoordinator::Suppression { through } => Ask::Suppression(v1::SuppressionThrough { sequence: *through }),
         ToCoordinator::AskBegin { job, spec, nonce } => {
@@ -78,7 +78,8 @@ pub fn to_coordinator(request: v1::SessionRequest) -> Result<ToCoordinator, Stat
         },
         Ask::Journal(journal) => {
             let head = parse::field("journal.head", &journal.head)?;
-            ToCoordinator::Journal { mark: JournalMark { position: journal.position, head } }
+            let now = parse::instant("journal.now", &journal.now)?;
+            ToCoordinator::Journal { mark: JournalMark { position: journal.position, head }, now }
         }
         Ask::Suppression(list) => ToCoordinator::Suppression { through: list.sequence },
         Ask::AskBegin(ask) => ToCoordinator::AskBegin {
@@ -191,6 +192,7 @@ fn denial_to_wire(denial: Denial) -> v1::DenialReason {
         Denial::Raced => v1::DenialReason::Raced,
         Denial::Foreign => v1::DenialReason::Foreign,
         Denial::Halted => v1::DenialReason::Halted,
+        Denial::Clock => v1::DenialReason::Clock,
     }
 }
 
@@ -206,6 +208,7 @@ fn denial_from_wire(reason: v1::DenialReason) -> Result<Denial, Status> {
         v1::DenialReason::Raced => Denial::Raced,
         v1::DenialReason::Foreign => Denial::Foreign,
         v1::DenialReason::Halted => Denial::Halted,
+        v1::DenialReason::Clock => Denial::Clock,
         v1::DenialReason::Unspecified => return Err(Status::invalid_argument("denied.reason: unspecified or unknown")),
     })
 }

@@ -7,11 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gallra_flow::agent::privileged::{self, Act, Heard, Note, Outcome, Privileged, UnderWay};
 use gallra_flow::agent::record::Record;
-use gallra_model::JobId;
 use gallra_model::journal::JournalMark;
 use gallra_model::message::{ToCoordinator, ToPrivileged, ToSession};
 use gallra_model::outcome::Counts;
 use gallra_model::receipt::{Code, Kept, Mark, Verdict};
+use gallra_model::{Instant, JobId};
 use gallra_proof::key::VerifyingKey;
 use gallra_targets::pace::Paced;
 use gallra_targets::{Boundary, Failure, Inspection, Preserved, Report, Still};
@@ -57,9 +57,9 @@ impl Items<'_> {
     }
 
     /// Where the journal stands goes before each asking, also on a stream that the half itself has not been told of yet.
-    fn ask(&mut self, word: ToCoordinator) -> Result<(), Closed> {
+    fn ask(&mut self, word: ToCoordinator, now: Instant) -> Result<(), Closed> {
         let mark = self.journal.mark();
-        self.end.say(&ToSession::Say(ToCoordinator::Journal { mark }))?;
+        self.end.say(&ToSession::Say(ToCoordinator::Journal { mark, now }))?;
         *self.said = Some(mark);
         self.end.say(&ToSession::Say(word))
     }
@@ -101,7 +101,7 @@ impl Boundary for Items<'_> {
                 }
                 privileged::Boundary::Wait => wait = LISTEN,
                 privileged::Boundary::Ask(word) => {
-                    if self.ask(word).is_err() {
+                    if self.ask(word, moment.now).is_err() {
                         return false;
                     }
                     wait = LISTEN;
@@ -116,7 +116,7 @@ impl Boundary for Items<'_> {
         match self.under_way.at_boundary(&moment) {
             privileged::Boundary::GoOn if self.broken.is_none() => Still::GoOn,
             privileged::Boundary::Wait => Still::Wait,
-            privileged::Boundary::Ask(word) => self.ask(word).map_or(Still::Stop, |()| Still::Wait),
+            privileged::Boundary::Ask(word) => self.ask(word, moment.now).map_or(Still::Stop, |()| Still::Wait),
             privileged::Boundary::GoOn | privileged::Boundary::Stop(_) => Still::Stop,
         }
     }

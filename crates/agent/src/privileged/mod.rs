@@ -213,6 +213,10 @@ impl Half {
     /// Before the first stream there is nobody to tell: the journal has it, and it is said when there is. Where the journal
     /// stands goes before it, so that a permit never follows from a journal that went back.
     fn say(&mut self, message: ToCoordinator) -> Result<(), HalfError> {
+        // An asking says what this machine's clock says, too.
+        if matches!(message, ToCoordinator::AskBegin { .. }) {
+            self.said = None;
+        }
         self.say_mark()?;
         Ok(self.end.say(&ToSession::Say(message))?)
     }
@@ -220,7 +224,8 @@ impl Half {
     fn say_mark(&mut self) -> Result<(), HalfError> {
         let mark = self.memory.journal.mark();
         if self.said != Some(mark) {
-            self.end.say(&ToSession::Say(ToCoordinator::Journal { mark }))?;
+            let now = (self.clocks)()?.now;
+            self.end.say(&ToSession::Say(ToCoordinator::Journal { mark, now }))?;
             self.said = Some(mark);
         }
         Ok(())

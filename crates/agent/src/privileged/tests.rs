@@ -39,7 +39,9 @@ fn given_no_permit_it_touches_nothing() {
     rig.tell(ToPrivileged::Denied { job: spec.job, nonce, reason: gallra_model::permit::Denial::Held });
     // Whatever is said next is only read after the denial was handled.
     rig.offer(&spec);
+    let marks = rig.marks.len();
     rig.asking();
+    assert!(rig.marks.len() > marks, "each asking says what this host's clock says");
     assert!(rig.calls().is_empty());
     assert!(rig.stop().is_ok());
     assert!(disk.calls().is_empty());

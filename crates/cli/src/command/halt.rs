@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use gallra_wire::v1;
+use gallra_wire::v1::clock_service_client::ClockServiceClient;
 use gallra_wire::v1::halt_service_client::HaltServiceClient;
 
 use super::Shown;
@@ -36,6 +37,10 @@ pub struct StartArgs {
     /// Why; names nobody.
     #[arg(long)]
     reason: String,
+    /// Lift no stop, but confirm the coordinator's clock, which leapt forward and is right: what another clock says now, as
+    /// 2026-03-01T12:00:00Z.
+    #[arg(long, value_name = "INSTANT")]
+    clock: Option<String>,
     /// How it is printed.
     #[command(flatten)]
     shown: Shown,
@@ -55,20 +60,36 @@ pub async fn stop(profile: Option<&Path>, args: StopArgs) -> Result<u8, Failure>
     Ok(OK)
 }
 
-/// Lifts the stop.
+/// Lifts the stop, or ends the doubt about the clock.
 ///
 /// # Errors
 /// What to say on stderr, and the exit code.
 pub async fn start(profile: Option<&Path>, args: StartArgs) -> Result<u8, Failure> {
-    let mut client = HaltServiceClient::new(connect(profile).await?);
-    show(&client.start(v1::StartRequest { reason: args.reason }).await?.into_inner(), args.shown);
+    let channel = connect(profile).await?;
+    let mut client = HaltServiceClient::new(channel.clone());
+    let halt = match args.clock {
+        Some(now) => {
+            let confirmed = v1::ConfirmClockRequest { now, reason: args.reason };
+            ClockServiceClient::new(channel).confirm_clock(confirmed).await?;
+            client.get_halt(v1::GetHaltRequest {}).await?.into_inner()
+        }
+        None => client.start(v1::StartRequest { reason: args.reason }).await?.into_inner(),
+    };
+    show(&halt, args.shown);
     Ok(OK)
 }
 
 fn show(halt: &v1::Halt, shown: Shown) {
     let stopped = if halt.halted { "yes: nothing may change data" } else { "no" };
+    let clock = match halt.clock_ahead_seconds {
+        0 => "believed".to_owned(),
+        ahead => {
+            format!("leapt {ahead} seconds ahead: nothing is erased until most agents agree, or gallra start --clock")
+        }
+    };
     let pairs = [
         ("stopped", stopped.to_owned()),
+        ("clock", clock),
         ("by", halt.by.clone()),
         ("at", halt.at.clone()),
         ("reason", halt.reason.clone()),

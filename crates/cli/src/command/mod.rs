@@ -73,8 +73,9 @@ enum Command {
     /// The emergency stop: nothing changes data on any host any more. With --show: whether it is pulled.
     #[command(after_help = halt::STOP_HELP)]
     Stop(halt::StopArgs),
-    /// Lift the emergency stop, or the brake.
-    #[command(after_help = "Example:\n  gallra start --reason \"the template is corrected\"")]
+    /// Lift the emergency stop, or the brake. With --clock: end the doubt about the coordinator's clock.
+    #[command(after_help = "Examples:\n  gallra start --reason \"the template is corrected\"\n  \
+        gallra start --clock 2026-11-27T15:00:00Z --reason \"compared with two other machines\"")]
     Start(halt::StartArgs),
     /// See the steps that agents carry out, and try one again.
     #[command(subcommand)]

@@ -1,7 +1,8 @@
-//! `ClockService`: tells the time, and moves a demonstration's.
+//! `ClockService`: tells the time, moves a demonstration's, and takes an operator's word for one that leapt.
 
 use std::time::Duration;
 
+use gallra_flow::clock::Standing;
 use gallra_model::Instant;
 use gallra_wire::session::clock_to_wire;
 use gallra_wire::{parse, v1};
@@ -11,6 +12,7 @@ use super::Api;
 use crate::clock::ClockError;
 use crate::core::Core;
 use crate::error::CoreError;
+use crate::gate;
 use crate::leader;
 
 /// Real seconds to wait for due work unless asked otherwise, and at most.
@@ -40,10 +42,30 @@ impl v1::clock_service_server::ClockService for Api {
             .map_err(|_| Status::deadline_exceeded("the clock moved; connected agents still have due work"))??;
         Ok(Response::new(reading(&self.core)))
     }
+
+    async fn confirm_clock(
+        &self,
+        request: Request<v1::ConfirmClockRequest>,
+    ) -> Result<Response<v1::ClockReading>, Status> {
+        let by = gate::caller(&request)?.name;
+        let request = request.into_inner();
+        let at: Instant = parse::instant("now", &request.now)?;
+        self.core.confirm_clock(at, &request.reason, &by).await?;
+        Ok(Response::new(reading(&self.core)))
+    }
 }
 
 fn reading(core: &Core) -> v1::ClockReading {
-    v1::ClockReading { now: core.time.now().to_string(), clock: clock_to_wire(core.time.kind()).into() }
+    let clock = clock_to_wire(core.time.kind()).into();
+    v1::ClockReading { now: core.time.now().to_string(), clock, ahead_seconds: ahead(core) }
+}
+
+/// Seconds by which a clock that is doubted is ahead; 0 when it is believed.
+pub(super) fn ahead(core: &Core) -> i64 {
+    match core.time.look().1 {
+        Standing::Trusted => 0,
+        Standing::Suspect { ahead_seconds } => ahead_seconds,
+    }
 }
 
 /// Waits until no connected agent has a due job that is not parked, and no request is due.

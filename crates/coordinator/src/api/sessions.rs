@@ -9,12 +9,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gallra_flow::clock::Standing;
 use gallra_flow::dispatch::Input;
 use gallra_flow::permit::Asking;
 use gallra_model::message::{ToAgent, ToCoordinator};
 use gallra_model::permit::Denial;
 use gallra_model::target::Inventory;
-use gallra_model::{AgentName, Clock, JobId};
+use gallra_model::{AgentName, Clock, Instant, JobId};
 use gallra_store::{Change, Key, Txn, keys};
 use gallra_wire::session::{response_of, to_coordinator};
 use gallra_wire::v1;
@@ -93,7 +94,9 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.core.fleet.close(self.agent, self.number);
+        if self.core.fleet.close(self.agent, self.number) {
+            self.core.time.gone(self.agent);
+        }
     }
 }
 
@@ -112,6 +115,7 @@ async fn serve(
     }
     store_inventory(core, agent, &inventory).await?;
     let number = core.fleet.open(agent);
+    core.time.heard(agent, None);
     let _place = Place { core, agent, number };
     let mut session = Session {
         core,
@@ -229,6 +233,15 @@ impl Session<'_> {
         self.input(&Input::Ready(ready)).await
     }
 
+    /// What was doubted may be believed by this: then whatever is due now has its turn.
+    fn hear_clock(&self, now: Instant) {
+        let doubted = self.core.time.look().1 != Standing::Trusted;
+        self.core.time.heard(self.agent, Some(now));
+        if doubted && self.core.time.look().1 == Standing::Trusted {
+            self.core.wake.notify_one();
+        }
+    }
+
     async fn answer(&mut self, asking: Asking) -> Result<(), Status> {
         let answer = self.core.ask(&asking).await?;
         let Asking { job, nonce, going_on, .. } = asking;
@@ -258,8 +271,9 @@ impl Session<'_> {
     async fn hear(&mut self, word: ToCoordinator) -> Result<(), Status> {
         match word {
             ToCoordinator::Hello { .. } => Err(Status::invalid_argument("hello is said once on a stream")),
-            ToCoordinator::Journal { mark } => {
+            ToCoordinator::Journal { mark, now } => {
                 self.core.see_journal(self.agent, mark).await?;
+                self.hear_clock(now);
                 self.journal_seen = true;
                 Ok(())
             }

@@ -10,6 +10,7 @@
 //! | --- | --- | --- | --- |
 //! | meta | `meta/{schema,generation,epoch,policy}` | schema version, coordinator's generation, current key epoch and its turning, digest of the current policy | |
 //! | | `meta/ends` | contracts ended on one local day: what the brake counts | |
+//! | | `meta/clock` | the last instant at which the machine's clock was believed | |
 //! | | `meta/purge` | local day and request of the newest rolling purge | |
 //! | | `meta/closed-epoch/<epoch>` | nothing: no more is written under this key epoch | epoch |
 //! | guard | `guard/global`, `…/category/<word>`, `…/target/<agent>/<target>`, `…/customer/<id>`, `…/contract/<id>`, `…/request/<id>` | `Guard`: a counter, raised by all that may stop an act (decision 3), and the holds that lie there | |
@@ -68,8 +69,8 @@ pub use request::{
     plan, plans_of, proof, proofs_of, receipt, receipts_of, request, requests,
 };
 pub use rules::{
-    guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target, meta_closed_epoch,
-    meta_epoch, meta_generation, meta_policy, meta_purge, meta_schema, policies, policy,
+    guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target, meta_clock,
+    meta_closed_epoch, meta_epoch, meta_generation, meta_policy, meta_purge, meta_schema, policies, policy,
 };
 pub use suppression::{suppression, suppression_head, suppressions, suppressions_after, suppressions_of};
 pub use time::{parse_ready, parse_timer, ready, ready_due, ready_of, timer, timers, timers_due};

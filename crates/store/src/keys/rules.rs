@@ -27,6 +27,11 @@ pub fn meta_closed_epoch(epoch: Epoch) -> Key {
     Family::Meta.under(&["closed-epoch"]).key(&epoch.to_string())
 }
 
+/// The last instant at which the coordinator believed its machine's clock (decision 6).
+pub fn meta_clock() -> Key {
+    Family::Meta.prefix().key("clock")
+}
+
 /// Digest of the policy in force.
 pub fn meta_policy() -> Key {
     Family::Meta.prefix().key("policy")

@@ -390,7 +390,8 @@ impl<'a> Rig<'a> {
         let hearing = async { tokio::time::timeout(PATIENCE, self.end.split().0.next()).await };
         match self.runtime.block_on(hearing).expect("an answer in time").expect("the half lives") {
             // Goes before whatever follows from the journal; remembered for the tests that are about it.
-            ToSession::Say(ToCoordinator::Journal { mark }) => {
+            ToSession::Say(ToCoordinator::Journal { mark, now }) => {
+                assert_eq!(now.to_string(), "2026-03-01T03:00:00Z", "this host's clock");
                 self.marks.push(mark);
                 self.hear()
             }
