@@ -22,6 +22,8 @@ const HALTED_WITHIN: Duration = Duration::from_secs(5);
 const FILES: usize = 3_000;
 /// What the host's admin allows: the act takes ten seconds.
 const A_SECOND: u32 = 300;
+/// The same, where a coordinator starts again in its middle: half a minute.
+const FEW_A_SECOND: u32 = 100;
 
 fn gallra(story: &Story, words: &[&str]) -> serde_json::Value {
     let output = Command::new(programs().expect("the programs").join("gallra"))
@@ -45,16 +47,16 @@ fn evening() -> Instant {
 
 /// A story on the evening when the leaver's files are due, in the middle of an act that is slow.
 async fn in_the_act() -> (Story, String, tokio::task::JoinHandle<()>) {
-    in_an_act_of(60).await
+    in_an_act_of(60, A_SECOND).await
 }
 
-/// The same, where one permit lasts so many seconds.
-async fn in_an_act_of(seconds: u32) -> (Story, String, tokio::task::JoinHandle<()>) {
+/// The same, where one permit lasts so many seconds, and so many items go a second.
+async fn in_an_act_of(seconds: u32, a_second: u32) -> (Story, String, tokio::task::JoinHandle<()>) {
     let mut story = Story::begin(|options| {
         options.backups = false;
         options.without =
             ["mail", "register-service", "register-contact", "register-invoices"].map(str::to_owned).to_vec();
-        options.items_per_second = Some(A_SECOND);
+        options.items_per_second = Some(a_second);
         options.longest_act_seconds = Some(seconds);
     })
     .await
@@ -153,7 +155,7 @@ async fn attempts(story: &Story, request: &str) -> (u32, Vec<String>) {
 
 #[tokio::test]
 async fn an_act_that_outlasts_its_permit_several_times_ends_as_one_attempt() {
-    let (story, request, advancing) = in_an_act_of(SHORT).await;
+    let (story, request, advancing) = in_an_act_of(SHORT, A_SECOND).await;
     advancing.await.expect("ends");
     assert_eq!(attempts(&story, &request).await, (1, vec!["done".to_owned()]));
     goes_on_to_the_end(story, &request).await;
@@ -161,7 +163,7 @@ async fn an_act_that_outlasts_its_permit_several_times_ends_as_one_attempt() {
 
 #[tokio::test]
 async fn an_act_comes_to_rest_within_its_permit_when_the_coordinator_is_killed_and_goes_on_when_it_is_back() {
-    let (mut story, request, advancing) = in_an_act_of(SHORT).await;
+    let (mut story, request, advancing) = in_an_act_of(SHORT, A_SECOND).await;
     let www = story.site.path("srv/www");
     let since = Moment::now();
     kill(&mut story).await;
@@ -173,10 +175,33 @@ async fn an_act_comes_to_rest_within_its_permit_when_the_coordinator_is_killed_a
     );
     assert!(count(&www) > FILES / 4, "the act went on to its end: {} files are left", count(&www));
     advancing.await.expect("ends");
+    start_again(&mut story).await;
+    goes_on_to_the_end(story, &request).await;
+}
+
+#[tokio::test]
+async fn a_hold_stops_an_act_whose_permit_an_earlier_stream_gave() {
+    let (mut story, request, advancing) = in_an_act_of(60, FEW_A_SECOND).await;
+    let www = story.site.path("srv/www");
+    kill(&mut story).await;
+    advancing.await.expect("ends");
+    start_again(&mut story).await;
+    let before = count(&www);
+    wait_for("the act", async || (count(&www) < before).then_some(())).await.expect("it goes on meanwhile");
+    let since = Moment::now();
+    let hold = gallra(&story, &["hold", "place", "--customer", &story.leaver.number, "--ground", "a legal claim"]);
+    let took = at_rest(&www, since).await;
+    assert!(took < HALTED_WITHIN, "the last file went {took:?} after the hold");
+    assert!(count(&www) > FILES / 4, "the act went on to its end: {} files are left", count(&www));
+    let id = hold.pointer("/hold/id").and_then(serde_json::Value::as_str).expect("an id").to_owned();
+    release(&story, &id).await;
+    goes_on_to_the_end(story, &request).await;
+}
+
+async fn start_again(story: &mut Story) {
     story.site.time_passes(evening());
     story.site.start_coordinator().await.expect("it starts again");
     story.site.wait_connected().await.expect("they find each other again");
-    goes_on_to_the_end(story, &request).await;
 }
 
 /// Kills the coordinator by its id.

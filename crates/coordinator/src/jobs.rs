@@ -209,25 +209,24 @@ impl Core {
         Ok(stands(view, job, around).err())
     }
 
-    /// An agent's jobs that have a permit, that no receipt has answered, and that something stops now.
+    /// An agent's jobs that have a permit and that no receipt has answered, and whether something stops each now.
     ///
     /// # Errors
     /// The store's.
-    pub async fn stopped_acts(&self, agent: &AgentName) -> Result<Vec<JobId>, CoreError> {
+    pub async fn begun_acts(&self, agent: &AgentName) -> Result<Vec<(JobId, bool)>, CoreError> {
         let requests: BTreeSet<RequestId> =
             state::all(&*self.store, &keys::ready_of(agent), "dispatch entry").await?.into_iter().collect();
-        let mut stopped = Vec::new();
+        let mut acts = Vec::new();
         for id in requests {
             let view = state::load(&*self.store, &id).await?.view;
             let begun = |job: &&JobRecord| job.state == JobState::Begun && job.step.agent == *agent;
             for job in view.jobs.iter().filter(begun) {
                 // Whose items a purge has to leave may have changed meanwhile: it asks anew.
-                if job.step.action == Action::Purge || self.what_stops(&view, job).await?.is_some() {
-                    stopped.push(job.id());
-                }
+                let stopped = job.step.action == Action::Purge || self.what_stops(&view, job).await?.is_some();
+                acts.push((job.id(), stopped));
             }
         }
-        Ok(stopped)
+        Ok(acts)
     }
 
     /// Where the guards of a job lie; none when nobody here knows it.

@@ -44,15 +44,18 @@ impl Items<'_> {
     /// Hears what was said, and waits for a first word at most so long.
     fn hear(&mut self, wait: Duration) {
         let Self { end, under_way, permit_key, clocks, .. } = self;
-        let hear_one = |under_way: &mut UnderWay<'_>, heard| match clocks() {
+        // A word that comes while no clock can be read must not be forgotten: it may have been a stop.
+        let mut timeless = false;
+        let mut hear_one = |heard| match clocks() {
             Ok(moment) => under_way.hear(heard, &moment),
-            // Without a clock nothing is heard in time, and the boundary stops.
-            Err(_) => false,
+            Err(_) => {
+                timeless = true;
+                false
+            }
         };
-        let deaf =
-            end.overhear(wait, |message| heard(message, permit_key).is_some_and(|heard| hear_one(under_way, heard)));
-        if deaf {
-            hear_one(under_way, Heard::Deaf);
+        let deaf = end.overhear(wait, |message| heard(message, permit_key).is_some_and(&mut hear_one));
+        if deaf || timeless {
+            under_way.deafen();
         }
     }
 

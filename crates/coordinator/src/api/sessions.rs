@@ -4,7 +4,7 @@
 mod stopping;
 mod suppressing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,8 +73,10 @@ struct Session<'a> {
     agent: &'a AgentName,
     number: u64,
     outbox: &'a mpsc::Sender<Result<v1::SessionResponse, Status>>,
-    /// Where the guards of the jobs lie whose asking was answered on this stream.
+    /// Where the guards of the jobs lie whose asking was answered on this stream, or that it took over.
     guarded: BTreeMap<JobId, Vec<Key>>,
+    /// Jobs that a permit of an earlier stream may still be under way for: no receipt has come since.
+    taken_over: BTreeSet<JobId>,
     /// The global guard's count that the last order on this stream told of.
     told: Option<u64>,
     /// Whether the agent has said where its journal stands.
@@ -123,6 +125,7 @@ async fn serve(
         number,
         outbox,
         guarded: BTreeMap::new(),
+        taken_over: BTreeSet::new(),
         told: None,
         journal_seen: false,
         suppressed: None,
@@ -137,7 +140,7 @@ async fn serve(
     let welcome = ToAgent::Welcome { generation: core.generation, clock: core.time.kind(), now: core.time.now() };
     session.say(&welcome).await?;
     session.tell_order().await?;
-    session.withdraw_stopped().await?;
+    session.take_over().await?;
     session.input(&Input::Hello { credits }).await?;
     session.dispatch().await?;
     loop {
@@ -294,6 +297,7 @@ impl Session<'_> {
             ToCoordinator::Suppression { through } => self.begin_suppressions(through).await,
             ToCoordinator::Receipt { envelope } => {
                 let (job, receipt) = self.core.take_receipt(self.agent, &envelope).await?;
+                self.taken_over.remove(&job);
                 self.input(&Input::Receipt(job)).await?;
                 self.say(&ToAgent::ReceiptStored { receipt }).await?;
                 self.tell_suppressions(false).await

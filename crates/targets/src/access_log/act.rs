@@ -24,8 +24,6 @@ pub(super) struct Came {
     pub(super) sum: Sum,
     /// Files of which nothing was left.
     pub(super) removed: u64,
-    /// Whether something of an act that was stopped was put right.
-    pub(super) recovered: bool,
 }
 
 /// Carries an act out on every file. With `may_remove` a rotated file that nothing would be left of goes.
@@ -37,7 +35,11 @@ pub(super) fn act(
     may_remove: bool,
     boundary: &mut dyn Boundary,
 ) -> Result<Came, Failure> {
-    let recovered = join::recover(place, config)?;
+    if place.list(config)?.iter().any(join::is_unfinished) {
+        // What lies about can hold lines of whom a hold covers by now.
+        may(boundary)?;
+    }
+    let gone = join::recover(place, config, judge)?;
     let in_place = put_aside(place, config, judge, boundary)?;
     let mut files = place.list(config)?;
     files.retain(|file| file.role != Role::Live || in_place.contains(&file.is.inode));
@@ -56,7 +58,8 @@ pub(super) fn act(
     let done = each(&files, &mut Acting(boundary), &one);
     // Also when it was stopped: whatever is in it, a file that waits is not forgotten beside the log.
     join::all(place, config)?;
-    let mut came = Came { recovered, ..Came::default() };
+    let mut came = Came::default();
+    came.sum.mine += gone;
     for done in done? {
         came.sum.add(&done.sum);
         came.removed += u64::from(done.removed);

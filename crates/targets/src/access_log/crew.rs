@@ -157,7 +157,23 @@ struct Place<'a, 'f, F, T>(&'a Office<'f, F, T>);
 
 impl<F, T> Drop for Place<'_, '_, F, T> {
     fn drop(&mut self) {
-        self.0.desk().busy -= 1;
+        let mut desk = self.0.desk();
+        desk.busy -= 1;
+        if std::thread::panicking() {
+            // The scope panics too, once it is told that nobody is left to hand anything to.
+            desk.failure.get_or_insert(Failure::new(Code::Target, "a log could not be worked on: see the agent's log"));
+        }
+        drop(desk);
+        self.0.bell.notify_all();
+    }
+}
+
+/// Nothing more is handed over once this is dropped, also by a panic.
+struct Closing<'a, 'f, F, T>(&'a Office<'f, F, T>);
+
+impl<F, T> Drop for Closing<'_, '_, F, T> {
+    fn drop(&mut self) {
+        self.0.desk().closed = true;
         self.0.bell.notify_all();
     }
 }
@@ -174,23 +190,25 @@ pub(super) fn each<F: Sync, T: Send>(
         for _ in 0..AT_ONCE.min(files.len()) {
             scope.spawn(|| office.work(&halt, work));
         }
+        let closing = Closing(&office);
         for file in files {
             // Nothing waits on the desk: the permit is asked when somebody is free to work on the file.
-            office.attend(permit, &halt, |desk| desk.next.is_none() && desk.busy < AT_ONCE);
-            let asked =
-                if office.desk().failure.is_some() { break } else { halt.is_worth_it().and_then(|()| permit.next()) };
-            if let Err(failure) = asked {
+            office.attend(permit, &halt, |desk| desk.failure.is_some() || desk.next.is_none() && desk.busy < AT_ONCE);
+            if office.desk().failure.is_some() {
+                break;
+            }
+            // Asking can take as long as the coordinator's answer does, and by then the last one holds no longer.
+            halt.hear(Still::Wait);
+            if let Err(failure) = halt.is_worth_it().and_then(|()| permit.next()) {
                 office.desk().failure.get_or_insert(failure);
                 break;
             }
-            // Asking for the next file settles what the others waited for.
             halt.hear(Still::GoOn);
             office.desk().next = Some(file);
             office.bell.notify_all();
         }
-        office.desk().closed = true;
-        office.bell.notify_all();
-        office.attend(permit, &halt, |desk| desk.next.is_none() && desk.busy == 0);
+        drop(closing);
+        office.attend(permit, &halt, |desk| (desk.failure.is_some() || desk.next.is_none()) && desk.busy == 0);
     });
     let desk = office.desk.into_inner().unwrap_or_else(PoisonError::into_inner);
     desk.failure.map_or(Ok(desk.came), Err)
@@ -290,6 +308,55 @@ mod tests {
         assert_eq!(each(&[1], &mut Waits(4, Still::GoOn), &|_, halt| made(halt)), Ok(vec![()]));
         let came = each(&[1], &mut Waits(4, Still::Stop), &|_, halt| made(halt));
         assert_eq!(came.map_err(|failure| failure.code), Err(Code::Stopped));
+    }
+
+    /// The answer to the second asking takes long, and is no.
+    struct AsksLong<'a> {
+        asked: &'a AtomicUsize,
+        done: &'a (Mutex<usize>, Condvar),
+    }
+
+    impl Permit for AsksLong<'_> {
+        fn next(&mut self) -> Result<(), Failure> {
+            if self.asked.fetch_add(1, Ordering::SeqCst) == 0 {
+                return Ok(());
+            }
+            let held = self.done.0.lock().expect("no panic while held");
+            let (done, _) = self.done.1.wait_timeout_while(held, 4 * LISTEN, |done| *done == 0).expect("whole");
+            assert_eq!(*done, 0, "done for good while the permit was asked for more");
+            Err(stopped())
+        }
+
+        fn still(&mut self) -> Still {
+            if self.asked.load(Ordering::SeqCst) < 2 { Still::GoOn } else { Still::Stop }
+        }
+    }
+
+    #[test]
+    fn nor_while_the_next_file_is_being_asked_for() {
+        let (asked, done) = (AtomicUsize::new(0), (Mutex::new(0), Condvar::new()));
+        let came = each(&[1, 2], &mut AsksLong { asked: &asked, done: &done }, &|_, halt| {
+            while asked.load(Ordering::SeqCst) < 2 {
+                std::thread::yield_now();
+            }
+            halt.may()?;
+            *done.0.lock().expect("no panic while held") += 1;
+            done.1.notify_all();
+            Ok(())
+        });
+        assert_eq!(came.map_err(|failure| failure.code), Err(Code::Stopped));
+    }
+
+    #[test]
+    fn workers_that_panic_end_it() {
+        let (send, ended) = std::sync::mpsc::sync_channel(1);
+        std::thread::spawn(move || {
+            let each = || each(&[1, 2, 3, 4], &mut always(), &|_, _| -> Result<(), Failure> { panic!("a bug") });
+            let came = std::panic::catch_unwind(each);
+            send.send(came.is_err())
+        });
+        let panicked = ended.recv_timeout(Duration::from_secs(20)).expect("nobody waits for those who are gone");
+        assert!(panicked, "and it is not swallowed");
     }
 
     #[test]

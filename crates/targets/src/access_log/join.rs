@@ -14,15 +14,26 @@ use crate::driver::Failure;
 use crate::tree::trouble;
 
 use super::config::Config;
+use super::live;
 use super::place::{Id, about};
 use super::place::{LogFile, Place, Role};
-use super::rewrite::{create, dress, exchange, name, unreadable};
+use super::rewrite::{create, dress, exchange, look, name, unreadable};
 use super::stream::{Codec, Packer};
+use super::subject::Judge;
 
-/// Removes what an act that was stopped left, and finishes what it had decided. Returns whether anything was there.
-pub(super) fn recover(place: &Place, config: &Config) -> Result<bool, Failure> {
+/// Whether a file was left by an act that was stopped.
+pub(super) fn is_unfinished(file: &LogFile) -> bool {
+    match file.role {
+        Role::Part | Role::Done(..) | Role::Joining(_) => true,
+        Role::Live | Role::Rotated | Role::Aside | Role::Strange => false,
+    }
+}
+
+/// Removes what an act that was stopped left, and finishes what it had decided. Returns how many lines that had to go went
+/// with it: they lay in files that were replaced already.
+pub(super) fn recover(place: &Place, config: &Config, judge: &dyn Judge) -> Result<u64, Failure> {
     let files = place.list(config)?;
-    let mut found = false;
+    let mut gone = 0;
     for file in &files {
         match file.role {
             // It was put in place before the crash: what waits is its double.
@@ -32,22 +43,25 @@ pub(super) fn recover(place: &Place, config: &Config) -> Result<bool, Failure> {
                 place.remove(&file.name, file.is)?;
             }
             Role::Joining(inode) => not_joined(place, &files, file, inode)?,
-            Role::Live | Role::Rotated | Role::Aside | Role::Part | Role::Done(..) | Role::Strange => continue,
+            Role::Live | Role::Rotated | Role::Aside | Role::Part | Role::Done(..) | Role::Strange => {}
         }
-        found = true;
     }
     for file in &files {
         match file.role {
             Role::Part => place.remove(&file.name, file.is)?,
-            Role::Done(old, new) if [old, new].contains(&file.is.inode) => place.remove(&file.name, file.is)?,
+            Role::Done(old, new) if [old, new].contains(&file.is.inode) => {
+                if file.is.inode == old {
+                    gone += look(place, file, judge, false)?.mine;
+                }
+                place.remove(&file.name, file.is)?;
+            }
             // Rotation came between, and then a crash: these are lines of the log, under a name that is not read.
             Role::Done(..) => rename(place, file, &free(place, file)?)?,
-            Role::Live | Role::Rotated | Role::Aside | Role::Joining(_) | Role::Strange => continue,
+            Role::Live | Role::Rotated | Role::Aside | Role::Joining(_) | Role::Strange => {}
         }
-        found = true;
     }
     place.sync()?;
-    Ok(found)
+    Ok(gone)
 }
 
 /// What it should have become lies about unfinished, so it is a file that waits as before; or it is nowhere.
@@ -104,6 +118,13 @@ pub(super) fn all(place: &Place, config: &Config) -> Result<(), Failure> {
 
 /// Writes the rotated file's bytes and the lines that wait into a new file, and puts it in the rotated one's place.
 fn join(place: &Place, file: &LogFile, newest: &LogFile) -> Result<(), Failure> {
+    if !live::held(std::slice::from_ref(newest))?.is_empty() {
+        return Err(Failure::new(
+            Code::Target,
+            "the newest rotated log is still being written to, so the lines that were moved aside wait beside it: try \
+             again when that process has opened its logs anew",
+        ));
+    }
     let (waiting, is) = place.read(file)?;
     let (rotated, was) = place.read(newest)?;
     let part = name(newest, &format!("part-{}", newest.is.inode))?;

@@ -20,6 +20,7 @@ use crate::tree::trouble;
 
 use super::config::Act;
 use super::crew::Halt;
+use super::live;
 use super::place::{Id, LogFile, Place, about};
 use super::raw::{Rule, Tally, Wanted};
 use super::stream::{Codec, Looking, Packer, Sink, Sum, pass};
@@ -104,7 +105,7 @@ pub(super) fn rewrite(
             return Err(failure);
         }
     };
-    put(place, file, &part, &new)?;
+    put(place, file, (&part, &new), is.stx_size)?;
     Ok(Done { sum, removed: false })
 }
 
@@ -188,8 +189,9 @@ pub(super) fn dress(new: impl AsFd, is: &Statx) -> Result<(), Failure> {
     rustix::fs::futimens(&new, &times).map_err(dressing)
 }
 
-/// Puts the finished new file in the old one's place, and removes the old.
-pub(super) fn put(place: &Place, file: &LogFile, part: &CStr, new: &File) -> Result<(), Failure> {
+/// Puts the finished new file in the old one's place, and removes the old, if nobody wrote to it after so much of it was read
+/// and nobody is about to.
+pub(super) fn put(place: &Place, file: &LogFile, (part, new): (&CStr, &File), read: u64) -> Result<(), Failure> {
     let new = about(new).map_err(|errno| trouble("looking at the new file", errno))?;
     let new = Id::of(&new);
     let done = name(file, &format!("done-{}-{}", file.is.inode, new.inode))?;
@@ -197,8 +199,26 @@ pub(super) fn put(place: &Place, file: &LogFile, part: &CStr, new: &File) -> Res
         .map_err(|errno| trouble("naming the new file", errno))?;
     exchange(place, &done, new, &file.name, file.is)?;
     place.sync()?;
+    if is_written(place, &done, file, read)? {
+        exchange(place, &done, file.is, &file.name, new)?;
+        place.remove(&done, new)?;
+        return Err(Failure::new(
+            Code::Target,
+            "a process opened a log while it was being rewritten: the log is as that process left it; name its writer, \
+             or try again when it is done",
+        ));
+    }
     place.remove(&done, file.is)?;
     place.sync()
+}
+
+/// Whether the file that was taken out of the way was written to since it was read, or is open to be.
+fn is_written(place: &Place, name: &CStr, file: &LogFile, read: u64) -> Result<bool, Failure> {
+    if !live::held(std::slice::from_ref(file))?.is_empty() {
+        return Ok(true);
+    }
+    let (_, is) = place.read(&LogFile { name: name.to_owned(), ..file.clone() })?;
+    Ok(is.stx_size != read)
 }
 
 /// Exchanges two names, and puts them back if they were not what they should be: rotation does not wait for anybody.

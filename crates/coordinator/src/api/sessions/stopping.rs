@@ -22,10 +22,15 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Withdraws what an act may still be under way for, though it was stopped while the agent was away.
-    pub(super) async fn withdraw_stopped(&self) -> Result<(), Status> {
-        for job in self.core.stopped_acts(self.agent).await? {
-            self.say(&ToAgent::Withdraw { job }).await?;
+    /// Takes note of the acts that may still be under way under a permit of an earlier stream, and withdraws those that
+    /// were stopped while the agent was away.
+    pub(super) async fn take_over(&mut self) -> Result<(), Status> {
+        for (job, stopped) in self.core.begun_acts(self.agent).await? {
+            self.taken_over.insert(job);
+            self.guard(job).await?;
+            if stopped {
+                self.say(&ToAgent::Withdraw { job }).await?;
+            }
         }
         Ok(())
     }
@@ -62,15 +67,13 @@ impl Session<'_> {
 
     async fn look_again(&self, job: JobId, changed: bool) -> Result<(), Status> {
         let permitted = self.core.fleet.was_permitted(self.agent, job);
-        let stopped = (changed && permitted) || self.core.stopped(&job).await?.is_some();
-        match (permitted, stopped) {
-            (true, true) => {
-                tracing::info!(agent = %self.agent, %job, "a permit was withdrawn");
-                self.say(&ToAgent::Withdraw { job }).await
-            }
-            (false, false) => self.input(&Input::GuardMoved(job)).await,
-            (true, false) | (false, true) => Ok(()),
+        let under_way = permitted || self.taken_over.contains(&job);
+        let stopped = self.core.stopped(&job).await?.is_some();
+        if under_way && (stopped || changed) {
+            tracing::info!(agent = %self.agent, %job, "a permit was withdrawn");
+            self.say(&ToAgent::Withdraw { job }).await?;
         }
+        if permitted || stopped { Ok(()) } else { self.input(&Input::GuardMoved(job)).await }
     }
 
     /// Remembers where the guards of a job lie, once its asking was answered.
@@ -84,6 +87,7 @@ impl Session<'_> {
     /// Keeps no more than what is open on the stream.
     pub(super) fn forget_answered(&mut self) {
         let (fleet, agent) = (&self.core.fleet, self.agent);
-        self.guarded.retain(|job, _| fleet.knows(agent, *job));
+        let taken_over = &self.taken_over;
+        self.guarded.retain(|job, _| fleet.knows(agent, *job) || taken_over.contains(job));
     }
 }

@@ -8,7 +8,7 @@ use gallra_model::time::CLOCK_BOUND_SECONDS;
 use gallra_model::{Clock, Digest, JobId, Nonce};
 
 use super::end::{Ending, Outcome, sign};
-use super::offer::{Offered, count};
+use super::offer::{Offered, QUIET, count};
 use super::state::{Current, Privileged};
 use super::{ASK_PATIENCE_MS, Act, Effect, Moment, Note};
 use crate::agent::record::{Begun, Record};
@@ -140,6 +140,11 @@ pub(super) fn permitted(
         return sign(state, ending, Outcome::refused(Code::Halted, hint), moment, effects);
     }
     state.told_at_least(permit.not_before);
+    if permit.action.changes() && state.is_quiet(moment) {
+        let mut ending = Ending::before_permit(asked.offer, state.clock(moment));
+        (ending.attempt, ending.permit) = (permit.attempt, Some(digest));
+        return sign(state, ending, Outcome::refused(Code::QuietHours, QUIET), moment, effects);
+    }
     begin(state, asked, permit.attempt, digest, moment, effects);
 }
 

@@ -33,8 +33,6 @@ pub enum Heard {
     Ordered(Box<Order>),
     /// A hold, a resumption or a new plan covers a job.
     Withdrawn(JobId),
-    /// The session ended, or no more can be taken in: a stop would not be heard.
-    Deaf,
 }
 
 /// What is done at an item boundary.
@@ -114,6 +112,10 @@ impl UnderWay<'_> {
             Heard::Connected { generation } => {
                 self.generation = self.generation.max(generation);
                 self.asked = None;
+                // Whatever that one decided since, it was not asked about this act.
+                if generation > self.acting.offer.spec.generation {
+                    self.ends(Over::BadPermit(Fault::Generation));
+                }
             }
             Heard::Permitted(permit) if permit.job == self.job() => {
                 self.permitted(&permit, moment);
@@ -138,10 +140,14 @@ impl UnderWay<'_> {
                 }
             }
             Heard::Withdrawn(job) if job == self.job() => self.ends(Over::Withdrawn),
-            Heard::Deaf => self.ends(Over::Deaf),
             Heard::Permitted(_) | Heard::PermitBad(_) | Heard::Denied(..) | Heard::Withdrawn(_) => {}
         }
         false
+    }
+
+    /// The session ended, no more can be taken in, or no clock can be read: a stop would not be heard.
+    pub fn deafen(&mut self) {
+        self.ends(Over::Deaf);
     }
 
     /// Another minute, if the permit answers what was asked in every field. One that nothing asked for changes nothing.
@@ -182,8 +188,7 @@ impl UnderWay<'_> {
         if self.waits_since_ms.is_none() && used_ms.is_some_and(|used| used <= self.longest_ms) {
             return Boundary::GoOn;
         }
-        let (_, now) = self.state.clock(moment);
-        if self.state.host.quiet_hours.iter().any(|hours| hours.contain(now)) {
+        if self.state.is_quiet(moment) {
             self.ends(Over::QuietHours);
             return Boundary::Stop(Over::QuietHours);
         }

@@ -13,6 +13,9 @@ use super::end::{Ending, Outcome, sign};
 use super::state::{Current, Privileged, say};
 use super::{Effect, MAX_HELD, MAX_WAITING, Moment, Note};
 
+/// Why nothing is changed in quiet hours.
+pub(super) const QUIET: &str = "quiet_hours in agent.toml: it is tried again after them";
+
 /// How long an act counts against `jobs_per_hour`, in milliseconds of boot time.
 const HOUR_MS: u64 = 3_600_000;
 
@@ -123,9 +126,8 @@ fn objection(
     if spec.action.changes() && state.is_halted() {
         return Some((Code::Halted, "the emergency stop is pulled: it is tried again when it is lifted"));
     }
-    let now = state.clock(moment).1;
-    if spec.action.changes() && state.host.quiet_hours.iter().any(|hours| hours.contain(now)) {
-        return Some((Code::QuietHours, "quiet_hours in agent.toml: it is tried again after them"));
+    if spec.action.changes() && state.is_quiet(moment) {
+        return Some((Code::QuietHours, QUIET));
     }
     if spec.action.changes() && over_limit(state, moment) {
         return Some((Code::Limit, "jobs_per_hour in agent.toml is reached: it is tried again later"));

@@ -85,6 +85,12 @@ impl Privileged {
         }
     }
 
+    /// Whether it is an hour in which the host wants nothing changed.
+    pub(super) fn is_quiet(&self, moment: &Moment) -> bool {
+        let (_, now) = self.clock(moment);
+        self.host.quiet_hours.iter().any(|hours| hours.contain(now))
+    }
+
     /// Whether the newest order stops everything that changes data.
     pub fn is_halted(&self) -> bool {
         self.order.as_ref().is_some_and(|order| order.halted)

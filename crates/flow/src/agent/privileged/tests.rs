@@ -466,4 +466,8 @@ fn in_quiet_hours_nothing_is_changed_and_everything_is_looked_at() {
     assert!(matches!(bench.offer(0, &look), [Effect::Say(ToCoordinator::AskBegin { .. })]));
     let mut bench = Bench::new(quiet("05:00-22:00"));
     assert!(matches!(bench.offer(0, &spec(1)), [Effect::Say(ToCoordinator::AskBegin { .. })]));
+    // They began while the permit was on its way.
+    bench.state.host = quiet("03:30-05:00");
+    assert!(!touches(bench.permit(0, permit(&spec(1)))));
+    assert_eq!(bench.receipt().and_then(|receipt| receipt.code), Some(Code::QuietHours));
 }

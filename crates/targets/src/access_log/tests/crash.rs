@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use gallra_model::job::Action;
-use gallra_model::receipt::{Code, Verdict};
+use gallra_model::receipt::{Code, Mark, Verdict};
 
 use super::fixture::{Logs, visit};
 use crate::access_log::Writer;
 use crate::attempt;
-use crate::driver::{Boundary, Still};
+use crate::driver::{Boundary, Inspection, Still};
 use crate::testing::{Always, StopAfter, inspect_then, job, now, service};
 
 fn visits(files: u32) -> Logs {
@@ -185,4 +185,69 @@ fn a_stop_in_the_middle_of_one_large_log_leaves_it_as_it_was() {
     assert!(!logs.names().iter().any(|name| name.contains("gallra")), "nothing lies about: {:?}", logs.names());
     let last = attempt::run(&logs.driver(), &erase, now(), &mut Always);
     assert_eq!((last.verdict, last.code), (Verdict::Done, None), "{}", last.hint);
+}
+
+/// A rotated log that was replaced, and the old one, with the subject's line, that was not removed.
+fn exchanged_and_not_removed(mine: &str, other: &str) -> Logs {
+    let logs = Logs::by_host();
+    logs.write("access.log", other);
+    logs.write("old", &format!("{mine}{other}"));
+    logs.write("access.log.1", other);
+    let name = format!(".access.log.gallra-done-{}-{}", logs.inode("old"), logs.inode("access.log.1"));
+    std::fs::rename(logs.path("old"), logs.path(&name)).expect("renames");
+    logs
+}
+
+#[test]
+fn what_lies_about_is_removed_under_a_permit_and_counted() {
+    let (mine, other) = (visit("anna.example", "::1", 3), visit("b.example", "::1", 4));
+    let logs = exchanged_and_not_removed(&mine, &other);
+    let seen = attempt::run(&logs.driver(), &job(Action::Inspect, &service("anna.example"), None), now(), &mut Always);
+    let erase = job(Action::Erase, &service("anna.example"), seen.instance);
+    let stopped = attempt::run(&logs.driver(), &erase, now(), &mut StopAfter(0));
+    assert_eq!((stopped.verdict, stopped.code), (Verdict::Failed, Some(Code::Stopped)), "{}", stopped.hint);
+    assert!(logs.lines().contains_key(mine.trim_end()), "a hold may cover it by now");
+    let done = attempt::run(&logs.driver(), &erase, now(), &mut Always);
+    assert_eq!((done.verdict, done.counts.erased), (Verdict::Done, 1), "{}", done.hint);
+    assert!(!logs.lines().contains_key(mine.trim_end()));
+}
+
+/// Remembers what was there, as the agent's journal does.
+#[derive(Default)]
+struct Remembers {
+    stops: bool,
+    mark: Option<Mark>,
+}
+
+impl Boundary for Remembers {
+    fn may_go_on(&mut self) -> bool {
+        !self.stops
+    }
+
+    fn mark(&mut self, seen: &Inspection) -> bool {
+        self.mark = Some(Mark { instance: seen.instance, before: seen.found });
+        true
+    }
+
+    fn earlier(&self) -> Option<Mark> {
+        self.mark
+    }
+}
+
+#[test]
+fn what_was_rotated_away_between_two_attempts_is_not_counted_as_erased() {
+    let logs = Logs::by_host();
+    let both = visit("anna.example", "::1", 3) + &visit("b.example", "::1", 4);
+    logs.write("access.log", "");
+    logs.write("access.log.1", &both.repeat(4));
+    logs.write("access.log.2", &both.repeat(6));
+    let seen = attempt::run(&logs.driver(), &job(Action::Inspect, &service("anna.example"), None), now(), &mut Always);
+    let erase = job(Action::Erase, &service("anna.example"), seen.instance);
+    let mut boundary = Remembers { stops: true, ..Remembers::default() };
+    let first = attempt::run(&logs.driver(), &erase, now(), &mut boundary);
+    assert_eq!((first.verdict, first.counts.erased), (Verdict::Failed, 0), "{}", first.hint);
+    std::fs::remove_file(logs.path("access.log.2")).expect("rotation");
+    boundary.stops = false;
+    let second = attempt::run(&logs.driver(), &erase, now(), &mut boundary);
+    assert_eq!((second.verdict, second.counts.erased), (Verdict::Done, 4), "{}", second.hint);
 }

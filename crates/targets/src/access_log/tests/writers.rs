@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use gallra_model::job::Action;
-use gallra_model::receipt::Verdict;
+use gallra_model::receipt::{Code, Verdict};
 
 use super::fixture::Logs;
 use crate::access_log::Writer;
-use crate::testing::{inspect_then, service};
+use crate::attempt;
+use crate::driver::Boundary;
+use crate::testing::{Always, inspect_then, job, now, service};
 
 /// Visitors at once.
 const VISITORS: u64 = 4;
@@ -266,4 +268,87 @@ fn i11_what_is_written_between_signal_and_reopening_is_kept() {
     let logged = logged(&logs);
     assert_eq!(logged.len(), 30_001, "{:?}", logs.names());
     assert!(logged.values().all(|times| *times == 1) && !logged.contains_key(&99_999));
+}
+
+/// A process that opens a log and writes one line to it when it is told to.
+struct Late(Child);
+
+impl Late {
+    fn opens(logs: &Logs, name: &str) -> Self {
+        let opened = logs.path("opened");
+        let line = super::fixture::visit("c.example", "::9", 50);
+        let mut late = Command::new("sh");
+        late.args(["-c", "exec 3>>\"$1\"; : >\"$2\"; read -r x; printf %s \"$3\" >&3", "late"]);
+        late.arg(logs.path(name)).arg(&opened).arg(line).stdin(std::process::Stdio::piped());
+        let mut late = Self(late.spawn().expect("sh runs"));
+        while !opened.exists() {
+            assert!(late.0.try_wait().expect("waits").is_none(), "it is there");
+            std::thread::yield_now();
+        }
+        late
+    }
+
+    fn writes(mut self) {
+        self.0.stdin.take().expect("piped").write_all(b"now\n").expect("told");
+        assert!(self.0.wait().expect("ends").success());
+    }
+}
+
+fn has_late_line(logs: &Logs) -> bool {
+    logs.lines().keys().any(|line| line.starts_with("c.example"))
+}
+
+/// Lets everything go, and has a process open the log right before it would be replaced.
+struct Opens<'a> {
+    logs: &'a Logs,
+    asked: u32,
+    late: Option<Late>,
+}
+
+impl Boundary for Opens<'_> {
+    fn may_go_on(&mut self) -> bool {
+        self.asked += 1;
+        // The first asking goes before the look whether somebody writes; this one is for the file itself.
+        if self.asked == 2 {
+            self.late = Some(Late::opens(self.logs, "access.log"));
+        }
+        true
+    }
+}
+
+#[test]
+fn i11_a_log_that_somebody_opens_while_it_is_rewritten_stays_theirs() {
+    let logs = Logs::by_host();
+    let lines = super::fixture::visit("anna.example", "::1", 3) + &super::fixture::visit("b.example", "::1", 4);
+    logs.write("access.log", &lines);
+    let was = logs.inode("access.log");
+    let seen = attempt::run(&logs.driver(), &job(Action::Inspect, &service("anna.example"), None), now(), &mut Always);
+    let erase = job(Action::Erase, &service("anna.example"), seen.instance);
+    let mut opens = Opens { logs: &logs, asked: 0, late: None };
+    let report = attempt::run(&logs.driver(), &erase, now(), &mut opens);
+    assert_eq!((report.verdict, report.code), (Verdict::Failed, Some(Code::Target)), "{}", report.hint);
+    assert_eq!((logs.inode("access.log"), logs.read("access.log")), (was, lines), "{:?}", logs.names());
+    opens.late.expect("it was asked twice").writes();
+    assert!(has_late_line(&logs), "somebody else's line is lost");
+    let done = inspect_then(&logs.driver(), Action::Erase, &service("anna.example"));
+    assert_eq!((done.verdict, done.counts.erased), (Verdict::Done, 1), "{}", done.hint);
+    assert!(has_late_line(&logs) && !logs.names().iter().any(|name| name.contains("gallra")), "{:?}", logs.names());
+}
+
+#[test]
+fn i11_nothing_is_joined_to_a_rotated_log_that_is_still_written_to() {
+    let mut logs = Logs::by_host();
+    logs.config.writer = Some(Writer { pid_file: logs.path("pid"), reopen_seconds: 1 });
+    let (mine, other) = (super::fixture::visit("anna.example", "::1", 3), super::fixture::visit("b.example", "::1", 4));
+    logs.write("access.log", "");
+    logs.write("access.log.1", &other);
+    logs.write("access.log.gallra-1", &format!("{mine}{other}"));
+    let late = Late::opens(&logs, "access.log.1");
+    let report = inspect_then(&logs.driver(), Action::Erase, &service("anna.example"));
+    assert_eq!((report.verdict, report.code), (Verdict::Failed, Some(Code::Target)), "{}", report.hint);
+    late.writes();
+    assert!(has_late_line(&logs), "somebody else's line is lost");
+    let done = inspect_then(&logs.driver(), Action::Erase, &service("anna.example"));
+    assert_eq!(done.verdict, Verdict::Done, "{}", done.hint);
+    assert!(has_late_line(&logs) && !logs.names().iter().any(|name| name.contains("gallra")), "{:?}", logs.names());
 }

@@ -111,7 +111,6 @@ fn whatever_stops_an_act_stops_it_while_it_waits_too() {
         (Over::Halted, vec![order(true, 7), order(false, 8)]),
         (Over::Withdrawn, vec![Heard::Withdrawn(spec(1).job)]),
         (Over::Denied(Denial::Held), vec![Heard::Denied(spec(1).job, one, Denial::Held)]),
-        (Over::Deaf, vec![Heard::Deaf]),
     ];
     let soon = later(ASKED + MINUTE + 2, 2);
     for (over, words) in cases {
@@ -123,6 +122,11 @@ fn whatever_stops_an_act_stops_it_while_it_waits_too() {
         act.hear(permitted(renewed(1)), &soon);
         assert_eq!(act.at_boundary(&soon), Boundary::Stop(over));
     }
+    let bench = acting(host());
+    let mut act = asked(&bench);
+    act.deafen();
+    act.hear(permitted(renewed(1)), &soon);
+    assert_eq!(act.at_boundary(&soon), Boundary::Stop(Over::Deaf));
     // What is about another job, or answers another asking, changes nothing.
     let bench = acting(host());
     let mut act = asked(&bench);
@@ -174,9 +178,13 @@ fn i3_a_newer_coordinator_seen_in_the_middle_makes_the_older_ones_word_void() {
     let soon = later(ASKED + MINUTE + 2, 2);
     act.hear(Heard::Connected { generation: 6 }, &soon);
     act.hear(Heard::Connected { generation: 5 }, &soon);
-    assert_eq!(act.at_boundary(&soon), asks_on(2));
-    act.hear(permitted(renewed(2)), &soon);
     assert_eq!(act.at_boundary(&soon), Boundary::Stop(Over::BadPermit(Fault::Generation)));
+    // Also within the minute that the older one gave.
+    let mut act = bench.state.under_way(MINUTE).expect("an act");
+    let early = later(ASKED + 5_001, 2);
+    assert_eq!(act.at_boundary(&early), Boundary::GoOn);
+    act.hear(Heard::Connected { generation: 6 }, &early);
+    assert_eq!(act.at_boundary(&early), Boundary::Stop(Over::BadPermit(Fault::Generation)));
 }
 
 #[test]
