@@ -6,7 +6,12 @@
 
 pub mod calendar;
 pub mod combine;
+pub mod diff;
+pub mod entry;
 pub mod explain;
+pub mod facts;
+pub mod instruction;
+pub mod inventory;
 pub mod pack;
 pub mod problem;
 pub mod reading;
@@ -14,10 +19,12 @@ pub mod render;
 pub mod rule;
 pub mod word;
 
-pub use calendar::{CalendarError, Moment, Period, RunWindow, YearEnd};
+pub use calendar::{CalendarError, ChangedYear, FinancialYears, Moment, Period, RunWindow, YearEnd};
 pub use combine::{Combined, Kept, Unmet};
-pub use pack::Policy;
+pub use entry::{Effect, Entry};
+pub use instruction::{Deviation, Instruction};
+pub use pack::{Policy, SwitchedOff, doubled, in_force};
 pub use problem::{Problem, Refused};
 pub use reading::Extra;
-pub use rule::{Clause, Rule, Stricter};
+pub use rule::{Clause, Detail, Rule, Stage, Stricter};
 pub use word::{Anchor, Bound, CATEGORIES, Deed, Sweep, Until};

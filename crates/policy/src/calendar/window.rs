@@ -94,6 +94,12 @@ impl RunWindow {
     }
 }
 
+impl fmt::Display for RunWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.opens, self.closes)
+    }
+}
+
 impl Default for RunWindow {
     fn default() -> Self {
         Self::EVENING

@@ -21,8 +21,10 @@ fn policy(rows: &[(&str, &str, &str)]) -> Policy {
 }
 
 fn window(rows: &[(&str, &str, &str)]) -> Combined {
-    let anchors = Anchors { contract_ended: Some(ENDED), ..Anchors::default() };
-    policy(rows).window(&"mail".parse().expect("a category"), &anchors, &Extra::default()).expect("in range")
+    let ended = Some(ENDED);
+    let anchors = Anchors { contract_ended: ended, customer_ended: ended, ..Anchors::default() };
+    let extra = Extra { change_known: ended, received: ended, left_active: ended, ..Extra::default() };
+    policy(rows).window(&"mail".parse().expect("a category"), &anchors, &extra).expect("in range")
 }
 
 fn days(combined: &Combined) -> [Option<Day>; 3] {
@@ -33,7 +35,7 @@ fn days(combined: &Combined) -> [Option<Day>; 3] {
 fn the_latest_keep_is_the_earliest_day() {
     let combined = window(&[
         ("keep", "contract_ended", "10 days"),
-        ("keep", "contract_ended", "20 days"),
+        ("keep", "customer_ended", "20 days"),
         ("by", "contract_ended", "30 days"),
     ]);
     assert_eq!(days(&combined), [Some(date(2026, 2, 21)), Some(date(2026, 3, 2)), Some(date(2026, 3, 2))]);
@@ -80,6 +82,17 @@ fn a_row_that_waits_is_said_beside_one_that_does_not() {
 }
 
 #[test]
+fn what_lifts_the_courtesy_of_an_at_lifts_no_keep() {
+    let at = window(&[("at", "contract_ended", "30 days")]).without_courtesy();
+    assert_eq!(days(&at), [None, Some(date(2026, 3, 2)), Some(date(2026, 3, 2))]);
+    assert!(!at.in_window);
+    let kept = window(&[("at", "contract_ended", "30 days"), ("keep", "contract_ended", "10 days")]).without_courtesy();
+    assert_eq!(kept.earliest, Some(date(2026, 2, 11)));
+    let forced = window(&[("at", "contract_ended", "10 days"), ("keep", "contract_ended", "30 days")]);
+    assert_eq!(days(&forced.clone().without_courtesy()), days(&forced));
+}
+
+#[test]
 fn a_row_whose_anchor_is_not_given_is_left_out() {
     let combined = window(&[("by", "record", "1 month")]);
     assert_eq!(combined, Combined::default());
@@ -100,7 +113,10 @@ fn rows() -> impl Strategy<Value = Vec<(&'static str, u16)>> {
 
 fn generated(rows: &[(&'static str, u16)]) -> Combined {
     let rows: Vec<_> = rows.iter().map(|(bound, count)| (*bound, format!("{count} days"))).collect();
-    let rows: Vec<_> = rows.iter().map(|(bound, period)| (*bound, "contract_ended", period.as_str())).collect();
+    // One anchor each, all on one day: of two rows from one anchor a pack's check lets only the stricter in.
+    let anchors = ["contract_ended", "customer_ended", "change_known", "received", "left_active"];
+    let rows: Vec<_> =
+        rows.iter().zip(anchors).map(|((bound, period), anchor)| (*bound, anchor, period.as_str())).collect();
     window(&rows)
 }
 

@@ -63,8 +63,12 @@ result
 fn the_rules_are_listed_with_what_they_count_from() {
     let text = rules_table(&webone());
     for line in [
-        "webone/contact        contact        erase   by     change_known, at once",
-        "law/bookkeeping       bookkeeping    keep    keep   fiscal_year_end + 7 years, to the end of that year",
+        "webone/contact         contact        erase   by     change_known, at once",
+        "law/bookkeeping        bookkeeping    keep    keep   fiscal_year_end + 7 years, to the end of that year",
+        "law/response           response       answer  by     received + 1 month, or the next working day",
+        "  asks:  what rests on consent alone ends with it",
+        "  asks:  days are days in Europe/Stockholm",
+        "  off:   unless a provider switches it on",
         "  from:  Swedish Accounting Act (Bokföringslagen, SFS 1999:1078) ch. 7 s. 2",
     ] {
         assert!(text.lines().any(|own| own == line), "{line}\n{text}");
@@ -75,6 +79,6 @@ fn the_rules_are_listed_with_what_they_count_from() {
 fn rules_as_json_carry_the_digest() {
     let shown: serde_json::Value = serde_json::from_str(&rules_json(&webone())).expect("JSON");
     assert_eq!(shown["digest"], webone().digest().to_string());
-    assert_eq!(shown["rules"][5]["clauses"][0]["until"], "year-end");
+    assert_eq!(shown["rules"][9]["clauses"][0]["until"], "year-end");
     assert_eq!(shown["rules"][3]["clauses"][1]["period"], "at once");
 }
