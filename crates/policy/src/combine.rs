@@ -166,29 +166,34 @@ fn alone(keep: &Dated<'_>, free: Moment) -> Combined {
 fn within(free: Option<Moment>, promise: &Dated<'_>, latest: Moment, dated: &[Dated<'_>]) -> Combined {
     let courtesy = dated.iter().filter_map(Dated::courtesy).max_by(|one, other| one.by_begin(*other));
     let sooner = |day: Moment| if day.day() > latest.day() { latest } else { day };
-    let earliest = free.or(courtesy.map(sooner));
+    let courtesy_day = courtesy.map(sooner);
+    let earliest = free.or(courtesy_day);
+    // A duty takes the courtesy's place as the first permitted day; nothing is planned before the courtesy for all that.
+    let from = [free, courtesy_day].into_iter().flatten().max_by(|one, other| one.by_begin(*other));
     let planned = match dated {
         // A result that comes from one row takes that row's day: an answer's lies before holidays.
         [row] => row.dates.planned,
-        _ => Some(planned(promise, earliest, latest)),
+        rows => rows.iter().filter_map(|row| run(row, from, latest)).min_by(|one, other| one.by_end(*other)),
     };
     let exact = Dates { earliest, planned, latest: Some(latest) };
     Combined { in_window: courtesy.is_some(), ..by_rule(promise.rule) }.set(exact)
 }
 
-/// The last sweep inside the interval, or a run of its own at its end.
-fn planned(promise: &Dated<'_>, earliest: Option<Moment>, latest: Moment) -> Moment {
-    match latest {
-        Moment::Day(latest) => {
-            let anchor = promise.anchor_date.day();
-            let from = earliest.map_or(anchor, |moment| moment.day().max(anchor));
-            Moment::Day(calendar::last_run(sweep_of(promise), from, latest))
-        }
-        Moment::Instant(latest) => {
+/// The last sweep of a promise inside the interval, or a run of its own at its end. Where promises have different sweeps the
+/// soonest is taken, so that one promise more never makes anything later.
+fn run(row: &Dated<'_>, from: Option<Moment>, latest: Moment) -> Option<Moment> {
+    let anchor = row.anchor_date;
+    match (row.dates.latest?, latest) {
+        (Moment::Instant(_), Moment::Instant(latest)) => {
             let begins = |moment: Moment| moment.begins().unwrap_or(latest);
-            let anchor = begins(promise.anchor_date);
-            let from = earliest.map_or(anchor, |moment| begins(moment).max(anchor));
-            Moment::Instant(calendar::last_hour(from, latest))
+            let from = from.map_or(begins(anchor), |moment| begins(moment).max(begins(anchor)));
+            Some(Moment::Instant(calendar::last_hour(from, latest)))
+        }
+        (Moment::Instant(_) | Moment::Day(_), _) => {
+            let from = from.map_or(anchor.day(), |moment| moment.day().max(anchor.day()));
+            let day = calendar::last_run(sweep_of(row), from, latest.day());
+            // On the very day of an instant nobody knows whether a daily run comes before it.
+            (Moment::Day(day).by_end(latest).is_le()).then_some(Moment::Day(day))
         }
     }
 }

@@ -178,7 +178,7 @@ fn switch(pack: &mut Pack<'_>, findings: &mut Findings<'_>) {
     let on = |id: &str| pack.switch_on.iter().any(|rule| rule.text == id);
     let off: Vec<_> = rows
         .iter()
-        .filter(|(id, marks, _)| reason(id).is_some() || (marks.off && !on(id)))
+        .filter(|(id, marks, _)| (!marks.fixed && reason(id).is_some()) || (marks.off && !on(id)))
         .map(|(id, ..)| SwitchedOff { rule: id.clone(), reason: reason(id) })
         .collect();
     pack.rules.retain(|row| !off.iter().any(|off| off.rule == row.rule.id));
