@@ -79,3 +79,6 @@ impl Instruction {
         file::parse(name, text).map_err(|problems| Refused { problems })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The shipped packs, and what a pack may not say.
 
+mod whole;
+
 use proptest::prelude::*;
 
 use super::*;
