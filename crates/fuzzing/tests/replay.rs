@@ -101,6 +101,7 @@ replays! {
     messages: "messages",
     facts_of_plans: "plan-facts",
     questions_about_policies: "policy-explain",
+    instructions_of_customers: "policy-instruction",
     policy_packs: "policy-pack",
     evidence_of_proofs: "proof-evidence",
     proof_files: "proof-file",

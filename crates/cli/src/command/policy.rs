@@ -295,22 +295,4 @@ fn read(file: &Path) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shipped() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/webone.toml")
-    }
-
-    #[test]
-    fn a_pack_is_read_with_what_stands_beside_it() {
-        let policy = read_pack(&shipped()).expect("in order");
-        assert!(policy.rules().iter().any(|rule| rule.id == "law/bookkeeping"));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_refused_by_name() {
-        let refusal = read_pack(Path::new("no-such-pack.toml")).expect_err("refused");
-        assert!(refusal.starts_with("no-such-pack.toml cannot be read"), "{refusal}");
-    }
-}
+mod tests;

@@ -41,14 +41,10 @@ impl Policy {
                 }),
             }
         }
-        for (rule, text) in relink(&mut content.rules) {
+        for broken in relink(&mut content.rules) {
             let hint = "give it the anchor that the rule following it counts from";
-            problems.push(Problem {
-                file: instruction.name.clone(),
-                line: None,
-                text: format!("{rule}: {text}"),
-                hint: hint.to_owned(),
-            });
+            let (file, hint) = (instruction.name.clone(), hint.to_owned());
+            problems.push(Problem { file, line: None, text: broken.text, hint });
         }
         if !problems.is_empty() {
             return Err(Refused { problems });

@@ -19,6 +19,10 @@ pub(super) struct Pack<'t> {
     pub(super) content: Content,
     pub(super) rules: Vec<RuleRow>,
     pub(super) entries: Vec<EntryRow>,
+    /// Ids of rows that are there and were refused.
+    pub(super) refused: Vec<String>,
+    /// Whether an included pack could not be read at all.
+    pub(super) incomplete: bool,
     include: Vec<Text<'t>>,
     switch_on: Vec<Text<'t>>,
     switch_off: Vec<(Text<'t>, String)>,
@@ -41,11 +45,11 @@ pub(super) fn resolve(
     for wanted in pack.include.clone().into_iter().take(MAX_INCLUDES) {
         match include(wanted.text) {
             Some(text) => included(wanted.text, &text, &mut pack, &mut findings),
-            None => findings.at(
-                wanted.at,
-                "the included pack cannot be found",
-                "put a file of that name with the ending .toml beside this one",
-            ),
+            None => {
+                pack.incomplete = true;
+                let hint = "put a file of that name with the ending .toml beside this one";
+                findings.at(wanted.at, "the included pack cannot be found", hint);
+            }
         }
     }
     switch(&mut pack, &mut findings);
@@ -84,14 +88,17 @@ fn pack<'t>(name: &str, mut file: Section<'t>, findings: &mut Findings<'_>) -> P
     let switch_on = file.texts("switch_on", findings);
     let switch_off =
         file.sections("switch_off", findings).into_iter().filter_map(|row| reason(row, findings)).collect();
-    let rules = file.sections("rule", findings).into_iter().filter_map(|row| rule(&prefix, row, findings)).collect();
-    let entries: Vec<_> =
-        file.sections("entry", findings).into_iter().filter_map(|row| entry(&prefix, row, findings)).collect();
+    let (rows, undated) = (file.sections("rule", findings), file.sections("entry", findings));
+    let ids: Vec<_> = rows.iter().chain(&undated).filter_map(Section::id).collect();
+    let rules: Vec<_> = rows.into_iter().filter_map(|row| rule(&prefix, row, findings)).collect();
+    let entries: Vec<_> = undated.into_iter().filter_map(|row| entry(&prefix, row, findings)).collect();
     file.finish(findings);
     if prefix == LAW {
         sense::law_is_whole(&entries, findings);
     }
-    Pack { content, rules, entries, include, switch_on, switch_off }
+    let kept = |id: &str| rules.iter().any(|row| row.rule.id == id) || entries.iter().any(|row| row.entry.id == id);
+    let refused = ids.into_iter().filter(|id| !kept(id)).collect();
+    Pack { content, rules, entries, refused, incomplete: false, include, switch_on, switch_off }
 }
 
 fn reason<'t>(mut row: Section<'t>, findings: &mut Findings<'_>) -> Option<(Text<'t>, String)> {
@@ -146,6 +153,9 @@ fn included(name: &str, text: &str, outer: &mut Pack<'_>, findings: &mut Finding
         }
         outer.rules.extend(pack.rules.into_iter().map(|row| RuleRow { own: false, ..row }));
         outer.entries.extend(pack.entries.into_iter().map(|row| EntryRow { own: false, ..row }));
+        outer.refused.extend(pack.refused);
+    } else {
+        outer.incomplete = true;
     }
     findings.include(inner.finish());
 }

@@ -56,6 +56,11 @@ impl<'t> Section<'t> {
         self.table.contains_key(key)
     }
 
+    /// The row's id as it stands, whether or not the row is in order.
+    pub(crate) fn id(&self) -> Option<String> {
+        self.table.get("id").and_then(|value| value.get_ref().as_str()).map(str::to_owned)
+    }
+
     /// A text that may be missing.
     pub(crate) fn text(&mut self, key: &'static str, findings: &mut Findings<'_>) -> Option<Text<'t>> {
         let (value, at) = self.value(key)?;

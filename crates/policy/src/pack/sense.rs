@@ -14,14 +14,18 @@ use crate::word::{Bound, Deed, Until};
 pub(super) fn check(pack: &mut Pack<'_>, findings: &mut Findings<'_>) {
     ids_are_used_once(pack, findings);
     let mut rules: Vec<_> = pack.rules.iter().map(|row| row.rule.clone()).collect();
-    for (id, text) in relink(&mut rules) {
-        findings.at(place(pack, &id), text, "name a rule of this pack that counts by itself, and from the same anchor");
+    // A row that was refused for its own sake is no reason to doubt the rows that name it.
+    let doubtful = |named: &str| !pack.refused.iter().any(|id| id == named);
+    for broken in relink(&mut rules).into_iter().filter(|broken| doubtful(&broken.named)) {
+        let hint = "name a rule of this pack that counts by itself, and from the same anchor";
+        findings.at(place(pack, &broken.rule), broken.text, hint);
     }
     for (row, rule) in pack.rules.iter_mut().zip(rules) {
         row.rule = rule;
     }
     for (id, named) in named(pack) {
-        if !pack.rules.iter().any(|row| row.rule.id == named) {
+        let missing = !pack.rules.iter().any(|row| row.rule.id == named);
+        if missing && !pack.incomplete && !pack.refused.contains(&named) {
             let hint = "write the id of a rule with a period, here or in an included pack";
             findings.at(place(pack, &id), format!("{id} names the rule {named}, and there is none"), hint);
         }
@@ -57,9 +61,18 @@ fn ids_are_used_once(pack: &Pack<'_>, findings: &mut Findings<'_>) {
     }
 }
 
+/// A link that leads nowhere.
+pub(crate) struct Broken {
+    /// The rule that has it.
+    pub(crate) rule: String,
+    /// The rule that it names.
+    pub(crate) named: String,
+    /// What is wrong.
+    pub(crate) text: String,
+}
+
 /// Fills in what rules take from others: the clauses of the rule that one goes with, the first period of a staged one.
-/// Returns the ids of rules whose link leads nowhere, and why.
-pub(crate) fn relink(rules: &mut [Rule]) -> Vec<(String, String)> {
+pub(crate) fn relink(rules: &mut [Rule]) -> Vec<Broken> {
     let before = rules.to_vec();
     let find = |id: &str| before.iter().find(|rule| rule.id == id && rule.with.is_none());
     let mut broken = Vec::new();
@@ -71,7 +84,8 @@ pub(crate) fn relink(rules: &mut [Rule]) -> Vec<(String, String)> {
                     rule.scope = leader.scope;
                 }
                 None => {
-                    broken.push((rule.id.clone(), format!("{} goes with {with}, which no rule is called", rule.id)))
+                    let text = format!("{} goes with {with}, which no rule is called", rule.id);
+                    broken.push(Broken { rule: rule.id.clone(), named: with.clone(), text });
                 }
             }
         }
@@ -82,7 +96,7 @@ pub(crate) fn relink(rules: &mut [Rule]) -> Vec<(String, String)> {
                 Some(earlier) => stage.first = earlier.period,
                 None => {
                     let text = format!("{} follows {}, which does not count from {}", rule.id, stage.rule, clause.from);
-                    broken.push((rule.id.clone(), text));
+                    broken.push(Broken { rule: rule.id.clone(), named: stage.rule.clone(), text });
                 }
             }
         }

@@ -278,6 +278,16 @@ fn rows_without_a_date_are_checked_too() {
 }
 
 #[test]
+fn a_row_that_is_refused_casts_no_doubt_on_those_that_name_it() {
+    let leader = counted("a", "by", "record", "some days");
+    let text = pack(&format!("{leader}{}", row("b", "mail", "by", "with = \"host/a\"\nneeds_purpose_or = \"host/a\"")));
+    assert_eq!(texts(&text), ["10: not a period"]);
+    let request = "[[entry]]\nid = \"host/c\"\nkind = \"request\"\nright = \"erase\"\narticle = \"17\"\nanswer = \"law/response\"\n";
+    let text = format!("{HEAD}include = [\"law-xx\"]\n{request}");
+    assert_eq!(texts(&text), ["3: the included pack cannot be found"]);
+}
+
+#[test]
 fn only_what_may_be_switched_is_switched() {
     let with = |line: &str| pack(&format!("{line}\n"));
     for (line, problem) in [
