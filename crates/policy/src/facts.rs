@@ -138,3 +138,39 @@ pub struct Answer {
     /// The last day with the pause added.
     pub latest_paused: Day,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pack::tests::{includes, webone, webone_with};
+
+    #[test]
+    fn a_period_is_lacking_where_the_text_leaves_it_open_and_nothing_promises_one() {
+        let category = |word: &str| word.parse::<Category>().expect("a category");
+        assert!(!webone().lacks_a_period(&category("tickets")), "no row at all is another thing");
+        assert!(!webone().lacks_a_period(&category("chat")));
+        let host = include_str!("../../../policies/host001.toml");
+        let parse = |text: &str| Policy::parse("host001", text, includes).expect("in order");
+        assert!(parse(host).lacks_a_period(&category("customer-data")));
+        let kept = host.replace("include =", "switch_on = [\"law/data-act\"]\ninclude =");
+        assert!(parse(&kept).lacks_a_period(&category("customer-data")), "a duty is no period");
+        let promised = format!(
+            "{kept}\n[[rule]]\nid = \"host001/data\"\ncategory = \"customer-data\"\naction = \"erase\"\nbound = \"by\"\n\
+             basis = \"contract\"\ncount = [{{ from = \"contract_ended\", period = \"2 months\" }}]\n"
+        );
+        assert!(!parse(&promised).lacks_a_period(&category("customer-data")));
+    }
+
+    #[test]
+    fn rows_are_found_by_their_id() {
+        let policy = webone();
+        assert_eq!(policy.rule("webone/chat").map(|rule| rule.category.as_str()), Some("chat"));
+        assert_eq!(policy.entry("webone/roles").map(|entry| entry.id.as_str()), Some("webone/roles"));
+        assert!(policy.rule("webone/roles").is_none() && policy.entry("webone/chat").is_none());
+        let changed = webone_with(
+            "period = \"12 months\" }, { from = \"record\"",
+            "period = \"11 months\" }, { from = \"record\"",
+        );
+        assert_ne!(changed.rule("webone/chat"), policy.rule("webone/chat"));
+    }
+}

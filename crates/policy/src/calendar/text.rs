@@ -54,8 +54,8 @@ impl Moment {
     /// Orders last moments: a whole day ends after every instant in it.
     pub fn by_end(self, other: Self) -> Ordering {
         let key = |moment: Self| match moment {
-            Self::Day(day) => (day, true, Instant::MAX),
-            Self::Instant(instant) => (day_of(instant), false, instant),
+            Self::Day(day) => (day, Instant::MAX),
+            Self::Instant(instant) => (day_of(instant), instant),
         };
         key(self).cmp(&key(other))
     }
@@ -63,8 +63,8 @@ impl Moment {
     /// Orders first moments: a whole day begins before every other instant in it.
     pub fn by_begin(self, other: Self) -> Ordering {
         let key = |moment: Self| match moment {
-            Self::Day(day) => (day, false, Instant::MIN),
-            Self::Instant(instant) => (day_of(instant), true, instant),
+            Self::Day(day) => (day, Instant::MIN),
+            Self::Instant(instant) => (day_of(instant), instant),
         };
         key(self).cmp(&key(other))
     }
@@ -138,7 +138,7 @@ impl YearEnd {
 
     fn in_year(self, year: i16) -> Result<Day, CalendarError> {
         let first = Day::new(year, self.month, 1).map_err(|_| CalendarError::OutOfRange)?;
-        let day = if self.month == 2 && self.day >= 28 { first.days_in_month() } else { self.day };
+        let day = if (self.month, self.day) == (2, 29) { first.days_in_month() } else { self.day };
         Day::new(year, self.month, day).map_err(|_| CalendarError::OutOfRange)
     }
 }
@@ -192,6 +192,8 @@ mod tests {
             " 2026-01-31",
             "2026-01-31T00:00",
             "+2026-01-31",
+            "2026-+1-31",
+            "2026-01-+1",
             "",
         ] {
             assert_eq!(parse_day(bad), Err(CalendarError::Day), "{bad:?}");

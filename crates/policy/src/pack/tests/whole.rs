@@ -227,6 +227,32 @@ fn hours_scopes_and_answers_agree_with_themselves() {
 }
 
 #[test]
+fn a_rule_that_does_not_say_so_follows_the_contract_if_it_counts_from_one() {
+    use gallra_model::target::Scope;
+    for (count, scope) in [
+        (
+            "count = [{ from = \"contract_ended\", period = \"1 day\" }, { from = \"record\", period = \"1 day\" }]",
+            Scope::Contract,
+        ),
+        ("count = [{ from = \"record\", period = \"1 day\" }]", Scope::Customer),
+        ("count = [{ from = \"record\", period = \"1 day\" }]\nscope = \"contract\"", Scope::Contract),
+    ] {
+        let policy = Policy::parse("host", &pack(&row("a", "mail", "by", count)), includes).expect("in order");
+        assert_eq!(policy.rule("host/a").map(|rule| rule.scope), Some(scope), "{count}");
+    }
+}
+
+#[test]
+fn a_rules_ground_is_its_basis_and_where_it_stands() {
+    let text = pack(&counted("a", "by", "record", "1 day"));
+    let ground = |text: &str| {
+        Policy::parse("host", text, includes).expect("in order").rule("host/a").expect("the rule").ground()
+    };
+    assert_eq!(ground(&text), "contract");
+    assert_eq!(ground(&text.replace("basis", "cites = [\"a\", \"b\"]\nbasis")), "contract: a; b");
+}
+
+#[test]
 fn rows_without_a_date_are_checked_too() {
     for (entry, problem) in [
         ("kind = \"no-period\"", "a row of this kind is about one category"),
@@ -269,6 +295,13 @@ fn rows_without_a_date_are_checked_too() {
         assert_eq!(found.len(), 1, "{entry}: {found:?}");
         assert!(found.iter().any(|text| text.contains(problem)), "{entry}: {found:?}");
     }
+    for country in ["Se", "SWE", "S", "se"] {
+        let to =
+            format!("to = [{{ name = \"A\", ground = \"delivery\", fields = [\"name\"], country = \"{country}\" }}]");
+        let text =
+            pack(&format!("[[entry]]\nid = \"host/a\"\nkind = \"recipients\"\ncategory = \"recipients\"\n{to}\n"));
+        assert_eq!(texts(&text), ["8: not a country"], "{country}");
+    }
     for country in ["country = \"SE\"", "country = \"US\", safeguard = \"standard clauses\"", "agreement = true"] {
         let to = format!("to = [{{ name = \"A\", ground = \"delivery\", fields = [\"name\"], {country} }}]");
         let text =
@@ -285,6 +318,18 @@ fn a_row_that_is_refused_casts_no_doubt_on_those_that_name_it() {
     let request = "[[entry]]\nid = \"host/c\"\nkind = \"request\"\nright = \"erase\"\narticle = \"17\"\nanswer = \"law/response\"\n";
     let text = format!("{HEAD}include = [\"law-xx\"]\n{request}");
     assert_eq!(texts(&text), ["3: the included pack cannot be found"]);
+}
+
+#[test]
+fn a_files_own_problems_come_by_line_and_included_files_after_them() {
+    let broken = |_: &str| Some("name = \"law-se\"\nprovider = \"S\"\nshape = 1\n".to_owned());
+    let text = "include = [\"law-se\"]\nname = \"host\"\nprovider = \"H\"\ncolour = 1\nsize = 2\n";
+    let refused = Policy::parse("host", text, broken).expect_err("refused");
+    let places: Vec<_> = refused.problems.iter().map(|problem| (problem.file.as_str(), problem.line)).collect();
+    assert_eq!(places, [("host", Some(4)), ("host", Some(5)), ("law-se", Some(3))]);
+    let whole = format!("{}include = [{}]\n", HEAD, "\"law-se\", ".repeat(17));
+    let refused = Policy::parse("host", &whole, broken).expect_err("refused");
+    assert_eq!(refused.problems.first().map(|problem| problem.line), Some(None), "what has no line comes first");
 }
 
 #[test]
