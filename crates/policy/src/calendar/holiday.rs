@@ -24,9 +24,10 @@ fn is_fixed(day: Day) -> bool {
 
 /// Good Friday, Easter Monday, Ascension Day; Easter and Whit Sunday are Sundays.
 fn is_movable(day: Day) -> bool {
-    let Some(easter) = easter_sunday(day.year()) else { return false };
-    let after = (day - easter).get_days();
-    matches!(after, -2 | 1 | 39) || (after == 50 && day.year() <= 2004)
+    easter_sunday(day.year()).is_some_and(|easter| {
+        let after = (day - easter).get_days();
+        matches!(after, -2 | 1 | 39) || (after == 50 && day.year() <= 2004)
+    })
 }
 
 /// Midsummer Day, the Saturday in 20 to 26 June; All Saints' Day, the Saturday in 31 October to 6 November.

@@ -107,6 +107,18 @@ fn what_only_a_pack_may_say_no_instruction_says() {
 }
 
 #[test]
+fn a_rule_follows_the_contract_once_an_instruction_counts_from_one() {
+    use gallra_model::target::Scope;
+    let scope = |count: &str| {
+        let rows = format!("[[replace]]\nrule = \"webone/chat\"\ncount = [{count}]\n");
+        webone().with(&read(&rows)).expect("let in").rule("webone/chat").map(|rule| rule.scope)
+    };
+    let record = "{ from = \"record\", period = \"1 day\" }";
+    assert_eq!(scope(record), Some(Scope::Customer));
+    assert_eq!(scope(&format!("{record}, {{ from = \"contract_ended\", period = \"1 day\" }}")), Some(Scope::Contract));
+}
+
+#[test]
 fn hours_bring_the_hourly_sweep_and_days_end_it() {
     let hours = "[[replace]]\nrule = \"webone/chat\"\ncount = [{ from = \"record\", period = \"12 hours\" }]\n";
     let hourly = webone().with(&read(hours)).expect("let in");

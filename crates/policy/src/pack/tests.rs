@@ -80,6 +80,8 @@ fn every_wrong_word_is_a_problem_with_its_line() {
     for (line, number) in [
         ("id = \"other/mail\"", 4),
         ("id = \"host/\"", 4),
+        ("id = \"host/Mail\"", 4),
+        ("id = \"host/a_b\"", 4),
         ("category = \"mails\"", 5),
         ("action = \"delete\"", 6),
         ("action = \"keep\"", 7),

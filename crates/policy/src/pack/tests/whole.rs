@@ -312,12 +312,28 @@ fn rows_without_a_date_are_checked_too() {
 
 #[test]
 fn a_row_that_is_refused_casts_no_doubt_on_those_that_name_it() {
-    let leader = counted("a", "by", "record", "some days");
+    let leader = counted("a", "by", "record", "1 day").replace("\"mail\"", "\"mails\"");
     let text = pack(&format!("{leader}{}", row("b", "mail", "by", "with = \"host/a\"\nneeds_purpose_or = \"host/a\"")));
-    assert_eq!(texts(&text), ["10: not a period"]);
+    assert_eq!(texts(&text), ["6: unknown word \"mails\""]);
     let request = "[[entry]]\nid = \"host/c\"\nkind = \"request\"\nright = \"erase\"\narticle = \"17\"\nanswer = \"law/response\"\n";
     let text = format!("{HEAD}include = [\"law-xx\"]\n{request}");
     assert_eq!(texts(&text), ["3: the included pack cannot be found"]);
+    let garbled = |_: &str| Some("name = ".to_owned());
+    let refused = Policy::parse("host", &pack(request), garbled).expect_err("refused");
+    assert!(refused.problems.iter().all(|problem| problem.file == "law-se"), "{refused}");
+}
+
+#[test]
+fn a_problem_between_rows_stands_at_its_own_row() {
+    let request = |name: &str, answer: &str| {
+        format!(
+            "[[entry]]\nid = \"host/{name}\"\nkind = \"request\"\nright = \"erase\"\narticle = \"17\"\nanswer = \"{answer}\"\n"
+        )
+    };
+    let text = pack(&format!("{}{}", request("a", "law/none"), request("b", "law/response")));
+    assert_eq!(texts(&text), ["5: host/a names the rule law/none, and there is none"]);
+    let text = pack(&format!("{}{}", request("a", "law/response"), request("b", "law/none")));
+    assert_eq!(texts(&text), ["11: host/b names the rule law/none, and there is none"]);
 }
 
 #[test]
