@@ -229,8 +229,7 @@ impl Entry {
             | Effect::AsLaw { .. }
             | Effect::ControllerDecides { .. }
             | Effect::ExpectNone
-            | Effect::Recipients(_)
-            | Effect::Notify { .. } => true,
+            | Effect::Recipients(_) => true,
             Effect::Transport { .. }
             | Effect::Request(_)
             | Effect::Identify
@@ -245,6 +244,7 @@ impl Entry {
             | Effect::Roles { .. }
             | Effect::Counting
             | Effect::Zone { .. }
+            | Effect::Notify { .. }
             | Effect::Exemptions { .. }
             | Effect::ReturnOrDelete
             | Effect::ProviderAdds { .. } => false,

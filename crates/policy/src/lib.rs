@@ -1,8 +1,9 @@
 //! Retention rules and the calendar: what a provider's promises and the law make of a few dates.
 //!
-//! Owns the policy pack (text in, [`Policy`] out), the arithmetic of Regulation 1182/71, the combination of rows, and
-//! the answer of `gallra policy explain`. Refuses to know targets, plans and what time it is: every date comes in as a
-//! value. Upholds I1's first half: a window's `earliest` is never before a keep's.
+//! Owns the policy pack (text in, [`Policy`] out), a customer's instruction on top of it, the arithmetic of Regulation
+//! 1182/71, the combination of rows, the answer of `gallra policy explain`, and what differs between two versions. Refuses to
+//! know plans and what time it is, and of targets knows their categories only: every date comes in as a value. Upholds I1's
+//! first half: a window's `earliest` is never before a keep's.
 
 pub mod calendar;
 pub mod combine;

@@ -147,6 +147,10 @@ mod tests {
     fn years_that_contradict_each_other_are_refused() {
         let backwards = vec![year(date(2026, 6, 30), date(2026, 6, 29))];
         assert_eq!(FinancialYears::new(june(), backwards), Err((0, YearProblem::Backwards)));
+        assert!(
+            FinancialYears::new(june(), vec![year(date(2026, 6, 30), date(2026, 6, 30))]).is_ok(),
+            "a day is a year too"
+        );
         let other_end = vec![year(date(2026, 1, 1), date(2026, 8, 31))];
         assert_eq!(FinancialYears::new(june(), other_end), Err((0, YearProblem::RegularEnd)));
         let first = year(date(2026, 1, 1), date(2026, 4, 30));

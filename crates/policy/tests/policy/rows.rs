@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use gallra_policy::CATEGORIES;
+use gallra_policy::explain::{Ask, explain};
+
 use crate::golden::scripts;
 use crate::script::{PACKS, named, outcome, pack, shipped};
 
@@ -144,6 +147,27 @@ fn every_combination_rule_is_shown_here_or_said_to_be_elsewhere() {
         }
     }
     assert_eq!(shown, here);
+}
+
+#[test]
+fn a_word_without_a_row_gives_one_element_and_any_word_without_a_period_says_so() {
+    for name in PACKS {
+        let policy = pack(name);
+        for word in CATEGORIES {
+            let category = word.parse().unwrap();
+            let day = Some("2026-01-31".to_owned());
+            let ask = Ask { category: word.to_owned(), ended: day.clone(), settled: day, ..Ask::default() };
+            let Ok(elements) = explain(&policy, &ask) else {
+                assert_eq!((name, word), ("netip", "hosted-logs"), "nothing else is refused");
+                continue;
+            };
+            let result = elements.last().unwrap();
+            let dated = policy.rules_for(&category).next().is_some();
+            assert_eq!(result.note.as_deref() == Some("needs a period"), !dated, "{name} {word}");
+            let named = policy.entries_for(&category).any(|entry| entry.is_of_the_answer());
+            assert!(dated || named || elements.len() == 1, "{name} {word}: {elements:?}");
+        }
+    }
 }
 
 /// The rows of a pack's text: id, and the text without that row.
