@@ -182,7 +182,8 @@ fn copies(known: Known<'_>, live: &Combined) -> Result<Vec<Element>, CalendarErr
 fn element(policy: &Policy, row: &Row<'_>) -> Element {
     let dates = row.dates.unwrap_or_default();
     let instructed = policy.instruction_for(&row.rule.id).map(|(applied, replaced)| {
-        format!("instruction {} from {} replaces: {}", applied.id, applied.from, replaced.before)
+        let review = if replaced.legal_review { "; a large deviation: legal-review" } else { "" };
+        format!("instruction {} from {} replaces: {}{review}", applied.id, applied.from, replaced.before)
     });
     let notes: Vec<_> = row.note.iter().cloned().chain(instructed).collect();
     Element {

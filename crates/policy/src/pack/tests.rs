@@ -58,6 +58,17 @@ fn the_shipped_pack_has_its_rows_and_the_laws() {
 }
 
 #[test]
+fn a_version_without_a_first_day_is_in_force_until_another_ones_day_comes() {
+    let day = |text: &str| text.parse().expect("a day");
+    let versions = [webone_with("strict_backup", "valid_from = \"2027-01-01\"\nstrict_backup"), webone()];
+    let from = |on: &str| in_force(&versions, day(on)).map(Policy::valid_from);
+    assert_eq!(from("2026-12-31"), Some(None));
+    assert_eq!(from("2027-01-01"), Some(Some(day("2027-01-01"))));
+    assert_eq!(doubled(&versions), Vec::<&str>::new());
+    assert_eq!(doubled(&[webone(), webone()]), ["webone"]);
+}
+
+#[test]
 fn the_digest_covers_rules_and_not_comments() {
     let commented = Policy::parse("webone", &format!("# a remark\n{WEBONE}"), includes).expect("in order");
     assert_eq!(commented.digest(), webone().digest());
