@@ -56,7 +56,7 @@ fn agent(name: usize) -> impl Strategy<Value = String> {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let packs = vec!["webone", "strict", "host", "netip", "host001", "connect2ip", "reseller003"];
+    let packs = vec!["webone", "strict", "host", "netip", "host001", "connect2ip", "reseller003", "data-act"];
     let pack = prop::sample::select(packs);
     let now = (day(), 0u8..24).prop_map(|(day, hour)| format!("{day}T{hour:02}:30:00Z"));
     let anchors = (prop::option::of(dates()), prop::option::of(dates()));
