@@ -210,6 +210,8 @@ mod tests {
             ("4 weeks", "28 days"),
             ("at once", "1 hour"),
             ("24 hours", "2 days"),
+            ("23 hours", "1 day"),
+            ("1 day", "25 hours"),
             ("27 days", "1 month"),
             ("1 month", "32 days"),
             ("1 year", "367 days"),

@@ -90,6 +90,10 @@ fn what_only_a_pack_may_say_no_instruction_says() {
         ("count = [{ from = \"record\", period = \"1 day\" }]\nsweep = \"hourly\"", "hours count from the record"),
         ("count = [{ from = \"fiscal_year_end\", period = \"1 year\" }]", "counts plainly"),
         ("count = [{ from = \"received\", period = \"1 year\" }]", "counts plainly"),
+        (
+            "count = [{ from = \"record\", period = \"1 year\" }, { from = \"received\", period = \"1 year\" }]",
+            "counts plainly",
+        ),
         ("count = [{ from = \"record\", period = \"1 year\", until = \"working-day\" }]", "counts plainly"),
         (
             "count = [{ from = \"record\", period = \"1 year\", stricter = { from = \"record\", period = \"1 day\" } }]",
@@ -169,6 +173,11 @@ fn periods_turn_longer_shorter_or_otherwise() {
     assert_eq!(turned(&both("1 year", "1 year"), &turned_round), Turn::Longer, "order plays no part");
     assert_eq!(turned(&both("1 year", "1 year"), &[clause("record", "1 year")]), Turn::Otherwise);
     assert_eq!(turn((Bound::By, &both("1 year", "1 year")), (Bound::At, &both("1 year", "1 year"))), Turn::Otherwise);
+    let mut moved = both("2 years", "2 years");
+    if let Some(first) = moved.first_mut() {
+        first.until = crate::word::Until::MonthEnd;
+    }
+    assert_eq!(turned(&both("1 year", "1 year"), &moved), Turn::Otherwise, "one that ends elsewhere is enough");
     let words = [Turn::New, Turn::Same, Turn::Longer, Turn::Shorter, Turn::Otherwise].map(Turn::as_str);
     assert_eq!(words, ["new", "same", "longer", "shorter", "otherwise"]);
 }

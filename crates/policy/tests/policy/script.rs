@@ -124,13 +124,19 @@ fn date(moment: Option<Moment>) -> String {
     moment.map_or("-".to_owned(), |moment| moment.to_string())
 }
 
-/// Rule, action, bound, earliest, planned, latest, anchor, its date, note; '-' for null.
+/// Rule, action, bound, earliest, planned, latest, anchor, its date, note, and what a result comes from; '-' for null.
 fn line(e: &Element) -> String {
     let dates = [e.earliest, e.planned, e.latest].map(date).join(" ");
     let word = |word: Option<&'static str>| word.unwrap_or("-");
     let anchor = format!("{} {}", word(e.anchor), date(e.anchor_date));
     let head = format!("{} {} {}", e.rule, word(e.action), word(e.bound));
-    format!("{head} | {dates} | {anchor} | {}", e.note.as_deref().unwrap_or("-"))
+    // A row's sources are its pack's; the result's are the rows that it came from.
+    let from = if e.rule == "result" && !e.cites.is_empty() {
+        format!(" | from {}", e.cites.join(" "))
+    } else {
+        String::new()
+    };
+    format!("{head} | {dates} | {anchor} | {}{from}", e.note.as_deref().unwrap_or("-"))
 }
 
 /// The window of a category once the courtesy of an *at* is lifted.
