@@ -65,6 +65,7 @@ mod tests {
     fn a_category_without_a_row_is_found_and_copies_have_the_live_datas() {
         let text = r#"[
             {"agent": "web1", "id": "files", "kind": "files", "category": "customer-data", "role": "processor"},
+            {"agent": "web1", "id": "talk", "kind": "sql", "category": "chat"},
             {"agent": "web1", "id": "cases", "kind": "sql", "category": "tickets"},
             {"agent": "web1", "id": "odd", "kind": "sql", "category": "mails"},
             {"agent": "web1", "id": "repo", "kind": "restic", "category": "backup"}
@@ -76,6 +77,20 @@ mod tests {
             Some("web1/cases: no row of webone is about tickets: add one, or correct the category in agent.toml")
         );
         assert!(found.last().is_some_and(|text| text.starts_with("web1/odd: unknown category mails: ")), "{found:?}");
+    }
+
+    #[test]
+    fn a_row_without_a_date_is_a_row_too() {
+        let text = include_str!("../../../policies/host001.toml");
+        let policy = Policy::parse("host001", text, crate::pack::tests::includes).expect("in order");
+        let target = |category: &str| Reported {
+            agent: "a".into(),
+            id: "b".into(),
+            kind: "sql".into(),
+            category: category.into(),
+        };
+        assert_eq!(unruled(&policy, &[target("register")]), Vec::<String>::new());
+        assert_eq!(unruled(&policy, &[target("chat")]).len(), 1);
     }
 
     #[test]

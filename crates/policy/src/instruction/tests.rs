@@ -88,6 +88,10 @@ fn what_only_a_pack_may_say_no_instruction_says() {
             "hours count from the record",
         ),
         ("count = [{ from = \"record\", period = \"1 day\" }]\nsweep = \"hourly\"", "hours count from the record"),
+        (
+            "count = [{ from = \"record\", period = \"24 hours\" }, { from = \"left_active\", period = \"24 hours\" }]",
+            "hours count from the record",
+        ),
         ("count = [{ from = \"fiscal_year_end\", period = \"1 year\" }]", "counts plainly"),
         ("count = [{ from = \"received\", period = \"1 year\" }]", "counts plainly"),
         (
@@ -107,6 +111,27 @@ fn what_only_a_pack_may_say_no_instruction_says() {
     ] {
         let text = refusal(&format!("[[replace]]\nrule = \"webone/chat\"\n{count}\n"));
         assert!(text.contains(word), "{count}: {text}");
+    }
+}
+
+#[test]
+fn a_providers_own_duties_and_answers_are_no_customers_to_change() {
+    let row = |name: &str, category: &str, action: &str, bound: &str, from: &str| {
+        format!(
+            "[[rule]]\nid = \"host/{name}\"\ncategory = \"{category}\"\naction = \"{action}\"\nbound = \"{bound}\"\nbasis = \"b\"\n\
+             count = [{{ from = \"{from}\", period = \"1 year\" }}]\n"
+        )
+    };
+    let duty = row("duty", "mail", "keep", "keep", "record");
+    let text =
+        format!("name = \"host\"\nprovider = \"H\"\n{duty}{}", row("answer", "response", "answer", "by", "received"));
+    let policy = crate::pack::Policy::parse("host", &text, |_| None).expect("in order");
+    for name in ["duty", "answer"] {
+        let rows = format!(
+            "[[replace]]\nrule = \"host/{name}\"\nbound = \"by\"\ncount = [{{ from = \"record\", period = \"1 day\" }}]\n"
+        );
+        let refused = policy.with(&read(&rows)).expect_err("refused").to_string();
+        assert!(refused.contains("is a duty, and no instruction lifts it"), "{refused}");
     }
 }
 
