@@ -97,3 +97,31 @@ async fn a_join_token_works_once() {
     let again = gallra(&story.site.profile(), &["agent", "invite", "web2"]);
     assert!(again.status.success(), "a name whose host never opened a session can be given out again");
 }
+
+#[test]
+fn what_explain_refuses_leaves_stdout_empty_and_says_why() {
+    let program = programs().expect("the programs").join("gallra");
+    let packs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let explain = |pack: &str, words: &[&str]| {
+        let file = packs.join(format!("{pack}.toml"));
+        Command::new(&program).args(["policy", "explain"]).arg(file).args(words).output().expect("gallra runs")
+    };
+    for (pack, words, why) in [
+        ("netip", vec!["--category", "hosted-logs"], "netip/hosted-logs"),
+        ("webone", vec!["--category", "mails"], "unknown category"),
+        ("webone", vec!["--category", "mail", "--ended", "2026-02-30"], "--ended"),
+        ("webone", vec!["--category", "mail", "--ended", "2026-02-02", "--settled", "2026-02-01"], "--settled"),
+        ("webone", vec!["--category", "mail", "--instruction", "no-such-file"], "no-such-file"),
+    ] {
+        let output = explain(pack, &words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(output.stdout.is_empty(), "{words:?} prints data beside its refusal");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(why), "{words:?}: {output:?}");
+    }
+    let answer = json(&explain("webone", &["--category", "response", "--received", "2026-11-24", "--output", "json"]));
+    let dates = |at: usize| [&answer[at]["planned"], &answer[at]["latest"]].map(|day| day.as_str().map(str::to_owned));
+    let expected = ["2026-12-23", "2026-12-24"].map(|day| Some(day.to_owned()));
+    assert_eq!((dates(0), dates(2)), (expected.clone(), expected));
+    assert!(answer[0]["note"].as_str().is_some_and(|note| note.contains("2026-12-28")), "{answer}");
+    assert_eq!((&answer[2]["rule"], &answer[2]["bound"]), (&serde_json::json!("result"), &serde_json::Value::Null));
+}

@@ -87,6 +87,7 @@ pub const TARGETS: &[Target] = &[
     quick("wire-call", target::wire::call),
     slow("policy-pack", target::policy::pack),
     slow("policy-explain", target::policy::explain),
+    slow("policy-instruction", target::policy::instruction),
     slow("plan-facts", target::policy::plan_facts),
     slowest("signed-payload", target::signed::payload),
     slow("envelope", target::signed::envelope),

@@ -106,6 +106,7 @@ replays! {
     lines_of_the_pipe: "pipe-lines",
     facts_of_plans: "plan-facts",
     questions_about_policies: "policy-explain",
+    instructions_of_customers: "policy-instruction",
     policy_packs: "policy-pack",
     evidence_of_proofs: "proof-evidence",
     proof_files: "proof-file",

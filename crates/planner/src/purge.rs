@@ -7,7 +7,7 @@ use gallra_model::plan::{Anchors, Note, Plan, Step};
 use gallra_model::target::{Inventory, Mode, TargetInfo};
 use gallra_model::time::start_of;
 use gallra_model::{AgentName, Day, Digest, Instant, JobId};
-use gallra_policy::age::Aged;
+use gallra_policy::age::{Aged, Unfit};
 use gallra_policy::calendar::daily_sweep;
 use gallra_policy::{CalendarError, Policy};
 
@@ -82,8 +82,18 @@ fn decide(policy: &Policy, agent: &AgentName, target: &TargetInfo, day: Day) -> 
     let place = note::place(agent, &target.id);
     let (rule, first_kept) = match policy.aged(&target.category, day)? {
         Aged::NoRule => return Ok(Fate::Outside),
-        Aged::Kept { rule } => {
-            let text = format!("{rule} keeps what is here from another day than the record's: nothing leaves by age");
+        Aged::Left { rule, why } => {
+            let text = match why {
+                Unfit::Duty => {
+                    format!("{rule} keeps what is here from another day than the record's: nothing leaves by age")
+                }
+                Unfit::Hours => {
+                    format!("{rule} counts in hours: no sweep by the day carries it out, so nothing leaves")
+                }
+                Unfit::HandledFirst => {
+                    format!("{rule} lets each record go once it was handled: nothing leaves by its age alone")
+                }
+            };
             return Ok(Fate::Left(note(note::NOT_PURGED, &place, text)));
         }
         Aged::Before { rule, first_kept } => (rule, first_kept),

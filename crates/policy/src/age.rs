@@ -8,7 +8,8 @@ use gallra_model::target::Category;
 
 use crate::calendar::{self, CalendarError};
 use crate::pack::Policy;
-use crate::rule::{Clause, Rule};
+use crate::reading;
+use crate::rule::{Clause, Detail, Rule};
 use crate::word::{Anchor, Bound, Deed};
 
 /// What leaves by age.
@@ -16,10 +17,12 @@ use crate::word::{Anchor, Bound, Deed};
 pub enum Aged {
     /// No rule lets records of this category leave by their own age.
     NoRule,
-    /// A rule would, but a duty to keep them counts from something else than the record: nothing leaves by age alone.
-    Kept {
-        /// That rule's id.
+    /// A rule would, and a day's sweep must not, or cannot, carry it out.
+    Left {
+        /// The id of the rule that stands against it.
         rule: String,
+        /// Why.
+        why: Unfit,
     },
     /// Records of every day before this one leave.
     Before {
@@ -28,6 +31,17 @@ pub enum Aged {
         /// The oldest day whose records stay.
         first_kept: Day,
     },
+}
+
+/// Why no sweep by the day carries a promise about a record's age out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// A duty to keep counts from something else than the record: nothing leaves by age alone.
+    Duty,
+    /// The promise counts in hours, and days are too coarse for it.
+    Hours,
+    /// Somebody has to handle each record first: nothing leaves blindly.
+    HandledFirst,
 }
 
 impl Policy {
@@ -40,8 +54,11 @@ impl Policy {
         let mut promised: Option<(&Rule, Day)> = None;
         let mut kept: Option<Day> = None;
         for (rule, clause) in self.rules_for(category).flat_map(|rule| rule.clauses.iter().map(move |c| (rule, c))) {
-            if clause.from != Anchor::Record {
+            if clause.from != Anchor::Record || (rule.apart && rule.bound != Bound::Keep) {
                 continue;
+            }
+            if let Some(why) = unfit(rule, clause) {
+                return Ok(Aged::Left { rule: rule.id.clone(), why });
             }
             match (rule.action, rule.bound) {
                 (Deed::Erase, Bound::By) => {
@@ -57,17 +74,28 @@ impl Policy {
                     let first = first_day(clause, today, |last| last >= today)?;
                     kept = Some(kept.map_or(first, |known| known.min(first)));
                 }
-                (Deed::Restrict | Deed::Anonymise | Deed::Keep, Bound::By | Bound::At) => {}
+                (Deed::Restrict | Deed::Anonymise | Deed::Keep | Deed::Answer, Bound::By | Bound::At) => {}
             }
         }
         let Some((rule, first)) = promised else { return Ok(Aged::NoRule) };
         if let Some(duty) = self.rules_for(category).find(|rule| rule.bound == Bound::Keep && !counts_from_record(rule))
         {
-            return Ok(Aged::Kept { rule: duty.id.clone() });
+            return Ok(Aged::Left { rule: duty.id.clone(), why: Unfit::Duty });
         }
         let first_kept = kept.map_or(first, |kept| kept.min(first));
         Ok(Aged::Before { rule: rule.id.clone(), first_kept })
     }
+}
+
+fn unfit(rule: &Rule, clause: &Clause) -> Option<Unfit> {
+    if rule.bound == Bound::Keep || rule.action != Deed::Erase {
+        return None;
+    }
+    if clause.period.is_in_hours() {
+        return Some(Unfit::Hours);
+    }
+    let handled = rule.details.iter().any(|detail| matches!(detail, Detail::HandledFirst { .. }));
+    handled.then_some(Unfit::HandledFirst)
 }
 
 fn counts_from_record(rule: &Rule) -> bool {
@@ -79,7 +107,7 @@ fn counts_from_record(rule: &Rule) -> bool {
 fn first_day(clause: &Clause, today: Day, stays: impl Fn(Day) -> bool) -> Result<Day, CalendarError> {
     let mut day = calendar::day_after(today)?;
     while let Ok(before) = day.yesterday() {
-        if !stays(calendar::last_day(before, clause.period, clause.until)?) {
+        if !stays(reading::last_day(clause, before)?) {
             break;
         }
         day = before;
@@ -108,7 +136,7 @@ mod tests {
     fn first_kept(policy: &Policy, today: Day) -> Option<Day> {
         match policy.aged(&"access-logs".parse().expect("a word"), today).expect("in range") {
             Aged::Before { first_kept, .. } => Some(first_kept),
-            Aged::NoRule | Aged::Kept { .. } => None,
+            Aged::NoRule | Aged::Left { .. } => None,
         }
     }
 
@@ -128,15 +156,31 @@ mod tests {
     #[test]
     fn the_strictest_promise_decides_and_a_duty_outranks_it() {
         let today = date(2026, 8, 28);
-        let stricter = ("strict", "erase", "by", "record", "3 months");
-        assert_eq!(first_kept(&policy(&[BY, stricter]), today), Some(date(2026, 5, 29)));
-        assert_eq!(first_kept(&policy(&[stricter, BY]), today), Some(date(2026, 5, 29)));
+        // Six months are more days in summer than in winter: now the one is stricter, now the other.
+        let days = ("days", "erase", "by", "record", "182 days");
+        for rows in [[BY, days], [days, BY]] {
+            assert_eq!(first_kept(&policy(&rows), today), Some(date(2026, 3, 1)));
+            assert_eq!(first_kept(&policy(&rows), date(2026, 9, 1)), Some(date(2026, 3, 4)));
+        }
         // A duty of seven months, its own last day included.
         let duty = ("duty", "keep", "keep", "record", "7 months");
         assert_eq!(first_kept(&policy(&[BY, duty]), today), Some(date(2026, 1, 28)));
         let other = policy(&[BY, ("duty", "keep", "keep", "customer_settled", "7 years")]);
         let aged = other.aged(&"access-logs".parse().expect("a word"), today);
-        assert_eq!(aged, Ok(Aged::Kept { rule: "test/duty".to_owned() }));
+        assert_eq!(aged, Ok(Aged::Left { rule: "test/duty".to_owned(), why: Unfit::Duty }));
+    }
+
+    #[test]
+    fn a_promise_in_hours_or_about_handled_mail_is_no_daily_sweeps() {
+        let left = |name: &str, text: &str, category: &str| {
+            let law = include_str!("../../../policies/law-se.toml");
+            let policy = Policy::parse(name, text, |_: &str| Some(law.to_owned())).expect("in order");
+            policy.aged(&category.parse().expect("a word"), date(2026, 8, 28))
+        };
+        let hours = left("connect2ip", include_str!("../../../policies/connect2ip.toml"), "ip");
+        assert_eq!(hours, Ok(Aged::Left { rule: "connect2ip/ip".to_owned(), why: Unfit::Hours }));
+        let mail = left("netip", include_str!("../../../policies/netip.toml"), "mail");
+        assert_eq!(mail, Ok(Aged::Left { rule: "netip/mail".to_owned(), why: Unfit::HandledFirst }));
     }
 
     #[test]

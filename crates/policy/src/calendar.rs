@@ -1,16 +1,20 @@
 //! Calendar arithmetic: Regulation (EEC, Euratom) 1182/71 Art. 3 on days in Europe/Stockholm, sweeps, financial years.
-//! Owns how a period's last day is found; refuses to move it off a holiday (retention periods do not move). Its
+//! Owns how a period's last day is found; refuses to move it off a holiday (retention periods do not move; answers do). Its
 //! arithmetic is its own on purpose: the planner's checker uses the date library's, and the two are compared.
 
+mod financial;
+mod holiday;
 mod period;
 mod text;
 mod window;
 
+pub use financial::{ChangedYear, FinancialYears, YearProblem};
+pub use holiday::{AnswerDays, answer_days, is_eve, is_public_holiday};
 pub use period::{Period, Unit};
 pub use text::{Moment, YearEnd, parse_day};
 pub use window::{DAILY_SWEEP_HOUR, RunWindow, TimeOfDay, daily_sweep};
 
-use gallra_model::Day;
+use gallra_model::{Day, Instant};
 
 use crate::word::{Sweep, Until};
 
@@ -33,7 +37,9 @@ pub enum CalendarError {
     #[error("not the end of a financial year: write MM-DD, for example 12-31 or 06-30")]
     YearEnd,
     /// No period.
-    #[error("not a period: write 'at once' or a number (1 to 1200) and days, weeks, months or years, as '6 months'")]
+    #[error(
+        "not a period: write 'at once' or a number (1 to 1200) and hours, days, weeks, months or years, as '6 months'"
+    )]
     Period,
     /// No window.
     #[error("not a window: 'opens' before 'closes', both HH:MM up to 24:00, and clear of 02:00 to 03:00")]
@@ -49,6 +55,8 @@ pub fn last_day(event: Day, period: Period, until: Until) -> Result<Day, Calenda
     let day = period.last_day(event)?;
     match until {
         Until::Exact => Ok(day),
+        Until::MonthEnd => Ok(day.last_of_month()),
+        Until::WorkingDay => answer_days(day).map(|days| days.latest),
         Until::YearEnd => Day::new(day.year(), 12, 31).map_err(|_| CalendarError::OutOfRange),
     }
 }
@@ -61,11 +69,19 @@ pub fn day_after(day: Day) -> Result<Day, CalendarError> {
     day.tomorrow().map_err(|_| CalendarError::OutOfRange)
 }
 
+/// The last hourly sweep, at :00, at or after `from` and at or before `latest`; where none falls inside, a run of its own at
+/// `latest`. Zones that are whole hours off UTC, as Stockholm's is since 1900, have :00 at the same instants.
+pub fn last_hour(from: Instant, latest: Instant) -> Instant {
+    let since = latest.as_second().rem_euclid(3600);
+    let hour = Instant::from_second(latest.as_second() - since).unwrap_or(latest);
+    if hour >= from { hour } else { latest }
+}
+
 /// The last run of a sweep on or after `from` and on or before `latest`; where none falls inside, a run of its own on
-/// `latest`.
+/// `latest`. An hourly sweep runs every day.
 pub fn last_run(sweep: Sweep, from: Day, latest: Day) -> Day {
     let regular = match sweep {
-        Sweep::Daily => Some(latest),
+        Sweep::Hourly | Sweep::Daily => Some(latest),
         Sweep::Monthly => Some(latest.first_of_month()),
         Sweep::Yearly => yearly_at_or_before(latest),
     };
@@ -112,6 +128,56 @@ mod tests {
         for year_end in [date(2025, 6, 30), date(2025, 12, 31)] {
             let kept_through = last_day(year_end, "7 years".parse().expect("a period"), Until::YearEnd);
             assert_eq!(kept_through, Ok(date(2032, 12, 31)));
+        }
+    }
+
+    #[test]
+    fn a_period_runs_to_the_end_of_the_month_or_to_a_day_somebody_works() {
+        let month = "1 month".parse().expect("a period");
+        assert_eq!(last_day(date(2026, 1, 31), month, Until::MonthEnd), Ok(date(2026, 2, 28)));
+        assert_eq!(last_day(date(2026, 3, 1), month, Until::MonthEnd), Ok(date(2026, 4, 30)));
+        assert_eq!(last_day(date(2026, 11, 25), month, Until::WorkingDay), Ok(date(2026, 12, 28)));
+    }
+
+    #[test]
+    fn hours_are_elapsed_time_and_swept_at_full_hours() {
+        let day: Period = "24 hours".parse().expect("a period");
+        let at = |text: &str| text.parse::<Instant>().expect("an instant");
+        // The day on which the clock goes forward has 23 hours, and 24 hours are 24 all the same.
+        assert_eq!(day.elapsed_after(at("2026-03-28T22:30:00Z")), Ok(at("2026-03-29T22:30:00Z")));
+        assert_eq!(day.last_day(date(2026, 3, 29)), Ok(date(2026, 3, 30)));
+        assert_eq!(day.last_day(date(2026, 10, 25)), Ok(date(2026, 10, 25)));
+        assert_eq!(
+            "1 day".parse::<Period>().expect("a period").elapsed_after(at("2026-03-28T22:30:00Z")),
+            Err(CalendarError::OutOfRange)
+        );
+        let latest = at("2026-03-29T22:30:00Z");
+        assert_eq!(last_hour(at("2026-03-28T22:30:00Z"), latest), at("2026-03-29T22:00:00Z"));
+        assert_eq!(last_hour(at("2026-03-29T22:00:00Z"), latest), at("2026-03-29T22:00:00Z"));
+        assert_eq!(last_hour(at("2026-03-29T22:00:01Z"), latest), latest);
+        assert_eq!(last_hour(at("1960-01-01T00:00:00Z"), at("1960-01-01T00:59:59Z")), at("1960-01-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn what_is_never_longer_is_not_longer_from_any_day() {
+        let texts = [
+            "at once",
+            "27 days",
+            "4 weeks",
+            "30 days",
+            "1 month",
+            "2 months",
+            "61 days",
+            "12 months",
+            "1 year",
+            "366 days",
+            "7 years",
+        ];
+        for (one, other) in texts.iter().flat_map(|one| texts.iter().map(move |other| (one, other))) {
+            let [period, bound]: [Period; 2] = [one, other].map(|text| text.parse().expect("a period"));
+            let mut days = date(2023, 1, 1).series(jiff::Span::new().days(1)).take(1500);
+            let longer = days.any(|day| after(day, one) > after(day, other));
+            assert!(!(longer && period.never_longer_than(bound)), "{one} against {other}");
         }
     }
 

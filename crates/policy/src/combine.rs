@@ -6,11 +6,11 @@ use gallra_model::Day;
 use gallra_model::plan::Anchors;
 use gallra_model::target::Category;
 
-use crate::calendar::{self, CalendarError};
+use crate::calendar::{self, CalendarError, Moment};
 use crate::pack::Policy;
 use crate::reading::{Dates, Extra, Known, Row, WAITS};
 use crate::rule::Rule;
-use crate::word::{Bound, Deed, Sweep};
+use crate::word::{Bound, Sweep};
 
 /// The note of a category that no row is about.
 pub const NEEDS_PERIOD: &str = "needs a period";
@@ -24,6 +24,8 @@ pub struct Combined {
     pub planned: Option<Day>,
     /// Last day by which it must be done.
     pub latest: Option<Day>,
+    /// The same three to the instant, where a rule in hours decides.
+    pub exact: Dates,
     /// Id of the rule that decides the planned day or, while it waits, of the first that waits.
     pub rule: Option<String>,
     /// That rule's ground in words.
@@ -54,6 +56,24 @@ pub struct Kept {
     pub earliest: Day,
 }
 
+impl Combined {
+    fn set(mut self, exact: Dates) -> Self {
+        let day = |moment: Option<Moment>| moment.map(Moment::day);
+        (self.earliest, self.planned, self.latest) = (day(exact.earliest), day(exact.planned), day(exact.latest));
+        self.exact = exact;
+        self
+    }
+
+    /// The same window once the courtesy of an *at* is lifted (combination rule 3): by a granted erasure, an objection to
+    /// marketing, a withdrawn consent that was the only basis, or the controller's instruction. Nothing lifts a keep.
+    #[must_use]
+    pub fn without_courtesy(self) -> Self {
+        let earliest = self.keep.as_ref().map(|keep| Moment::Day(keep.earliest));
+        let exact = Dates { earliest, ..self.exact };
+        Self { in_window: false, ..self }.set(exact)
+    }
+}
+
 /// A promise that a duty breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unmet {
@@ -69,14 +89,19 @@ impl Policy {
     /// # Errors
     /// [`CalendarError::OutOfRange`] when a date falls past the year 9999.
     pub fn window(&self, category: &Category, anchors: &Anchors, extra: &Extra) -> Result<Combined, CalendarError> {
-        let bears = |rule: &Rule| matches!(rule.action, Deed::Erase | Deed::Keep);
-        if !self.rules_for(category).any(bears) {
-            let note = Some(NEEDS_PERIOD.to_owned());
+        let note = Some(NEEDS_PERIOD.to_owned());
+        if !self.rules_for(category).any(Rule::decides) {
             return Ok(Combined { needs_period: true, note, ..Combined::default() });
         }
         let rows = Known { policy: self, anchors, extra }.rows(category)?;
-        let rows: Vec<_> = rows.into_iter().filter(|row| bears(row.rule)).collect();
-        Ok(combine(&rows))
+        let rows: Vec<_> = rows.into_iter().filter(|row| row.rule.decides()).collect();
+        let combined = combine(&rows);
+        // Rule 7: a duty to keep says when erasing may begin, and no row says when it must.
+        if self.lacks_a_period(category) {
+            let exact = Dates { planned: None, ..combined.exact };
+            return Ok(Combined { needs_period: true, note, ..combined }.set(exact));
+        }
+        Ok(combined)
     }
 }
 
@@ -84,16 +109,16 @@ impl Policy {
 #[derive(Debug, Clone, Copy)]
 struct Dated<'p> {
     rule: &'p Rule,
-    anchor_date: Day,
+    anchor_date: Moment,
     dates: Dates,
 }
 
 impl Dated<'_> {
-    fn first_free_day(&self) -> Option<Day> {
+    fn first_free_day(&self) -> Option<Moment> {
         self.dates.earliest.filter(|_| self.rule.bound == Bound::Keep)
     }
 
-    fn courtesy(&self) -> Option<Day> {
+    fn courtesy(&self) -> Option<Moment> {
         self.dates.earliest.filter(|_| self.rule.bound == Bound::At)
     }
 }
@@ -103,47 +128,74 @@ fn combine(rows: &[Row<'_>]) -> Combined {
         .iter()
         .filter_map(|row| Some(Dated { rule: row.rule, anchor_date: row.anchor_date?, dates: row.dates? }))
         .collect();
-    let keep = dated.iter().filter(|row| row.rule.bound == Bound::Keep).max_by_key(|row| row.first_free_day());
-    let promise = dated.iter().filter(|row| row.dates.latest.is_some()).min_by_key(|row| row.dates.latest);
+    let keep = dated
+        .iter()
+        .filter_map(|row| Some((row, row.first_free_day()?)))
+        .max_by(|(_, one), (_, other)| one.by_begin(*other));
+    let promise =
+        dated.iter().filter_map(|row| Some((row, row.dates.latest?))).min_by(|(_, one), (_, other)| one.by_end(*other));
     let mut result = match (keep, promise) {
-        (Some(keep), Some(promise)) if keep.dates.earliest > promise.dates.latest => forced(keep, promise),
-        (keep, Some(promise)) => within(keep, promise, &dated),
-        (Some(keep), None) => alone(keep),
+        (Some((keep, free)), Some((promise, latest))) if free.day() > latest.day() => {
+            forced(keep, free, promise, latest)
+        }
+        (keep, Some((promise, latest))) => within(keep.map(|(_, free)| free), promise, latest, &dated),
+        (Some((keep, free)), None) => alone(keep, free),
         (None, None) => Combined::default(),
     };
-    result.keep = keep.and_then(kept);
+    result.keep = keep.map(|(row, free)| kept(row, free));
     add_waiting(&mut result, rows);
     result
 }
 
 /// Rule 2: the duty lasts longer than the promise.
-fn forced(keep: &Dated<'_>, promise: &Dated<'_>) -> Combined {
-    let unmet = promise.dates.latest.map(|latest| Unmet { rule: promise.rule.id.clone(), latest });
-    let note = keep.dates.earliest.zip(unmet.as_ref()).map(|(earliest, unmet)| {
-        format!(
-            "promise not met: {} by {}; {} forbids erasure before {earliest}, restricted until then",
-            unmet.rule, unmet.latest, keep.rule.id
-        )
-    });
-    Combined { unmet, note, ..alone(keep) }
+fn forced(keep: &Dated<'_>, free: Moment, promise: &Dated<'_>, latest: Moment) -> Combined {
+    let note = format!(
+        "promise not met: {} by {latest}; {} forbids erasure before {free}, restricted until then",
+        promise.rule.id, keep.rule.id
+    );
+    let unmet = Some(Unmet { rule: promise.rule.id.clone(), latest: latest.day() });
+    Combined { unmet, note: Some(note), ..alone(keep, free) }
 }
 
 /// Only a duty binds, or it binds alone.
-fn alone(keep: &Dated<'_>) -> Combined {
-    Combined { earliest: keep.dates.earliest, planned: keep.dates.earliest, ..by_rule(keep.rule) }
+fn alone(keep: &Dated<'_>, free: Moment) -> Combined {
+    by_rule(keep.rule).set(Dates { earliest: Some(free), planned: Some(free), latest: None })
 }
 
 /// Rule 1: an interval with a last day.
-fn within(keep: Option<&Dated<'_>>, promise: &Dated<'_>, dated: &[Dated<'_>]) -> Combined {
-    let latest = promise.dates.latest;
-    let courtesy = dated.iter().filter_map(Dated::courtesy).max();
-    let earliest = match keep {
-        Some(keep) => keep.dates.earliest,
-        None => courtesy.min(latest),
+fn within(free: Option<Moment>, promise: &Dated<'_>, latest: Moment, dated: &[Dated<'_>]) -> Combined {
+    let courtesy = dated.iter().filter_map(Dated::courtesy).max_by(|one, other| one.by_begin(*other));
+    let sooner = |day: Moment| if day.day() > latest.day() { latest } else { day };
+    let courtesy_day = courtesy.map(sooner);
+    let earliest = free.or(courtesy_day);
+    // A duty takes the courtesy's place as the first permitted day; nothing is planned before the courtesy for all that.
+    let from = [free, courtesy_day].into_iter().flatten().max_by(|one, other| one.by_begin(*other));
+    let planned = match dated {
+        // A result that comes from one row takes that row's day: an answer's lies before holidays.
+        [row] => row.dates.planned,
+        rows => rows.iter().filter_map(|row| run(row, from, latest)).min_by(|one, other| one.by_end(*other)),
     };
-    let from = earliest.map_or(promise.anchor_date, |day| day.max(promise.anchor_date));
-    let planned = latest.map(|latest| calendar::last_run(sweep_of(promise), from, latest));
-    Combined { earliest, planned, latest, in_window: courtesy.is_some(), ..by_rule(promise.rule) }
+    let exact = Dates { earliest, planned, latest: Some(latest) };
+    Combined { in_window: courtesy.is_some(), ..by_rule(promise.rule) }.set(exact)
+}
+
+/// The last sweep of a promise inside the interval, or a run of its own at its end. Where promises have different sweeps the
+/// soonest is taken, so that one promise more never makes anything later.
+fn run(row: &Dated<'_>, from: Option<Moment>, latest: Moment) -> Option<Moment> {
+    let anchor = row.anchor_date;
+    match (row.dates.latest?, latest) {
+        (Moment::Instant(_), Moment::Instant(latest)) => {
+            let begins = |moment: Moment| moment.begins().unwrap_or(latest);
+            let from = from.map_or(begins(anchor), |moment| begins(moment).max(begins(anchor)));
+            Some(Moment::Instant(calendar::last_hour(from, latest)))
+        }
+        (Moment::Instant(_) | Moment::Day(_), _) => {
+            let from = from.map_or(anchor.day(), |moment| moment.day().max(anchor.day()));
+            let day = calendar::last_run(sweep_of(row), from, latest.day());
+            // On the very day of an instant nobody knows whether a daily run comes before it.
+            (Moment::Day(day).by_end(latest).is_le()).then_some(Moment::Day(day))
+        }
+    }
 }
 
 /// An `at` run is one of its own on the period's last day, whatever the rule's sweep.
@@ -155,8 +207,8 @@ fn by_rule(rule: &Rule) -> Combined {
     Combined { rule: Some(rule.id.clone()), ground: Some(rule.ground()), ..Combined::default() }
 }
 
-fn kept(row: &Dated<'_>) -> Option<Kept> {
-    Some(Kept { rule: row.rule.id.clone(), ground: row.rule.ground(), earliest: row.dates.earliest? })
+fn kept(row: &Dated<'_>, free: Moment) -> Kept {
+    Kept { rule: row.rule.id.clone(), ground: row.rule.ground(), earliest: free.day() }
 }
 
 fn add_waiting(result: &mut Combined, rows: &[Row<'_>]) {

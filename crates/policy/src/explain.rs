@@ -8,10 +8,11 @@ use gallra_model::target::Category;
 use serde::Serialize;
 
 use crate::calendar::{CalendarError, Moment, YearEnd, parse_day};
-use crate::combine::Combined;
+use crate::combine::{Combined, NEEDS_PERIOD};
+use crate::entry::{Effect, Entry};
 use crate::pack::Policy;
-use crate::reading::{Extra, Known, Row, waiting};
-use crate::word::{Anchor, CATEGORIES, category};
+use crate::reading::{Dates, Extra, Known, Row, waiting};
+use crate::word::{Anchor, CATEGORIES, Deed, category};
 
 /// The category whose explanation also says when its copies go.
 const WITH_COPIES: &str = "customer-data";
@@ -56,6 +57,17 @@ pub enum Refusal {
     /// Settled before ended.
     #[error("--settled: the day lies before --ended, and a contract settles on its last day at the earliest")]
     SettledBeforeEnded,
+    /// A category whose period is agreed with each customer, and no instruction gives one.
+    #[error(
+        "{rule}: the period for {category} is agreed with each customer, and there is no default: give it with \
+         --instruction FILE"
+    )]
+    NeedsInstruction {
+        /// The row that says so.
+        rule: String,
+        /// The category.
+        category: Category,
+    },
     /// A date that follows falls past the year 9999.
     #[error("a date that follows cannot be written: {0}")]
     Dates(#[from] CalendarError),
@@ -93,22 +105,31 @@ pub struct Element {
 /// Answers.
 ///
 /// # Errors
-/// [`Refusal`] for an unknown category, an unreal date, or dates that contradict each other.
+/// [`Refusal`] for an unknown category, an unreal date, dates that contradict each other, or a category whose period only
+/// an instruction can give.
 pub fn explain(policy: &Policy, ask: &Ask) -> Result<Vec<Element>, Refusal> {
     let category = category(&ask.category).ok_or(Refusal::Category)?;
     let (anchors, extra) = read(ask)?;
-    let combined = policy.window(&category, &anchors, &extra)?;
-    if combined.needs_period {
-        return Ok(vec![result(&category, &combined, Vec::new())]);
+    if let Some(entry) = policy.by_instruction(&category) {
+        return Err(Refusal::NeedsInstruction { rule: entry.id.clone(), category });
     }
+    let combined = policy.window(&category, &anchors, &extra)?;
     let known = Known { policy, anchors: &anchors, extra: &extra };
     let rows = known.rows(&category)?;
-    let mut elements: Vec<_> = rows.iter().map(element).collect();
+    let entries = policy.entries_for(&category).filter(|entry| entry.is_of_the_answer());
+    let mut elements: Vec<_> = entries.map(|entry| of_entry(&category, entry)).collect();
+    elements.extend(rows.iter().map(|row| element(policy, row)));
     if category.as_str() == WITH_COPIES {
         elements.extend(copies(known, &combined)?);
     }
-    let from = rows.iter().filter(|row| row.dates.is_some()).map(|row| row.rule.id.clone()).collect();
-    elements.push(result(&category, &combined, from));
+    let from = rows.iter().filter(|row| row.dates.is_some() && row.rule.decides()).map(|row| row.rule.id.clone());
+    let mut cites: Vec<String> = Vec::new();
+    for rule in from {
+        if !cites.contains(&rule) {
+            cites.push(rule);
+        }
+    }
+    elements.push(result(policy, &category, &combined, cites));
     Ok(elements)
 }
 
@@ -142,9 +163,9 @@ fn option<T>(
     text.as_deref().map(read).transpose().map_err(|source| Refusal::Option { option, source })
 }
 
-/// The rule about copies, counted from the day on which the data leaves: the given day, or else the planned one.
+/// The rule about copies, counted from the day on which the data is planned to leave.
 fn copies(known: Known<'_>, live: &Combined) -> Result<Vec<Element>, CalendarError> {
-    let extra = Extra { left_active: known.extra.left_active.or(live.planned), ..*known.extra };
+    let extra = Extra { left_active: live.planned, ..*known.extra };
     let known = Known { extra: &extra, ..known };
     let rules = known.policy.rules().iter().filter(|rule| rule.category.as_str() == COPIES);
     let clauses = rules.flat_map(|rule| rule.clauses.iter().map(move |clause| (rule, clause)));
@@ -153,44 +174,74 @@ fn copies(known: Known<'_>, live: &Combined) -> Result<Vec<Element>, CalendarErr
         .map(|(rule, clause)| {
             // The day itself waits for settlement here, so the row does too, though its anchor is of another kind.
             let row = known.row(rule, clause)?.unwrap_or_else(|| waiting(rule, clause.from));
-            Ok(element(&row))
+            Ok(element(known.policy, &row))
         })
         .collect()
 }
 
-fn element(row: &Row<'_>) -> Element {
+fn element(policy: &Policy, row: &Row<'_>) -> Element {
     let dates = row.dates.unwrap_or_default();
+    let instructed = policy.instruction_for(&row.rule.id).map(|(applied, replaced)| {
+        let review = if replaced.legal_review { "; a large deviation: legal-review" } else { "" };
+        format!("instruction {} from {} replaces: {}{review}", applied.id, applied.from, replaced.before)
+    });
+    let notes: Vec<_> = row.note.iter().cloned().chain(instructed).collect();
     Element {
-        rule: row.rule.id.clone(),
-        category: row.rule.category.to_string(),
         action: Some(row.rule.action.as_str()),
         bound: Some(row.rule.bound.as_str()),
-        earliest: dates.earliest.map(Moment::Day),
-        planned: dates.planned.map(Moment::Day),
-        latest: dates.latest.map(Moment::Day),
         anchor: Some(row.anchor.as_str()),
-        anchor_date: row.anchor_date.map(Moment::Day),
+        anchor_date: row.anchor_date,
         basis: Some(row.rule.basis.clone()),
         cites: row.rule.cites.clone(),
-        note: row.note.clone(),
+        note: (!notes.is_empty()).then(|| notes.join("; ")),
+        ..dated(&row.rule.id, &row.rule.category, dates)
     }
 }
 
-fn result(category: &Category, combined: &Combined, cites: Vec<String>) -> Element {
-    let nothing_given = || combined.planned.is_none().then(|| "no day to count from is given".to_owned());
+/// A row that gives no date: what it asks is its note.
+fn of_entry(category: &Category, entry: &Entry) -> Element {
+    let (action, bound) = entry.deed();
+    // Where a period is all that is missing, the note is what it is everywhere else.
+    let missing = matches!(
+        entry.effect,
+        Effect::NoPeriod | Effect::AnonymisedFirst { .. } | Effect::ControllerDecides { .. } | Effect::ByInstruction
+    );
     Element {
-        rule: "result".to_owned(),
+        action: action.map(Deed::as_str),
+        bound: bound.map(|bound| bound.as_str()),
+        basis: entry.basis.clone(),
+        cites: entry.cites.clone(),
+        note: Some(if missing { NEEDS_PERIOD.to_owned() } else { entry.sentence() }),
+        ..dated(&entry.id, category, Dates::default())
+    }
+}
+
+fn result(policy: &Policy, category: &Category, combined: &Combined, cites: Vec<String>) -> Element {
+    let nothing_given = || combined.planned.is_none().then(|| "no day to count from is given".to_owned());
+    let answers = policy.rules_for(category).any(|rule| rule.action == Deed::Answer);
+    let action = if answers { Deed::Answer } else { Deed::Erase };
+    Element {
+        action: (!combined.needs_period).then_some(action.as_str()),
+        cites,
+        note: combined.note.clone().or_else(nothing_given),
+        ..dated("result", category, combined.exact)
+    }
+}
+
+fn dated(rule: &str, category: &Category, dates: Dates) -> Element {
+    Element {
+        rule: rule.to_owned(),
         category: category.to_string(),
-        action: (!combined.needs_period).then_some("erase"),
+        action: None,
         bound: None,
-        earliest: combined.earliest.map(Moment::Day),
-        planned: combined.planned.map(Moment::Day),
-        latest: combined.latest.map(Moment::Day),
+        earliest: dates.earliest,
+        planned: dates.planned,
+        latest: dates.latest,
         anchor: None,
         anchor_date: None,
         basis: None,
-        cites,
-        note: combined.note.clone().or_else(nothing_given),
+        cites: Vec::new(),
+        note: None,
     }
 }
 

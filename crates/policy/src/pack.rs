@@ -1,16 +1,24 @@
 //! Policy packs: a provider's rules and the law's, read from TOML. Owns [`Policy`], the only way to get rules; one that
 //! exists was checked whole. Refuses to open files: the caller hands over texts.
 
-mod file;
+mod entries;
 mod resolve;
+mod rules;
+pub(crate) mod section;
+mod sense;
 
-use gallra_model::Digest;
 use gallra_model::target::Category;
+use gallra_model::{Day, Digest};
 use serde::Serialize;
 
-use crate::calendar::{RunWindow, YearEnd};
+use crate::calendar::{ChangedYear, FinancialYears, RunWindow, YearEnd};
+use crate::entry::Entry;
+use crate::instruction::Applied;
 use crate::problem::Refused;
 use crate::rule::Rule;
+
+pub(crate) use rules::clause;
+pub(crate) use sense::relink;
 
 /// A pack with everything that it includes, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +29,27 @@ pub struct Policy {
 
 /// What the digest covers. Field order is part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Content {
-    name: String,
-    provider: String,
-    window: RunWindow,
-    fiscal_year_end: YearEnd,
-    strict_backup: bool,
-    rules: Vec<Rule>,
+pub(crate) struct Content {
+    pub(crate) name: String,
+    pub(crate) provider: String,
+    pub(crate) valid_from: Option<Day>,
+    pub(crate) window: RunWindow,
+    pub(crate) financial_years: FinancialYears,
+    pub(crate) strict_backup: bool,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) switched_off: Vec<SwitchedOff>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) instructions: Vec<Applied>,
+}
+
+/// A row of an included pack that does not hold for this provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SwitchedOff {
+    /// The row.
+    pub rule: String,
+    /// The provider's reason; unset where the law's pack has the row off unless it is switched on.
+    pub reason: Option<String>,
 }
 
 impl Policy {
@@ -40,10 +62,17 @@ impl Policy {
     where
         F: Fn(&str) -> Option<String>,
     {
-        let content = resolve::resolve(name, text, &include).map_err(|problems| Refused { problems })?;
+        resolve::resolve(name, text, &include).map(Self::of).map_err(|problems| Refused { problems })
+    }
+
+    pub(crate) fn of(content: Content) -> Self {
         // Struct fields serialise in their declared order and there is no map inside, so the bytes are canonical.
         let bytes = serde_json::to_vec(&content).expect("strings, numbers and flags always serialise");
-        Ok(Self { content, digest: Digest::of(&bytes) })
+        Self { content, digest: Digest::of(&bytes) }
+    }
+
+    pub(crate) fn content(&self) -> &Content {
+        &self.content
     }
 
     /// The pack's name.
@@ -56,19 +85,40 @@ impl Policy {
         &self.content.provider
     }
 
-    /// SHA-256 over the resolved content: comments and layout of the files play no part, included rules do.
+    /// The first day on which it may be in force; unset: any.
+    pub fn valid_from(&self) -> Option<Day> {
+        self.content.valid_from
+    }
+
+    /// SHA-256 over the resolved content: comments and layout of the files play no part, included rules do, and so do
+    /// instructions.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// All rules: the provider's in the order of its file, then those of included packs.
+    /// All rules that give dates: the provider's in the order of its file, then those of included packs.
     pub fn rules(&self) -> &[Rule] {
         &self.content.rules
     }
 
-    /// The rules about one category.
+    /// The rules with dates about one category.
     pub fn rules_for<'a>(&'a self, category: &'a Category) -> impl Iterator<Item = &'a Rule> {
         self.rules().iter().filter(move |rule| rule.category == *category)
+    }
+
+    /// All rows that give no date, in the same order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.content.entries
+    }
+
+    /// The rows without a date about one category.
+    pub fn entries_for<'a>(&'a self, category: &'a Category) -> impl Iterator<Item = &'a Entry> {
+        self.entries().iter().filter(move |entry| entry.category.as_ref() == Some(category))
+    }
+
+    /// Rows of included packs that do not hold here.
+    pub fn switched_off(&self) -> &[SwitchedOff] {
+        &self.content.switched_off
     }
 
     /// Local hours in which an `at` rule's run may begin.
@@ -76,15 +126,42 @@ impl Policy {
         self.content.window
     }
 
-    /// When the provider's financial year ends.
+    /// The provider's financial years.
+    pub fn financial_years(&self) -> &FinancialYears {
+        &self.content.financial_years
+    }
+
+    /// When the provider's financial year regularly ends.
     pub fn fiscal_year_end(&self) -> YearEnd {
-        self.content.fiscal_year_end
+        self.content.financial_years.end()
+    }
+
+    /// Financial years that were shortened or prolonged, in order.
+    pub fn changed_years(&self) -> &[ChangedYear] {
+        self.content.financial_years.changed()
     }
 
     /// Whether stricter readings bind rather than being noted.
     pub fn strict_backup(&self) -> bool {
         self.content.strict_backup
     }
+
+    /// Instructions that replaced rules, in the order in which they were applied.
+    pub fn instructions(&self) -> &[Applied] {
+        &self.content.instructions
+    }
+}
+
+/// The policy that is in force on a day: of one name's versions, the newest whose first day has come.
+pub fn in_force(versions: &[Policy], day: Day) -> Option<&Policy> {
+    let begun = versions.iter().filter(|policy| policy.valid_from().is_none_or(|from| from <= day));
+    begun.max_by_key(|policy| policy.valid_from())
+}
+
+/// Names of policies that two versions share together with the first day: nobody could say which is in force.
+pub fn doubled(versions: &[Policy]) -> Vec<&str> {
+    let mut seen = std::collections::BTreeSet::new();
+    versions.iter().filter(|policy| !seen.insert((policy.name(), policy.valid_from()))).map(Policy::name).collect()
 }
 
 #[cfg(test)]

@@ -50,14 +50,23 @@ impl<'a> Findings<'a> {
 
     /// Notes a problem at a byte offset of the file.
     pub(crate) fn at(&mut self, offset: usize, text: impl Into<String>, hint: impl Into<String>) {
-        let before = self.text.as_bytes().iter().take(offset);
-        let line = Some(1 + before.filter(|&&byte| byte == b'\n').count());
+        let line = Some(self.line(offset));
         self.found.push(Problem { file: self.file.to_owned(), line, text: text.into(), hint: hint.into() });
+    }
+
+    /// The line of a byte offset, from 1.
+    pub(crate) fn line(&self, offset: usize) -> usize {
+        1 + self.text.as_bytes().iter().take(offset).filter(|&&byte| byte == b'\n').count()
     }
 
     /// Notes a problem that has no place.
     pub(crate) fn whole(&mut self, text: impl Into<String>, hint: impl Into<String>) {
         self.found.push(Problem { file: self.file.to_owned(), line: None, text: text.into(), hint: hint.into() });
+    }
+
+    /// Whether nothing was noted yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
     }
 
     /// Takes over what was found in an included file.

@@ -8,7 +8,7 @@ use gallra_model::target::Category;
 use crate::calendar::{self, CalendarError, Moment, YearEnd};
 use crate::pack::Policy;
 use crate::rule::{Clause, Rule};
-use crate::word::{Anchor, Bound};
+use crate::word::{Anchor, Bound, Until};
 
 /// What is known beside the contract's and the customer's dates. Unset: has not happened, or is not known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,19 +21,26 @@ pub struct Extra {
     pub change_known: Option<Day>,
     /// The day a request was received.
     pub received: Option<Day>,
-    /// When the financial year ends. Unset: as the pack says.
+    /// When every financial year ends. Unset: as the pack says, changed years included.
     pub fiscal_year_end: Option<YearEnd>,
 }
 
-/// The three days that a bound gives. See `policies` in the handbook for the table.
+/// The three days that a bound gives, or instants where the period is in hours. See docs/policies.md for the table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dates {
     /// First day on which erasure is permitted.
-    pub earliest: Option<Day>,
+    pub earliest: Option<Moment>,
     /// The day it is done.
-    pub planned: Option<Day>,
+    pub planned: Option<Moment>,
     /// Last day by which it must be done.
-    pub latest: Option<Day>,
+    pub latest: Option<Moment>,
+}
+
+impl Dates {
+    fn days(earliest: Option<Day>, planned: Day, latest: Option<Day>) -> Self {
+        let day = |day: Option<Day>| day.map(Moment::Day);
+        Self { earliest: day(earliest), planned: day(Some(planned)), latest: day(latest) }
+    }
 }
 
 /// One clause of one rule, read.
@@ -43,8 +50,8 @@ pub struct Row<'p> {
     pub rule: &'p Rule,
     /// What it was counted from.
     pub anchor: Anchor,
-    /// The anchor's day; unset while it waits for settlement.
-    pub anchor_date: Option<Day>,
+    /// The anchor's day, or the instant that hours count from; unset while it waits for settlement.
+    pub anchor_date: Option<Moment>,
     /// Its days; unset while it waits for settlement.
     pub dates: Option<Dates>,
     /// What a reader must know.
@@ -71,8 +78,11 @@ impl<'a> Known<'a> {
 
     /// Reads one clause; none where its anchor is not given.
     pub(crate) fn row(&self, rule: &'a Rule, clause: &Clause) -> Result<Option<Row<'a>>, CalendarError> {
+        if clause.period.is_in_hours() {
+            return self.in_hours(rule, clause);
+        }
         let plain = match self.date(clause.from)? {
-            Some(date) => Some(Counted { from: clause.from, date, last: last_day(date, clause)? }),
+            Some(date) => Some(counted(clause, date)?),
             None => None,
         };
         let (counted, note) = self.choose(clause, plain)?;
@@ -80,19 +90,20 @@ impl<'a> Known<'a> {
             let waits = clause.from.waits_for_settlement();
             return Ok(waits.then(|| waiting(rule, clause.from)));
         };
-        let (dates, note) = match rule.bound {
-            Bound::By => {
-                let planned = calendar::last_run(rule.sweep, date, last);
-                (Dates { earliest: None, planned: Some(planned), latest: Some(last) }, note)
-            }
-            Bound::At => (Dates { earliest: Some(last), planned: Some(last), latest: Some(last) }, note),
-            Bound::Keep => {
-                let free = calendar::day_after(last)?;
-                let note = note.or_else(|| Some(format!("kept through {last}")));
-                (Dates { earliest: Some(free), planned: Some(free), latest: None }, note)
-            }
-        };
-        Ok(Some(Row { rule, anchor: from, anchor_date: Some(date), dates: Some(dates), note }))
+        let (dates, own_note) = dates(rule, clause, date, last)?;
+        let (anchor_date, dates) = (Some(Moment::Day(date)), Some(dates));
+        Ok(Some(Row { rule, anchor: from, anchor_date, dates, note: note.or(own_note) }))
+    }
+
+    /// Elapsed time from the record's instant, or from 00:00 local of its day; the pack's check lets no other anchor in.
+    fn in_hours(&self, rule: &'a Rule, clause: &Clause) -> Result<Option<Row<'a>>, CalendarError> {
+        let Some(record) = self.extra.record.filter(|_| clause.from == Anchor::Record) else { return Ok(None) };
+        let begins = record.begins()?;
+        let latest = clause.period.elapsed_after(begins)?;
+        let planned = calendar::last_hour(begins, latest);
+        let [planned, latest] = [planned, latest].map(|instant| Some(Moment::Instant(instant)));
+        let dates = Some(Dates { earliest: None, planned, latest });
+        Ok(Some(Row { rule, anchor: clause.from, anchor_date: Some(Moment::Instant(begins)), dates, note: None }))
     }
 
     /// Weighs a clause's stricter reading: it holds where the pack says so, and is a note where it does not.
@@ -131,8 +142,11 @@ impl<'a> Known<'a> {
             Anchor::Received => self.extra.received,
             Anchor::FiscalYearEnd => {
                 let within = self.extra.record.map(Moment::day).or(self.anchors.customer_settled);
-                let end = self.extra.fiscal_year_end.unwrap_or(self.policy.fiscal_year_end());
-                within.map(|day| end.of_year_holding(day)).transpose()?
+                let end = |day| match self.extra.fiscal_year_end {
+                    Some(end) => end.of_year_holding(day),
+                    None => self.policy.financial_years().end_of_year_holding(day),
+                };
+                within.map(end).transpose()?
             }
         })
     }
@@ -146,8 +160,41 @@ struct Counted {
     last: Day,
 }
 
-fn last_day(date: Day, clause: &Clause) -> Result<Day, CalendarError> {
-    calendar::last_day(date, clause.period, clause.until)
+/// The last day that a clause gives: its own or, where it follows an earlier rule, the sooner one.
+fn counted(clause: &Clause, date: Day) -> Result<Counted, CalendarError> {
+    let own = calendar::last_day(date, clause.period, clause.until)?;
+    let last = match &clause.stage {
+        Some(stage) => own.min(stage.period.last_day(stage.first.last_day(date)?)?),
+        None => own,
+    };
+    Ok(Counted { from: clause.from, date, last })
+}
+
+/// The last day that a clause gives, counted from its anchor's day.
+pub(crate) fn last_day(clause: &Clause, date: Day) -> Result<Day, CalendarError> {
+    counted(clause, date).map(|counted| counted.last)
+}
+
+/// What a bound makes of a period's last day.
+fn dates(rule: &Rule, clause: &Clause, date: Day, last: Day) -> Result<(Dates, Option<String>), CalendarError> {
+    if clause.until == Until::WorkingDay {
+        return answer(clause, date);
+    }
+    Ok(match rule.bound {
+        Bound::By => (Dates::days(None, calendar::last_run(rule.sweep, date, last), Some(last)), None),
+        Bound::At => (Dates::days(Some(last), last, Some(last)), None),
+        Bound::Keep => {
+            let free = calendar::day_after(last)?;
+            (Dates::days(Some(free), free, None), Some(format!("kept through {last}")))
+        }
+    })
+}
+
+/// An answer's last day moves off holidays, and its planned day lies before them.
+fn answer(clause: &Clause, received: Day) -> Result<(Dates, Option<String>), CalendarError> {
+    let days = calendar::answer_days(clause.period.last_day(received)?)?;
+    let note = days.if_eves_moved.map(|day| format!("if the three eves (lag 1930:173 s. 2) moved it: {day}"));
+    Ok((Dates::days(None, days.planned, Some(days.latest)), note))
 }
 
 /// A row without days, until somebody settles.

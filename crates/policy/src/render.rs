@@ -3,11 +3,15 @@
 
 use std::fmt::Write as _;
 
+use gallra_model::Day;
 use serde::Serialize;
 
 use crate::calendar::{Moment, Period};
+use crate::diff::Difference;
+use crate::entry::Entry;
 use crate::explain::Element;
-use crate::pack::Policy;
+use crate::instruction::Applied;
+use crate::pack::{Policy, SwitchedOff};
 use crate::rule::{Clause, Rule};
 use crate::word::Until;
 
@@ -56,16 +60,32 @@ pub fn rules_table(policy: &Policy) -> String {
         [rule.id.clone(), category, action, bound, promise(clause)]
     };
     let rows = policy.rules().iter().flat_map(|rule| rule.clauses.iter().map(move |clause| row(rule, clause)));
-    let mut out = format!("{} ({})\ndigest {}\n\n", policy.name(), policy.provider(), policy.digest());
+    let from = policy.valid_from().map_or_else(String::new, |day| format!(", valid from {day}"));
+    let mut out = format!("{} ({}){from}\ndigest {}\n\n", policy.name(), policy.provider(), policy.digest());
     out.push_str(&table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()));
     out.push('\n');
     for rule in policy.rules() {
         let _ = writeln!(out, "{}\n  basis: {}", rule.id, rule.basis);
-        for cite in &rule.cites {
-            let _ = writeln!(out, "  from:  {cite}");
+        for detail in &rule.details {
+            let _ = writeln!(out, "  asks:  {}", detail.sentence());
         }
+        cited(&mut out, &rule.cites);
+    }
+    for entry in policy.entries() {
+        let _ = writeln!(out, "{}\n  asks:  {}", entry.id, entry.sentence());
+        cited(&mut out, &entry.cites);
+    }
+    for off in policy.switched_off() {
+        let reason = off.reason.as_deref().unwrap_or("unless a provider switches it on");
+        let _ = writeln!(out, "{}\n  off:   {reason}", off.rule);
     }
     out
+}
+
+fn cited(out: &mut String, cites: &[String]) {
+    for cite in cites {
+        let _ = writeln!(out, "  from:  {cite}");
+    }
 }
 
 /// A policy's rules as JSON.
@@ -75,32 +95,79 @@ pub fn rules_json(policy: &Policy) -> String {
         name: &'a str,
         provider: &'a str,
         digest: String,
+        valid_from: Option<Day>,
         strict_backup: bool,
         rules: &'a [Rule],
+        entries: &'a [Entry],
+        switched_off: &'a [SwitchedOff],
+        instructions: &'a [Applied],
     }
     json(&Shown {
         name: policy.name(),
         provider: policy.provider(),
         digest: policy.digest().to_string(),
+        valid_from: policy.valid_from(),
         strict_backup: policy.strict_backup(),
         rules: policy.rules(),
+        entries: policy.entries(),
+        switched_off: policy.switched_off(),
+        instructions: policy.instructions(),
     })
 }
 
-/// One line that says that a pack is in order.
-pub fn checked(policy: &Policy) -> String {
-    format!("{}: {} rules, no problem found, digest {}\n", policy.name(), policy.rules().len(), policy.digest())
+/// One line for each pack that is in order.
+pub fn checked(policies: &[Policy]) -> String {
+    policies.iter().fold(String::new(), |mut out, policy| {
+        let (name, rows, digest) = (policy.name(), rows(policy), policy.digest());
+        let _ = writeln!(out, "{name}: {rows} rules, no problem found, digest {digest}");
+        out
+    })
 }
 
-/// [`checked`] as JSON.
-pub fn checked_json(policy: &Policy) -> String {
+fn rows(policy: &Policy) -> usize {
+    policy.rules().len() + policy.entries().len()
+}
+
+/// [`checked`] as JSON: one object, or a list of them where several packs were checked.
+pub fn checked_json(policies: &[Policy]) -> String {
     #[derive(Serialize)]
     struct Checked<'a> {
         name: &'a str,
         rules: usize,
         digest: String,
     }
-    json(&Checked { name: policy.name(), rules: policy.rules().len(), digest: policy.digest().to_string() })
+    let of = |policy| Checked { name: Policy::name(policy), rules: rows(policy), digest: policy.digest().to_string() };
+    match policies {
+        [policy] => json(&of(policy)),
+        _ => json(&policies.iter().map(of).collect::<Vec<_>>()),
+    }
+}
+
+/// What differs, for a person.
+pub fn diff_table(differences: &[Difference]) -> String {
+    if differences.is_empty() {
+        return "no difference\n".to_owned();
+    }
+    differences.iter().fold(String::new(), |mut out, difference| {
+        let turn = difference.turn.map_or_else(String::new, |turn| format!(", {}", turn.as_str()));
+        let _ = writeln!(out, "{}: {}{turn}", difference.rule, difference.change);
+        for (word, text) in [("was", &difference.before), ("is", &difference.after)] {
+            if let Some(text) = text {
+                let _ = writeln!(out, "  {word:<4} {text}");
+            }
+        }
+        out
+    })
+}
+
+/// What differs, as JSON: a list, empty where nothing does.
+pub fn diff_json(differences: &[Difference]) -> String {
+    json(&differences)
+}
+
+/// All that a rule counts from, as one text.
+pub(crate) fn promises(rule: &Rule) -> String {
+    rule.clauses.iter().map(promise).collect::<Vec<_>>().join("; ")
 }
 
 fn json(value: &impl Serialize) -> String {
@@ -127,8 +194,14 @@ fn promise(clause: &Clause) -> String {
         _ => format!("{from} + {period}"),
     };
     let mut text = counted(clause.from, clause.period);
-    if clause.until == Until::YearEnd {
-        text.push_str(", to the end of that year");
+    text.push_str(match clause.until {
+        Until::Exact => "",
+        Until::YearEnd => ", to the end of that year",
+        Until::MonthEnd => ", to the end of that month",
+        Until::WorkingDay => ", or the next working day",
+    });
+    if let Some(stage) = &clause.stage {
+        let _ = write!(text, " (or {} + {}, if sooner)", stage.rule, stage.period);
     }
     if let Some(stricter) = clause.stricter {
         let _ = write!(text, " (stricter: {})", counted(stricter.from, stricter.period));

@@ -35,6 +35,7 @@ pub fn category(word: &str) -> Option<Category> {
     if CATEGORIES.contains(&word) { word.parse().ok() } else { None }
 }
 
+/// Declares a closed list of words: an enum that is read from and written as exactly these.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $word:literal,)+ }) => {
         $(#[$doc])*
@@ -58,12 +59,31 @@ macro_rules! words {
             }
         }
 
+        impl crate::word::Word for $name {
+            const WORDS: &'static [&'static str] = Self::WORDS;
+
+            fn from_word(word: &str) -> Option<Self> {
+                Self::from_word(word)
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
             }
         }
     };
+}
+
+pub(crate) use words;
+
+/// What can be read from one of a closed list of words.
+pub(crate) trait Word: Sized {
+    /// Every word.
+    const WORDS: &'static [&'static str];
+
+    /// What the word stands for.
+    fn from_word(word: &str) -> Option<Self>;
 }
 
 words! {
@@ -120,12 +140,16 @@ words! {
         Anonymise = "anonymise",
         /// Keep: the opposite of the others.
         Keep = "keep",
+        /// Answer a request; only rules about the category `response` do.
+        Answer = "answer",
     }
 }
 
 words! {
     /// How often a rule's own run comes round.
     Sweep {
+        /// Every hour at :00; goes with periods in hours.
+        Hourly = "hourly",
         /// Every day.
         Daily = "daily",
         /// On the first of every month.
@@ -142,6 +166,10 @@ words! {
         Exact = "exact",
         /// The last day of its calendar year.
         YearEnd = "year-end",
+        /// The last day of its calendar month.
+        MonthEnd = "month-end",
+        /// The next day that is no Saturday, Sunday or public holiday; only for answers.
+        WorkingDay = "working-day",
     }
 }
 

@@ -7,10 +7,13 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use gallra_policy::diff::diff;
 use gallra_policy::explain::{Ask, explain};
-use gallra_policy::{Policy, render};
-use gallra_wire::v1;
+use gallra_policy::inventory::{Reported, targets, unruled};
+use gallra_policy::{Instruction, Policy, doubled, render};
 use gallra_wire::v1::policy_service_client::PolicyServiceClient;
+use gallra_wire::v1::target_service_client::TargetServiceClient;
+use gallra_wire::{v1, words};
 
 use super::Shown;
 use crate::cause;
@@ -24,13 +27,35 @@ const MAX_PACK_BYTES: u64 = 1 << 20;
 /// Readers of policy packs. FILE is a pack; what it includes is looked for beside it.
 #[derive(Subcommand)]
 pub enum PolicyCommand {
-    /// Check a pack: every problem with its file, its line and what to do about it.
-    #[command(
-        after_help = "Example:\n  gallra policy check policies/webone.toml\n\nExit codes: 0 no problem, 2 problems."
-    )]
+    /// Check packs: every problem with its file, its line and what to do about it. Two packs of one name and one first day
+    /// are a problem too, and so is a target whose category no row is about.
+    #[command(after_help = "Examples:\n  \
+        gallra policy check policies/webone.toml\n  \
+        gallra target list --output json >targets.json && gallra policy check policies/webone.toml --inventory targets.json\n\n\
+        Exit codes: 0 no problem, 2 problems.")]
     Check {
-        /// The pack.
-        file: PathBuf,
+        /// The pack, or several.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// What `gallra target list --output json` printed: every target's category needs a row in each pack.
+        #[arg(long, value_name = "FILE")]
+        inventory: Option<PathBuf>,
+        /// The same with the targets that the coordinator knows now.
+        #[arg(long)]
+        live: bool,
+        /// How it is printed.
+        #[command(flatten)]
+        shown: Shown,
+    },
+    /// Say what differs between two versions of a pack: rows that came, went or changed, with both periods and whether they
+    /// grew longer or shorter.
+    #[command(after_help = "Example:\n  gallra policy diff old/webone.toml policies/webone.toml\n\n\
+        Exit codes: 0 compared, 2 a pack has problems.")]
+    Diff {
+        /// The pack as it was.
+        old: PathBuf,
+        /// The pack as it is.
+        new: PathBuf,
         /// How it is printed.
         #[command(flatten)]
         shown: Shown,
@@ -64,7 +89,8 @@ pub enum PolicyCommand {
     /// Say when a category may, will and must be erased, and which promise or law each date comes from.
     #[command(after_help = "Examples:\n  \
         gallra policy explain policies/webone.toml --category customer-data --ended 2026-01-31 --settled 2026-01-31\n  \
-        gallra policy explain policies/webone.toml --category bookkeeping --settled 2026-03-15 --fiscal-year-end 06-30\n\n\
+        gallra policy explain policies/webone.toml --category bookkeeping --settled 2026-03-15 --fiscal-year-end 06-30\n  \
+        gallra policy explain policies/connect2ip.toml --category ip --record 2026-03-28T22:30:00Z\n\n\
         Days are whole days in Europe/Stockholm. Exit codes: 0 answered, 2 refused.")]
     Explain(Box<ExplainArgs>),
 }
@@ -98,7 +124,7 @@ pub struct ExplainArgs {
     /// Day of the year on which the financial year ends; unset means as the pack says.
     #[arg(long, value_name = "MM-DD")]
     fiscal_year_end: Option<String>,
-    /// A customer's instruction. Not carried out by this version: refused, so that no date is shown that ignores it.
+    /// A customer's instruction: its periods replace the provider's, never a law's.
     #[arg(long, value_name = "FILE")]
     instruction: Option<PathBuf>,
     /// How it is printed.
@@ -115,7 +141,11 @@ pub async fn run(profile: Option<&Path>, command: PolicyCommand) -> Result<u8, F
         PolicyCommand::Apply { file, cause_key, shown } => {
             return apply(profile, &file, cause_key.as_deref(), shown).await;
         }
-        PolicyCommand::Check { file, shown } => checked(&file, shown),
+        PolicyCommand::Check { files, inventory, live, shown } => {
+            let live = if live { Some(live_targets(profile).await?) } else { None };
+            checked(&files, inventory.as_deref(), live, shown)
+        }
+        PolicyCommand::Diff { old, new, shown } => differing(&old, &new, shown),
         PolicyCommand::Show { file, shown } => listed(&file, shown),
         PolicyCommand::Explain(args) => explained(*args),
     };
@@ -160,9 +190,60 @@ async fn apply(profile: Option<&Path>, file: &Path, cause_key: Option<&Path>, sh
     Ok(OK)
 }
 
-fn checked(file: &Path, shown: Shown) -> Result<String, String> {
-    let policy = read_pack(file)?;
-    Ok(shown_as(&shown, || render::checked_json(&policy), || render::checked(&policy)))
+/// The targets that the coordinator knows, as a policy sees them.
+async fn live_targets(profile: Option<&Path>) -> Result<Vec<Reported>, Failure> {
+    let mut client = TargetServiceClient::new(connect(profile).await?);
+    let targets = client.list_targets(v1::ListTargetsRequest {}).await?.into_inner().targets;
+    let reported = |target: v1::Target| Reported {
+        agent: target.agent,
+        id: target.id,
+        kind: words::target_kind_word(target.kind),
+        category: target.category,
+    };
+    Ok(targets.into_iter().map(reported).collect())
+}
+
+/// Every problem of every pack, and of what agents report against each; a problem of one file hides none of another.
+fn checked(
+    files: &[PathBuf],
+    inventory: Option<&Path>,
+    live: Option<Vec<Reported>>,
+    shown: Shown,
+) -> Result<String, String> {
+    let mut problems = Vec::new();
+    let mut policies = Vec::new();
+    for file in files {
+        match read_pack(file) {
+            Ok(policy) => policies.push(policy),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    for name in doubled(&policies) {
+        problems.push(format!(
+            "{name}: two policies of this name have the same first day, and nobody could say which is in force\n  \
+             hint: give one of them another valid_from"
+        ));
+    }
+    let mut reported = live.unwrap_or_default();
+    if let Some(file) = inventory {
+        match read(file).and_then(|text| targets(&text).map_err(|error| format!("{}: {error}", file.display()))) {
+            Ok(targets) => reported.extend(targets),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    problems.extend(policies.iter().flat_map(|policy| unruled(policy, &reported)));
+    if !problems.is_empty() {
+        return Err(problems.join("\n"));
+    }
+    Ok(shown_as(&shown, || render::checked_json(&policies), || render::checked(&policies)))
+}
+
+fn differing(old: &Path, new: &Path, shown: Shown) -> Result<String, String> {
+    let packs = [read_pack(old), read_pack(new)];
+    let problems: Vec<_> = packs.iter().filter_map(|pack| pack.as_ref().err().cloned()).collect();
+    let [Ok(old), Ok(new)] = packs else { return Err(problems.join("\n")) };
+    let differences = diff(&old, &new);
+    Ok(shown_as(&shown, || render::diff_json(&differences), || render::diff_table(&differences)))
 }
 
 fn listed(file: &Path, shown: Shown) -> Result<String, String> {
@@ -171,12 +252,12 @@ fn listed(file: &Path, shown: Shown) -> Result<String, String> {
 }
 
 fn explained(args: ExplainArgs) -> Result<String, String> {
-    if args.instruction.is_some() {
-        return Err(
-            "--instruction: this version carries out no instruction; leave it out for the standard rules".into()
-        );
+    let mut policy = read_pack(&args.file)?;
+    if let Some(file) = &args.instruction {
+        let refused = |refused: gallra_policy::Refused| refused.to_string();
+        let instruction = Instruction::parse(stem(file), &read(file)?).map_err(refused)?;
+        policy = policy.with(&instruction).map_err(refused)?;
     }
-    let policy = read_pack(&args.file)?;
     let ask = Ask {
         category: args.category,
         ended: args.ended,
@@ -206,7 +287,7 @@ fn read_pack(file: &Path) -> Result<Policy, String> {
 /// The same, and tells of each pack that was read: its name and its text.
 fn read_packs(file: &Path, seen: impl Fn(&str, &str)) -> Result<Policy, String> {
     let text = read(file)?;
-    let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let name = stem(file);
     seen(name, &text);
     let beside = file.parent().unwrap_or(Path::new(""));
     // An include is a plain word, so that a pack cannot name a file elsewhere.
@@ -217,6 +298,10 @@ fn read_packs(file: &Path, seen: impl Fn(&str, &str)) -> Result<Policy, String> 
         Some(text)
     };
     Policy::parse(name, &text, include).map_err(|refused| refused.to_string())
+}
+
+fn stem(file: &Path) -> &str {
+    file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
 }
 
 fn read(file: &Path) -> Result<String, String> {
@@ -230,22 +315,4 @@ fn read(file: &Path) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shipped() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/webone.toml")
-    }
-
-    #[test]
-    fn a_pack_is_read_with_what_stands_beside_it() {
-        let policy = read_pack(&shipped()).expect("in order");
-        assert!(policy.rules().iter().any(|rule| rule.id == "law/bookkeeping"));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_refused_by_name() {
-        let refusal = read_pack(Path::new("no-such-pack.toml")).expect_err("refused");
-        assert!(refusal.starts_with("no-such-pack.toml cannot be read"), "{refusal}");
-    }
-}
+mod tests;

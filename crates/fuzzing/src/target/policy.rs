@@ -6,8 +6,9 @@ use gallra_model::plan::Anchors;
 use gallra_model::target::Inventory;
 use gallra_model::{Clock, Instant, RequestId};
 use gallra_planner::{Facts, check, plan, render};
+use gallra_policy::diff::diff;
 use gallra_policy::explain::{Ask, Element, explain as ask};
-use gallra_policy::{CATEGORIES, Policy, render as table};
+use gallra_policy::{Bound, CATEGORIES, Instruction, Policy, Rule, render as table};
 use serde::Deserialize;
 
 use super::text;
@@ -17,8 +18,22 @@ use crate::quiet::says_nothing_of;
 const LAW: &str = include_str!("../../../../policies/law-se.toml");
 const PROVIDER: &str = include_str!("../../../../policies/webone.toml");
 
+/// Every shipped pack of a provider.
+const PACKS: [(&str, &str); 5] = [
+    ("connect2ip", include_str!("../../../../policies/connect2ip.toml")),
+    ("host001", include_str!("../../../../policies/host001.toml")),
+    ("netip", include_str!("../../../../policies/netip.toml")),
+    ("reseller003", include_str!("../../../../policies/reseller003.toml")),
+    ("webone", PROVIDER),
+];
+
 fn law(name: &str) -> Option<String> {
     (name == "law-se").then(|| LAW.to_owned())
+}
+
+fn shipped(name: &str) -> Policy {
+    let (name, text) = PACKS.into_iter().find(|(own, _)| *own == name).unwrap_or(("webone", PROVIDER));
+    Policy::parse(name, text, law).unwrap_or_else(|why| panic!("the shipped pack: {why}"))
 }
 
 /// A pack. Comments do not change its digest; every category has an answer, and none that breaks a duty to keep.
@@ -30,9 +45,12 @@ pub fn pack(bytes: &[u8]) -> Seen {
             let again =
                 Policy::parse("webone", &commented, law).unwrap_or_else(|why| panic!("a comment matters: {why}"));
             assert_eq!(again.digest(), policy.digest());
-            let ids: BTreeSet<_> = policy.rules().iter().map(|rule| &rule.id).collect();
-            assert_eq!(ids.len(), policy.rules().len(), "two rules have one id");
+            let ids = policy.rules().iter().map(|rule| &rule.id).chain(policy.entries().iter().map(|entry| &entry.id));
+            let ids: BTreeSet<_> = ids.collect();
+            assert_eq!(ids.len(), policy.rules().len() + policy.entries().len(), "two rows have one id");
+            assert_eq!(diff(&policy, &again), [], "it differs from itself");
             is_json(&table::rules_json(&policy));
+            assert!(!table::rules_table(&policy).is_empty());
             for category in CATEGORIES {
                 answers(&policy, &ended(category));
             }
@@ -87,7 +105,38 @@ fn is_json(text: &str) {
     assert!(read.is_ok(), "no JSON: {text}");
 }
 
-/// Up to eight lines, as they are typed after `gallra policy explain`.
+/// A customer's instruction, brought to every shipped pack: no law changes and no duty, and no answer breaks one.
+pub fn instruction(bytes: &[u8]) -> Seen {
+    let Some(text) = text(bytes) else { return Seen::Refused };
+    let instruction = match Instruction::parse("instruction", text) {
+        Ok(instruction) => instruction,
+        Err(refused) => {
+            assert!(!refused.problems.is_empty(), "refused without a reason");
+            return Seen::Refused;
+        }
+    };
+    for (name, _) in PACKS {
+        let before = shipped(name);
+        match before.with(&instruction) {
+            Ok(after) => {
+                assert_ne!(after.digest(), before.digest());
+                let duties = |policy: &Policy| {
+                    let duty = |rule: &&Rule| rule.bound == Bound::Keep || rule.id.starts_with("law/");
+                    policy.rules().iter().filter(duty).cloned().collect::<Vec<_>>()
+                };
+                assert_eq!(duties(&after), duties(&before), "a duty changed");
+                for category in CATEGORIES {
+                    answers(&after, &ended(category));
+                }
+                assert!(after.with(&instruction).is_err(), "the same again is a contradiction");
+            }
+            Err(refused) => assert!(!refused.problems.is_empty(), "refused without a reason"),
+        }
+    }
+    Seen::Read
+}
+
+/// Up to nine lines: as they are typed after `gallra policy explain`, then the pack's name.
 pub fn explain(bytes: &[u8]) -> Seen {
     let Some(text) = text(bytes) else { return Seen::Refused };
     let mut lines = text.split('\n').map(str::to_owned);
@@ -103,7 +152,7 @@ pub fn explain(bytes: &[u8]) -> Seen {
         received: line(),
         fiscal_year_end: line(),
     };
-    let policy = Policy::parse("webone", PROVIDER, law).unwrap_or_else(|why| panic!("the shipped pack: {why}"));
+    let policy = shipped(&line().unwrap_or_default());
     Seen::of(answers(&policy, &question))
 }
 

@@ -4,7 +4,7 @@
 use gallra_model::Day;
 use gallra_model::plan::Anchors;
 use gallra_policy::calendar::{Period, Unit};
-use gallra_policy::{Anchor, Bound, Clause, Deed, Policy, Until};
+use gallra_policy::{Anchor, Bound, Clause, Deed, Entry, Policy, Until};
 use jiff::ToSpan;
 
 /// The days that bind a category's erasure.
@@ -18,6 +18,8 @@ pub(super) struct Promise {
     pub(super) last: Option<Day>,
     /// A row counts from a settlement that is missing.
     pub(super) waits: bool,
+    /// The text leaves the period open, and nothing else promises an end.
+    pub(super) open: bool,
 }
 
 impl Promise {
@@ -38,17 +40,20 @@ impl Promise {
 
     /// Whether any row gives a day.
     pub(super) fn is_known(&self) -> bool {
-        self.free.is_some() || self.last.is_some()
+        !self.open && (self.free.is_some() || self.last.is_some())
     }
 }
 
 /// Reads a category's rows. `left` is the day on which data left the active systems, for rows about copies.
 pub(super) fn of(policy: &Policy, category: &str, anchors: &Anchors, left: Option<Day>) -> Promise {
     let mut promise = Promise::default();
+    let of_category = |entry: &&Entry| entry.category.as_ref().is_some_and(|own| own.as_str() == category);
+    promise.open = policy.entries().iter().filter(of_category).any(Entry::takes_a_period);
     for rule in policy.rules() {
         if rule.category.as_str() != category || !matches!(rule.action, Deed::Erase | Deed::Keep) {
             continue;
         }
+        promise.open &= rule.bound == Bound::Keep;
         for clause in &rule.clauses {
             match last_day(policy, clause, anchors, left) {
                 Some(day) => promise.add(rule.bound, day),
@@ -86,11 +91,16 @@ fn needs_settlement(anchor: Anchor) -> bool {
 }
 
 fn last_day(policy: &Policy, clause: &Clause, anchors: &Anchors, left: Option<Day>) -> Option<Day> {
-    let plain = event(policy, clause.from, anchors, left).and_then(|day| plus(day, clause.period));
+    let day = event(policy, clause.from, anchors, left);
+    let plain = day.and_then(|day| plus(day, clause.period));
     let plain = match clause.until {
-        Until::Exact => plain,
+        // Only an answer moves off a holiday, and no plan holds one.
+        Until::Exact | Until::WorkingDay => plain,
         Until::YearEnd => plain.map(Day::last_of_year),
+        Until::MonthEnd => plain.map(Day::last_of_month),
     };
+    let staged = clause.stage.as_ref().and_then(|stage| plus(plus(day?, stage.first)?, stage.period));
+    let plain = plain.map(|plain| staged.map_or(plain, |staged| staged.min(plain)));
     let strict = clause.stricter.filter(|_| policy.strict_backup());
     let strict = strict.and_then(|reading| plus(event(policy, reading.from, anchors, left)?, reading.period));
     match (plain, strict) {
@@ -112,12 +122,17 @@ fn event(policy: &Policy, anchor: Anchor, anchors: &Anchors, left: Option<Day>) 
     }
 }
 
-/// The first day on or after `day` on which a financial year ends, found by walking: slow, and hard to get wrong.
+/// The first day on or after `day` on which a financial year ends, found by walking: slow, and hard to get wrong. Until the
+/// first changed year after it, years end on the date of the day before that one begins.
 fn financial_year_end(policy: &Policy, day: Day) -> Option<Day> {
-    let end = policy.fiscal_year_end().to_string();
+    let end = match policy.changed_years().iter().find(|year| day <= year.ends) {
+        Some(year) if day >= year.begins => return Some(year.ends),
+        Some(next) => next.begins.yesterday().ok()?.strftime("%m-%d").to_string(),
+        None => policy.fiscal_year_end().to_string(),
+    };
     let ends = |candidate: &Day| {
         let last_of_february = candidate.month() == 2 && candidate.day() == candidate.days_in_month();
-        if end == "02-29" { last_of_february } else { candidate.strftime("%m-%d").to_string() == end }
+        if end == "02-29" || end == "02-28" { last_of_february } else { candidate.strftime("%m-%d").to_string() == end }
     };
     day.series(1.day()).take(367).find(ends)
 }
@@ -125,6 +140,8 @@ fn financial_year_end(policy: &Policy, day: Day) -> Option<Day> {
 pub(super) fn plus(day: Day, period: Period) -> Option<Day> {
     let count = i64::from(period.count());
     let span = match period.unit() {
+        // Hours count from a record, and a contract's end has none.
+        Unit::Hours => return None,
         Unit::Days => count.days(),
         Unit::Weeks => count.weeks(),
         Unit::Months => count.months(),

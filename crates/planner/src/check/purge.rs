@@ -6,7 +6,8 @@ use gallra_model::job::Action;
 use gallra_model::plan::{Anchors, Plan, Step};
 use gallra_model::target::{Mode, TargetInfo};
 use gallra_model::time::{day_of, start_of};
-use gallra_policy::{Anchor, Bound, Clause, Deed, Policy, Rule, Until};
+use gallra_policy::calendar::Unit;
+use gallra_policy::{Anchor, Bound, Clause, Deed, Detail, Policy, Rule, Until};
 
 use super::promise::plus;
 use super::{At, Doubts, Problem, shape};
@@ -33,7 +34,8 @@ pub(crate) fn check(plan: &Plan, facts: &Facts<'_>, day: Day) -> Vec<Problem> {
 fn target_is_right<'a>(doubts: &mut Doubts<'a>, at: At<'a>, day: Day) {
     let steps: Vec<&Step> = doubts.steps_at(at).collect();
     let rows = Rows::of(doubts.facts.policy, at.target);
-    let wanted = rows.promises() && !rows.kept_by_other && at.target.purges && at.target.mode == Mode::Act;
+    let wanted =
+        rows.promises() && !rows.kept_by_other && !rows.unfit && at.target.purges && at.target.mode == Mode::Act;
     match (steps.as_slice(), wanted) {
         ([], true) => doubts.wrong(at, "not-purged", "its records leave by age, and the plan has no step for it"),
         ([], false) => {
@@ -70,17 +72,25 @@ struct Rows<'p> {
     all: Vec<(&'p Rule, &'p Clause)>,
     /// A duty counts from something else.
     kept_by_other: bool,
+    /// A promise is in hours, or about what was handled first.
+    unfit: bool,
 }
 
 impl<'p> Rows<'p> {
     fn of(policy: &'p Policy, target: &TargetInfo) -> Self {
         let of_category = || policy.rules().iter().filter(|rule| rule.category == target.category);
-        let all = of_category()
+        let all: Vec<_> = of_category()
+            .filter(|rule| rule.bound == Bound::Keep || (rule.action == Deed::Erase && !rule.apart))
             .flat_map(|rule| rule.clauses.iter().map(move |clause| (rule, clause)))
             .filter(|(_, clause)| clause.from == Anchor::Record)
             .collect();
+        let unfit = all.iter().any(|(rule, clause)| {
+            let handled = rule.details.iter().any(|detail| matches!(detail, Detail::HandledFirst { .. }));
+            rule.bound != Bound::Keep && (clause.period.unit() == Unit::Hours || handled)
+        });
         let elsewhere = |rule: &Rule| rule.clauses.iter().any(|clause| clause.from != Anchor::Record);
-        Self { all, kept_by_other: of_category().any(|rule| rule.bound == Bound::Keep && elsewhere(rule)) }
+        let kept_by_other = of_category().any(|rule| rule.bound == Bound::Keep && elsewhere(rule));
+        Self { all, kept_by_other, unfit }
     }
 
     fn promises(&self) -> bool {
@@ -109,8 +119,12 @@ impl<'p> Rows<'p> {
 
 fn last_day(record: Day, clause: &Clause) -> Option<Day> {
     let plain = plus(record, clause.period)?;
-    Some(match clause.until {
-        Until::Exact => plain,
+    let plain = match clause.until {
+        // Only an answer moves off a holiday.
+        Until::Exact | Until::WorkingDay => plain,
+        Until::MonthEnd => plain.last_of_month(),
         Until::YearEnd => plain.last_of_year(),
-    })
+    };
+    let staged = clause.stage.as_ref().map(|stage| plus(plus(record, stage.first)?, stage.period));
+    staged.map_or(Some(plain), |staged| staged.map(|staged| staged.min(plain)))
 }

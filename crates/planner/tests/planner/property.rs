@@ -56,7 +56,8 @@ fn agent(name: usize) -> impl Strategy<Value = String> {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let pack = prop::sample::select(vec!["webone", "strict", "host"]);
+    let packs = vec!["webone", "strict", "host", "netip", "host001", "connect2ip", "reseller003", "data-act"];
+    let pack = prop::sample::select(packs);
     let now = (day(), 0u8..24).prop_map(|(day, hour)| format!("{day}T{hour:02}:30:00Z"));
     let anchors = (prop::option::of(dates()), prop::option::of(dates()));
     (now, pack, anchors, agent(1), agent(0), any::<bool>()).prop_map(

@@ -24,6 +24,15 @@ agent web2
 logs access-log access-logs processor contract act purges yes
 ";
 
+/// What other providers' rows about ages are about.
+const PROVIDERS: &str = "\
+agent web3
+ip access-log ip controller customer act purges yes
+network access-log network-logs controller customer act purges yes
+mail access-log mail controller customer act purges yes
+chat access-log chat controller customer act purges yes
+";
+
 fn day() -> Day {
     Day::constant(2026, 8, 28)
 }
@@ -66,6 +75,18 @@ fn a_purge_is_due_at_the_daily_sweep_and_never_before_it_was_planned() {
     let early = World::read(&FLEET.replace("05:00:00Z", "00:10:00Z"));
     let plan = plan(&early.facts(), day()).unwrap();
     assert_eq!(plan.steps[0].due.to_string(), "2026-08-28T01:00:00Z", "three in the morning in Stockholm");
+}
+
+#[test]
+fn what_no_sweep_by_the_day_can_promise_stays_and_is_said() {
+    for (pack, target, why) in [("connect2ip", "web3/ip", "counts in hours"), ("netip", "web3/mail", "was handled")] {
+        let world = World::read(&format!("{FLEET}{PROVIDERS}pack {pack}\n"));
+        let plan = plan(&world.facts(), day()).unwrap();
+        assert_eq!(check_purge(&plan, &world.facts(), day()), []);
+        let note = plan.notes.iter().find(|note| note.target == target).expect("a note");
+        assert!(note.code == "not-purged" && note.text.contains(why), "{note:?}");
+        assert!(!lines(&plan).iter().any(|line| line.contains(&format!("{target} older"))), "{:?}", lines(&plan));
+    }
 }
 
 #[test]
@@ -115,10 +136,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn the_checker_agrees_with_every_purge(year in 2018_i16..2100, ordinal in 0_i32..366, hour in 0_u8..24) {
+    fn the_checker_agrees_with_every_purge(
+        pack in prop::sample::select(vec!["webone", "strict", "netip", "host001", "connect2ip", "reseller003"]),
+        year in 2018_i16..2100, ordinal in 0_i32..366, hour in 0_u8..24,
+    ) {
         let day = Day::new(year, 1, 1).unwrap().checked_add(ordinal.days()).unwrap();
-        let now = format!("now {day}T{hour:02}:30:00Z");
-        let world = World::read(&FLEET.replace("now 2026-08-28T05:00:00Z", &now));
+        let now = format!("now {day}T{hour:02}:30:00Z\npack {pack}");
+        let fleet = format!("{FLEET}{PROVIDERS}");
+        let world = World::read(&fleet.replace("now 2026-08-28T05:00:00Z", &now));
         let plan = plan(&world.facts(), day).unwrap();
         prop_assert_eq!(check_purge(&plan, &world.facts(), day), [], "{:?}", lines(&plan));
     }

@@ -79,12 +79,24 @@ impl World {
 pub(crate) fn pack(name: &str) -> Policy {
     let text = |name: &str| match name {
         "webone" => Some(include_str!("../../../../policies/webone.toml").to_owned()),
+        "netip" => Some(include_str!("../../../../policies/netip.toml").to_owned()),
+        "host001" => Some(include_str!("../../../../policies/host001.toml").to_owned()),
+        "connect2ip" => Some(include_str!("../../../../policies/connect2ip.toml").to_owned()),
+        "reseller003" => Some(include_str!("../../../../policies/reseller003.toml").to_owned()),
         "strict" => text_of_strict(),
+        "data-act" => Some(
+            include_str!("../../../../policies/host001.toml")
+                .replace("include =", "switch_on = [\"law/data-act\"]\ninclude ="),
+        ),
         "law-se" => Some(include_str!("../../../../policies/law-se.toml").to_owned()),
         "host" => Some(include_str!("host.toml").to_owned()),
         _ => None,
     };
-    let stem = if name == "strict" { "webone" } else { name };
+    let stem = match name {
+        "strict" => "webone",
+        "data-act" => "host001",
+        other => other,
+    };
     Policy::parse(stem, &text(name).expect("a pack"), text).expect("in order")
 }
 

@@ -1,10 +1,12 @@
-//! Periods: a count and a calendar unit. Owns their text ("6 months") and their arithmetic; a bare number is no period.
+//! Periods: a count and a unit. Owns their text ("6 months") and their arithmetic; a bare number is no period. Hours are
+//! elapsed time on instants; every other unit counts days in Europe/Stockholm.
 
 use std::fmt;
 use std::str::FromStr;
 
-use gallra_model::Day;
-use jiff::ToSpan;
+use gallra_model::time::{day_of, start_of};
+use gallra_model::{Day, Instant};
+use jiff::{SignedDuration, ToSpan};
 use serde::{Serialize, Serializer};
 
 use super::CalendarError;
@@ -15,6 +17,8 @@ const MAX_COUNT: u16 = 1200;
 /// The unit that a period counts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unit {
+    /// Elapsed hours, whatever the clocks on the wall do.
+    Hours,
     /// Calendar days.
     Days,
     /// Seven days.
@@ -40,11 +44,78 @@ impl Period {
     pub fn last_day(self, event: Day) -> Result<Day, CalendarError> {
         let days = |count: i64| event.checked_add(count.days()).map_err(|_| CalendarError::OutOfRange);
         match self.unit {
+            Unit::Hours => {
+                let begins = start_of(event).map_err(|_| CalendarError::OutOfRange)?;
+                self.elapsed_after(begins).map(day_of)
+            }
             Unit::Days => days(i64::from(self.count)),
             Unit::Weeks => days(i64::from(self.count) * 7),
             Unit::Months => months_after(event, i32::from(self.count)),
             Unit::Years => months_after(event, i32::from(self.count) * 12),
         }
+    }
+
+    /// The instant at which a period in hours has passed since `begins`; other units count as days of 24 hours would not,
+    /// so they are refused.
+    ///
+    /// # Errors
+    /// [`CalendarError::OutOfRange`] past the year 9999, or for a period that is not in hours.
+    pub fn elapsed_after(self, begins: Instant) -> Result<Instant, CalendarError> {
+        match self.unit {
+            Unit::Hours => begins
+                .checked_add(SignedDuration::from_hours(i64::from(self.count)))
+                .map_err(|_| CalendarError::OutOfRange),
+            Unit::Days | Unit::Weeks | Unit::Months | Unit::Years => Err(CalendarError::OutOfRange),
+        }
+    }
+
+    /// Whether it counts hours rather than days.
+    pub fn is_in_hours(self) -> bool {
+        self.unit == Unit::Hours
+    }
+
+    /// Whether it ends no later than `other` from every event. Months and years are compared as months, days and weeks as
+    /// days; across these, by the shortest and the longest that they can be.
+    pub fn never_longer_than(self, other: Self) -> bool {
+        let months = |period: Self| match period.unit {
+            Unit::Months => Some(u32::from(period.count)),
+            Unit::Years => Some(u32::from(period.count) * 12),
+            Unit::Hours | Unit::Days | Unit::Weeks => None,
+        };
+        let days = |period: Self| match period.unit {
+            Unit::Days => Some(u32::from(period.count)),
+            Unit::Weeks => Some(u32::from(period.count) * 7),
+            Unit::Hours | Unit::Months | Unit::Years => None,
+        };
+        let same = |unit: &dyn Fn(Self) -> Option<u32>| unit(self).zip(unit(other)).map(|(own, other)| own <= other);
+        same(&months).or_else(|| same(&days)).unwrap_or_else(|| self.hours().1 <= other.hours().0)
+    }
+
+    /// The shortest and the longest that it can be, in hours: a month has 28 to 31 days, a day 23 to 25 hours.
+    fn hours(self) -> (u32, u32) {
+        let count = u32::from(self.count);
+        let days = |shortest: u32, longest: u32| ((shortest * 24).saturating_sub(1), longest * 24 + 1);
+        match self.unit {
+            Unit::Hours => (count, count),
+            Unit::Days if count == 0 => (0, 0),
+            Unit::Days => days(count, count),
+            Unit::Weeks => days(count * 7, count * 7),
+            // February takes two days from one month at most, and every other month has 30 or 31.
+            Unit::Months => days((count * 30).saturating_sub(2), count * 31),
+            Unit::Years => days(count * 365, count * 366),
+        }
+    }
+
+    /// About how many hours: a month counts as 30 days, a year as 365. For comparing sizes, never for a date.
+    pub fn nominal_hours(self) -> u32 {
+        let hours = match self.unit {
+            Unit::Hours => 1,
+            Unit::Days => 24,
+            Unit::Weeks => 7 * 24,
+            Unit::Months => 30 * 24,
+            Unit::Years => 365 * 24,
+        };
+        u32::from(self.count) * hours
     }
 
     /// How many.
@@ -79,6 +150,7 @@ impl FromStr for Period {
         }
         let count: u16 = count.parse().map_err(|_| CalendarError::Period)?;
         let unit = match unit {
+            "hour" | "hours" => Unit::Hours,
             "day" | "days" => Unit::Days,
             "week" | "weeks" => Unit::Weeks,
             "month" | "months" => Unit::Months,
@@ -95,6 +167,7 @@ impl fmt::Display for Period {
             return f.write_str("at once");
         }
         let unit = match self.unit {
+            Unit::Hours => "hour",
             Unit::Days => "day",
             Unit::Weeks => "week",
             Unit::Months => "month",
@@ -125,6 +198,52 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_period_is_never_longer_where_no_event_makes_it_so() {
+        let never_longer = |one: &str, other: &str| {
+            let [one, other] = [one, other].map(|text| text.parse::<Period>().expect("a period"));
+            one.never_longer_than(other)
+        };
+        for (one, other) in [
+            ("12 months", "1 year"),
+            ("1 year", "12 months"),
+            ("4 weeks", "28 days"),
+            ("at once", "1 hour"),
+            ("24 hours", "2 days"),
+            ("23 hours", "1 day"),
+            ("1 day", "25 hours"),
+            ("27 days", "1 month"),
+            ("1 month", "32 days"),
+            ("1 year", "367 days"),
+            ("364 days", "1 year"),
+            ("at once", "at once"),
+        ] {
+            assert!(never_longer(one, other), "{one} against {other}");
+        }
+        for (one, other) in [
+            ("28 days", "1 month"),
+            ("1 month", "31 days"),
+            ("29 days", "4 weeks"),
+            ("13 months", "1 year"),
+            ("24 hours", "1 day"),
+            ("1 day", "24 hours"),
+            ("1 year", "366 days"),
+            ("365 days", "1 year"),
+            ("1 hour", "at once"),
+        ] {
+            assert!(!never_longer(one, other), "{one} against {other}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_about_right() {
+        for (text, hours) in
+            [("24 hours", 24), ("2 days", 48), ("1 week", 168), ("1 month", 720), ("2 years", 17_520), ("at once", 0)]
+        {
+            assert_eq!(text.parse::<Period>().expect("a period").nominal_hours(), hours, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn reading_a_period_never_panics(text in ".*") {
@@ -132,7 +251,7 @@ mod tests {
         }
 
         #[test]
-        fn a_written_period_is_read_back(count in 1u16..=1200, unit in prop::sample::select(vec!["days", "weeks", "months", "years"])) {
+        fn a_written_period_is_read_back(count in 1u16..=1200, unit in prop::sample::select(vec!["hours", "days", "weeks", "months", "years"])) {
             let period: Period = format!("{count} {unit}").parse().expect("a period");
             prop_assert_eq!(period.to_string().parse(), Ok(period));
         }

@@ -1,10 +1,11 @@
 //! Dates as people write them: real days, instants, ends of financial years. Owns the strict reading (one form each,
 //! nothing guessed), so that a mistyped date can never be taken for another day.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use gallra_model::time::day_of;
+use gallra_model::time::{day_of, start_of};
 use gallra_model::{Day, Instant};
 use serde::{Serialize, Serializer};
 
@@ -39,6 +40,35 @@ pub enum Moment {
 }
 
 impl Moment {
+    /// When it begins, UTC: for a day, its 00:00 in Europe/Stockholm.
+    ///
+    /// # Errors
+    /// [`CalendarError::OutOfRange`] outside what an instant can express.
+    pub fn begins(self) -> Result<Instant, CalendarError> {
+        match self {
+            Self::Day(day) => start_of(day).map_err(|_| CalendarError::OutOfRange),
+            Self::Instant(instant) => Ok(instant),
+        }
+    }
+
+    /// Orders last moments: a whole day ends after every instant in it.
+    pub fn by_end(self, other: Self) -> Ordering {
+        let key = |moment: Self| match moment {
+            Self::Day(day) => (day, Instant::MAX),
+            Self::Instant(instant) => (day_of(instant), instant),
+        };
+        key(self).cmp(&key(other))
+    }
+
+    /// Orders first moments: a whole day begins before every other instant in it.
+    pub fn by_begin(self, other: Self) -> Ordering {
+        let key = |moment: Self| match moment {
+            Self::Day(day) => (day, Instant::MIN),
+            Self::Instant(instant) => (day_of(instant), instant),
+        };
+        key(self).cmp(&key(other))
+    }
+
     /// The day in Europe/Stockholm that it falls on.
     pub fn day(self) -> Day {
         match self {
@@ -88,6 +118,12 @@ impl YearEnd {
     /// 31 December: the financial year is the calendar year.
     pub const CALENDAR_YEAR: Self = Self { month: 12, day: 31 };
 
+    /// The date of a day, as an end; the last of February is the last of February.
+    pub fn of(day: Day) -> Self {
+        let february = day.month() == 2 && day.day() >= 28;
+        Self { month: day.month(), day: if february { 29 } else { day.day() } }
+    }
+
     /// The end of the financial year that a day falls in: the day itself, or the next end after it.
     ///
     /// # Errors
@@ -102,7 +138,7 @@ impl YearEnd {
 
     fn in_year(self, year: i16) -> Result<Day, CalendarError> {
         let first = Day::new(year, self.month, 1).map_err(|_| CalendarError::OutOfRange)?;
-        let day = if self.month == 2 && self.day >= 28 { first.days_in_month() } else { self.day };
+        let day = if (self.month, self.day) == (2, 29) { first.days_in_month() } else { self.day };
         Day::new(year, self.month, day).map_err(|_| CalendarError::OutOfRange)
     }
 }
@@ -119,8 +155,7 @@ impl FromStr for YearEnd {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // Read in a leap year, so that 02-29 is real.
         let day = parse_day(&format!("2028-{text}")).map_err(|_| CalendarError::YearEnd)?;
-        let february = day.month() == 2 && day.day() >= 28;
-        Ok(Self { month: day.month(), day: if february { 29 } else { day.day() } })
+        Ok(Self::of(day))
     }
 }
 
@@ -157,6 +192,8 @@ mod tests {
             " 2026-01-31",
             "2026-01-31T00:00",
             "+2026-01-31",
+            "2026-+1-31",
+            "2026-01-+1",
             "",
         ] {
             assert_eq!(parse_day(bad), Err(CalendarError::Day), "{bad:?}");
@@ -169,6 +206,21 @@ mod tests {
         assert_eq!(late.day(), date(2026, 2, 1));
         assert_eq!(late.to_string(), "2026-01-31T23:30:00Z");
         assert_eq!("2026-01-31T23:30:00".parse::<Moment>(), Err(CalendarError::Moment), "no offset, no instant");
+    }
+
+    #[test]
+    fn a_day_outlasts_its_instants_and_begins_before_them() {
+        let moment = |text: &str| text.parse::<Moment>().expect("a moment");
+        let (day, early, late) = (moment("2026-03-29"), moment("2026-03-28T23:00:00Z"), moment("2026-03-29T21:59:59Z"));
+        assert_eq!(early.begins(), day.begins(), "00:00 local, the day on which the clock goes forward");
+        for instant in [early, late] {
+            assert_eq!(day.by_end(instant), Ordering::Greater);
+            assert_eq!(day.by_begin(instant), Ordering::Less);
+        }
+        assert_eq!(early.by_end(late), Ordering::Less);
+        assert_eq!(late.by_begin(early), Ordering::Greater);
+        assert_eq!(moment("2026-03-28").by_end(early), Ordering::Less);
+        assert_eq!(day.by_end(day), Ordering::Equal);
     }
 
     #[test]

@@ -94,6 +94,12 @@ impl RunWindow {
     }
 }
 
+impl fmt::Display for RunWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.opens, self.closes)
+    }
+}
+
 impl Default for RunWindow {
     fn default() -> Self {
         Self::EVENING
@@ -139,9 +145,14 @@ mod tests {
 
     #[test]
     fn what_is_no_window_is_refused() {
-        for (opens, closes) in
-            [("24:00", "22:00"), ("22:00", "22:00"), ("22:00", "24:01"), ("9:00", "10:00"), ("22", "23")]
-        {
+        for (opens, closes) in [
+            ("24:00", "22:00"),
+            ("22:00", "22:00"),
+            ("22:00", "24:01"),
+            ("22:00", "23:60"),
+            ("9:00", "10:00"),
+            ("22", "23"),
+        ] {
             assert_eq!(window(opens, closes), Err(CalendarError::Window), "{opens}-{closes}");
         }
     }

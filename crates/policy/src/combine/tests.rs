@@ -1,5 +1,7 @@
 //! Combination rules 1 and 2, on rows made for the purpose, and their properties.
 
+#![allow(clippy::indexing_slicing, reason = "a panic is a failed test")]
+
 use jiff::civil::date;
 use proptest::prelude::*;
 
@@ -8,21 +10,33 @@ use super::*;
 const ENDED: Day = date(2026, 1, 31);
 
 fn policy(rows: &[(&str, &str, &str)]) -> Policy {
+    swept(rows, |_| "daily")
+}
+
+fn swept(rows: &[(&str, &str, &str)], sweep: impl Fn(usize) -> &'static str) -> Policy {
     let mut text = String::from("name = \"host\"\nprovider = \"H\"\n");
     for (number, (bound, from, period)) in rows.iter().enumerate() {
         let name: String = std::iter::repeat_n('a', number + 1).collect();
         let action = if *bound == "keep" { "keep" } else { "erase" };
         text.push_str(&format!(
             "[[rule]]\nid = \"host/{name}\"\ncategory = \"mail\"\naction = \"{action}\"\nbound = \"{bound}\"\n\
-             basis = \"contract\"\ncites = []\ncount = [{{ from = \"{from}\", period = \"{period}\" }}]\n"
+             basis = \"contract\"\ncites = []\nsweep = \"{}\"\n\
+             count = [{{ from = \"{from}\", period = \"{period}\" }}]\n",
+            sweep(number)
         ));
     }
     Policy::parse("host", &text, |_| None).expect("in order")
 }
 
 fn window(rows: &[(&str, &str, &str)]) -> Combined {
-    let anchors = Anchors { contract_ended: Some(ENDED), ..Anchors::default() };
-    policy(rows).window(&"mail".parse().expect("a category"), &anchors, &Extra::default()).expect("in range")
+    window_of(&policy(rows))
+}
+
+fn window_of(policy: &Policy) -> Combined {
+    let ended = Some(ENDED);
+    let anchors = Anchors { contract_ended: ended, customer_ended: ended, ..Anchors::default() };
+    let extra = Extra { change_known: ended, received: ended, left_active: ended, ..Extra::default() };
+    policy.window(&"mail".parse().expect("a category"), &anchors, &extra).expect("in range")
 }
 
 fn days(combined: &Combined) -> [Option<Day>; 3] {
@@ -33,7 +47,7 @@ fn days(combined: &Combined) -> [Option<Day>; 3] {
 fn the_latest_keep_is_the_earliest_day() {
     let combined = window(&[
         ("keep", "contract_ended", "10 days"),
-        ("keep", "contract_ended", "20 days"),
+        ("keep", "customer_ended", "20 days"),
         ("by", "contract_ended", "30 days"),
     ]);
     assert_eq!(days(&combined), [Some(date(2026, 2, 21)), Some(date(2026, 3, 2)), Some(date(2026, 3, 2))]);
@@ -80,6 +94,17 @@ fn a_row_that_waits_is_said_beside_one_that_does_not() {
 }
 
 #[test]
+fn what_lifts_the_courtesy_of_an_at_lifts_no_keep() {
+    let at = window(&[("at", "contract_ended", "30 days")]).without_courtesy();
+    assert_eq!(days(&at), [None, Some(date(2026, 3, 2)), Some(date(2026, 3, 2))]);
+    assert!(!at.in_window);
+    let kept = window(&[("at", "contract_ended", "30 days"), ("keep", "contract_ended", "10 days")]).without_courtesy();
+    assert_eq!(kept.earliest, Some(date(2026, 2, 11)));
+    let forced = window(&[("at", "contract_ended", "10 days"), ("keep", "contract_ended", "30 days")]);
+    assert_eq!(days(&forced.clone().without_courtesy()), days(&forced));
+}
+
+#[test]
 fn a_row_whose_anchor_is_not_given_is_left_out() {
     let combined = window(&[("by", "record", "1 month")]);
     assert_eq!(combined, Combined::default());
@@ -94,20 +119,47 @@ fn a_category_without_a_row_needs_a_period() {
     assert_eq!(combined.planned, None);
 }
 
+#[test]
+fn the_last_sweep_inside_the_interval_is_planned_or_a_run_of_its_own() {
+    let by = ("by", "contract_ended", "1 year");
+    let yearly = |_| "yearly";
+    assert_eq!(window_of(&swept(&[by], yearly)).planned, Some(date(2027, 1, 2)));
+    let kept = |days| window_of(&swept(&[by, ("keep", "customer_ended", days)], yearly));
+    assert_eq!(days(&kept("335 days")), [Some(date(2027, 1, 2)), Some(date(2027, 1, 2)), Some(date(2027, 1, 31))]);
+    assert_eq!(days(&kept("336 days")), [Some(date(2027, 1, 3)), Some(date(2027, 1, 31)), Some(date(2027, 1, 31))]);
+}
+
+#[test]
+fn of_two_sweeps_the_sooner_run_is_planned() {
+    let sweep = |number| if number == 0 { "monthly" } else { "daily" };
+    let rows = [("by", "contract_ended", "90 days"), ("by", "customer_ended", "80 days")];
+    let both = window_of(&swept(&rows, sweep));
+    assert_eq!((both.planned, both.latest), (Some(date(2026, 4, 1)), Some(date(2026, 4, 21))));
+}
+
 fn rows() -> impl Strategy<Value = Vec<(&'static str, u16)>> {
     prop::collection::vec((prop::sample::select(vec!["by", "at", "keep"]), 1u16..400), 1..5)
 }
 
-fn generated(rows: &[(&'static str, u16)]) -> Combined {
+/// Sweeps go by position, so that a row keeps its own when another is added.
+fn generated(rows: &[(&'static str, u16)], sweeps: [&'static str; 5]) -> Combined {
     let rows: Vec<_> = rows.iter().map(|(bound, count)| (*bound, format!("{count} days"))).collect();
-    let rows: Vec<_> = rows.iter().map(|(bound, period)| (*bound, "contract_ended", period.as_str())).collect();
-    window(&rows)
+    // One anchor each, all on one day: of two rows from one anchor a pack's check lets only the stricter in.
+    let anchors = ["contract_ended", "customer_ended", "change_known", "received", "left_active"];
+    let rows: Vec<_> =
+        rows.iter().zip(anchors).map(|((bound, period), anchor)| (*bound, anchor, period.as_str())).collect();
+    window_of(&swept(&rows, |number| sweeps[number]))
+}
+
+fn sweeps() -> impl Strategy<Value = [&'static str; 5]> {
+    let one = || prop::sample::select(vec!["daily", "monthly", "yearly"]);
+    [one(), one(), one(), one(), one()]
 }
 
 proptest! {
     #[test]
-    fn never_before_a_keep_and_never_after_a_promise_unless_it_says_so(rows in rows()) {
-        let combined = generated(&rows);
+    fn never_before_a_keep_and_never_after_a_promise_unless_it_says_so(rows in rows(), sweeps in sweeps()) {
+        let combined = generated(&rows, sweeps);
         let planned = combined.planned.expect("every anchor is known");
         for (bound, count) in &rows {
             let last = ENDED.checked_add(jiff::Span::new().days(i64::from(*count))).expect("in range");
@@ -121,16 +173,16 @@ proptest! {
     }
 
     #[test]
-    fn another_keep_makes_nothing_earlier(rows in rows(), count in 1u16..400) {
-        let before = generated(&rows);
-        let after = generated(&rows.iter().copied().chain([("keep", count)]).collect::<Vec<_>>());
+    fn another_keep_makes_nothing_earlier(rows in rows(), count in 1u16..400, sweeps in sweeps()) {
+        let before = generated(&rows, sweeps);
+        let after = generated(&rows.iter().copied().chain([("keep", count)]).collect::<Vec<_>>(), sweeps);
         prop_assert!(after.planned >= before.planned);
     }
 
     #[test]
-    fn another_promise_makes_nothing_later(rows in rows(), count in 1u16..400) {
-        let before = generated(&rows);
-        let after = generated(&rows.iter().copied().chain([("by", count)]).collect::<Vec<_>>());
+    fn another_promise_makes_nothing_later(rows in rows(), count in 1u16..400, sweeps in sweeps()) {
+        let before = generated(&rows, sweeps);
+        let after = generated(&rows.iter().copied().chain([("by", count)]).collect::<Vec<_>>(), sweeps);
         let keep_only = rows.iter().all(|(bound, _)| *bound == "keep");
         // A lone duty plans its first free day; a promise beyond it opens an interval and plans its end.
         prop_assert!(keep_only || after.planned <= before.planned);

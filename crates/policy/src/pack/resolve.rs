@@ -1,20 +1,32 @@
-//! From a file's words to rules: every word looked up, every problem noted with its line. Owns what makes a pack
-//! acceptable: names that agree, known words, real periods, ids used once, includes one level deep.
+//! From a file's words to a policy: the file's own part, what it includes, what of that is switched. Owns what makes a
+//! pack acceptable as a whole: names that agree, ids used once, includes one level deep, no fixed row switched off.
 
-use std::fmt::Display;
-use std::str::FromStr;
-
-use toml::Spanned;
-
-use super::Content;
-use super::file::{CountFile, PackFile, RuleFile, StricterFile, WindowFile};
-use crate::calendar::{CalendarError, RunWindow, YearEnd};
+use super::entries::{EntryRow, entry};
+use super::rules::{RuleRow, rule};
+use super::section::{Section, Text, document, read};
+use super::{Content, SwitchedOff, sense};
+use crate::calendar::{CalendarError, ChangedYear, FinancialYears, RunWindow, YearEnd};
 use crate::problem::{Findings, Problem};
-use crate::rule::{Clause, Rule, Stricter};
-use crate::word::{Anchor, Bound, CATEGORIES, Deed, Sweep, Until, category};
+
+/// What the law's rule ids begin with.
+const LAW: &str = "law";
 
 /// Packs that one pack may include.
 const MAX_INCLUDES: usize = 16;
+
+/// One file, read: its own rows and what it says about others'.
+pub(super) struct Pack<'t> {
+    pub(super) content: Content,
+    pub(super) rules: Vec<RuleRow>,
+    pub(super) entries: Vec<EntryRow>,
+    /// Ids of rows that are there and were refused.
+    pub(super) refused: Vec<String>,
+    /// Whether an included pack could not be read at all.
+    pub(super) incomplete: bool,
+    include: Vec<Text<'t>>,
+    switch_on: Vec<Text<'t>>,
+    switch_off: Vec<(Text<'t>, String)>,
+}
 
 pub(super) fn resolve(
     name: &str,
@@ -22,190 +34,164 @@ pub(super) fn resolve(
     include: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Content, Vec<Problem>> {
     let mut findings = Findings::new(name, text);
-    let Some(file) = read(text, &mut findings) else { return Err(findings.finish()) };
-    let mut content = own(name, &file, &mut findings);
-    if file.include.len() > MAX_INCLUDES {
+    let table = document(text, &mut findings);
+    if !findings.is_empty() {
+        return Err(findings.finish());
+    }
+    let mut pack = pack(name, Section::new(table.get_ref(), 0), &mut findings);
+    if pack.include.len() > MAX_INCLUDES {
         findings.whole(format!("more than {MAX_INCLUDES} packs included"), "merge some of them");
     }
-    for wanted in file.include.iter().take(MAX_INCLUDES) {
-        let offset = wanted.span().start;
-        match include(wanted.as_ref()) {
-            Some(text) => included(wanted.as_ref(), &text, &mut content, &mut findings),
-            None => findings.at(
-                offset,
-                "the included pack cannot be found",
-                "put a file of that name with the ending .toml beside this one",
-            ),
-        }
-    }
-    for (offset, id) in doubled(&file, &content.rules) {
-        findings.at(offset, format!("the rule id {id} is used twice"), "a rule has one id: rename or remove one");
-    }
-    let problems = findings.finish();
-    if problems.is_empty() { Ok(content) } else { Err(problems) }
-}
-
-fn read(text: &str, findings: &mut Findings<'_>) -> Option<PackFile> {
-    match toml::from_str::<PackFile>(text) {
-        Ok(file) => Some(file),
-        Err(error) => {
-            let hint = "see policies/webone.toml for every key that a pack may have";
-            match error.span() {
-                Some(span) => findings.at(span.start, error.message().replace('\n', " "), hint),
-                None => findings.whole(error.message().replace('\n', " "), hint),
+    for wanted in pack.include.clone().into_iter().take(MAX_INCLUDES) {
+        match include(wanted.text) {
+            Some(text) => included(wanted.text, &text, &mut pack, &mut findings),
+            None => {
+                pack.incomplete = true;
+                let hint = "put a file of that name with the ending .toml beside this one";
+                findings.at(wanted.at, "the included pack cannot be found", hint);
             }
-            None
         }
     }
+    switch(&mut pack, &mut findings);
+    sense::check(&mut pack, &mut findings);
+    let problems = findings.finish();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut content = pack.content;
+    content.rules = pack.rules.into_iter().map(|row| row.rule).collect();
+    content.entries = pack.entries.into_iter().map(|row| row.entry).collect();
+    Ok(content)
 }
 
 /// The file's own part, without what it includes.
-fn own(name: &str, file: &PackFile, findings: &mut Findings<'_>) -> Content {
-    if file.name.as_ref() != name {
-        findings.at(
-            file.name.span().start,
-            "the pack's name is not its file's",
-            format!("write name = \"{name}\", or rename the file"),
-        );
+fn pack<'t>(name: &str, mut file: Section<'t>, findings: &mut Findings<'_>) -> Pack<'t> {
+    if let Some(stated) = file.needed("name", findings).filter(|stated| stated.text != name) {
+        let hint = format!("write name = \"{name}\", or rename the file");
+        findings.at(stated.at, "the pack's name is not its file's", hint);
     }
-    let prefix = file.prefix.as_deref().unwrap_or(name);
-    Content {
-        name: file.name.as_ref().clone(),
-        provider: file.provider.clone(),
-        window: file.window.as_ref().map_or(RunWindow::EVENING, |hours| window(hours, findings)),
-        fiscal_year_end: file
-            .fiscal_year_end
-            .as_ref()
-            .map_or(YearEnd::CALENDAR_YEAR, |text| parsed(text, findings).unwrap_or(YearEnd::CALENDAR_YEAR)),
-        strict_backup: file.strict_backup,
-        rules: file.rules.iter().filter_map(|row| rule(prefix, row, findings)).collect(),
-    }
-}
-
-/// Adds an included pack's rules. Its window and financial year are not taken: they are a provider's.
-fn included(name: &str, text: &str, content: &mut Content, findings: &mut Findings<'_>) {
-    let mut inner = Findings::new(name, text);
-    if let Some(file) = read(text, &mut inner) {
-        if let Some(nested) = file.include.first() {
-            inner.at(nested.span().start, "an included pack includes another", "include both from the outer pack");
-        }
-        content.rules.extend(own(name, &file, &mut inner).rules);
-    }
-    findings.include(inner.finish());
-}
-
-fn doubled<'a>(file: &PackFile, rules: &'a [Rule]) -> Vec<(usize, &'a str)> {
-    let mut seen = std::collections::BTreeSet::new();
-    let twice = rules.iter().filter(|rule| !seen.insert(rule.id.as_str()));
-    let place =
-        |id: &str| file.rules.iter().rev().find(|row| row.id.as_ref() == id).map_or(0, |row| row.id.span().start);
-    twice.map(|rule| (place(&rule.id), rule.id.as_str())).collect()
-}
-
-fn rule(prefix: &str, row: &RuleFile, findings: &mut Findings<'_>) -> Option<Rule> {
-    let id = rule_id(prefix, &row.id, findings);
-    let category = known(&row.category, category, &CATEGORIES, findings);
-    let action = known(&row.action, Deed::from_word, Deed::WORDS, findings);
-    let bound = known(&row.bound, Bound::from_word, Bound::WORDS, findings);
-    let sweep = match &row.sweep {
-        Some(word) => known(word, Sweep::from_word, Sweep::WORDS, findings),
-        None => Some(Sweep::Daily),
+    let provider = file.needed("provider", findings).map_or_else(String::new, |provider| provider.text.to_owned());
+    let prefix = file.text("prefix", findings).map_or(name, |prefix| prefix.text).to_owned();
+    let content = Content {
+        name: name.to_owned(),
+        provider,
+        valid_from: file.day("valid_from", findings),
+        window: window(&mut file, findings),
+        financial_years: financial_years(&mut file, findings),
+        strict_backup: file.flag("strict_backup", findings),
+        rules: Vec::new(),
+        entries: Vec::new(),
+        switched_off: Vec::new(),
+        instructions: Vec::new(),
     };
-    let clauses: Vec<_> = row.count.iter().filter_map(|count| clause(count, findings)).collect();
-    if row.count.is_empty() {
-        findings.at(row.id.span().start, "the rule counts from nothing", "give it count = [{ from = …, period = … }]");
+    let include = file.texts("include", findings);
+    let switch_on = file.texts("switch_on", findings);
+    let switch_off =
+        file.sections("switch_off", findings).into_iter().filter_map(|row| reason(row, findings)).collect();
+    let (rows, undated) = (file.sections("rule", findings), file.sections("entry", findings));
+    let ids: Vec<_> = rows.iter().chain(&undated).filter_map(Section::id).collect();
+    let rules: Vec<_> = rows.into_iter().filter_map(|row| rule(&prefix, row, findings)).collect();
+    let entries: Vec<_> = undated.into_iter().filter_map(|row| entry(&prefix, row, findings)).collect();
+    file.finish(findings);
+    if prefix == LAW {
+        sense::law_is_whole(&entries, findings);
     }
-    if row.basis.as_ref().trim().is_empty() {
-        findings.at(row.basis.span().start, "the rule has no basis", "say why the data may be held, as \"contract\"");
-    }
-    if let (Some(action), Some(bound)) = (action, bound)
-        && (action == Deed::Keep) != (bound == Bound::Keep)
-    {
-        let hint = "a duty has action = \"keep\" and bound = \"keep\"; every other rule has neither";
-        findings.at(row.bound.span().start, "the rule's action and bound contradict each other", hint);
-    }
-    Some(Rule {
-        id: id?,
-        category: category?,
-        action: action?,
-        bound: bound?,
-        clauses,
-        sweep: sweep?,
-        basis: row.basis.as_ref().clone(),
-        cites: row.cites.clone(),
-    })
+    let kept = |id: &str| rules.iter().any(|row| row.rule.id == id) || entries.iter().any(|row| row.entry.id == id);
+    let refused = ids.into_iter().filter(|id| !kept(id)).collect();
+    Pack { content, rules, entries, refused, incomplete: false, include, switch_on, switch_off }
 }
 
-fn rule_id(prefix: &str, id: &Spanned<String>, findings: &mut Findings<'_>) -> Option<String> {
-    let text = id.as_ref();
-    let plain = |rest: &str| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-    if text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')).is_some_and(plain) {
-        return Some(text.clone());
+fn reason<'t>(mut row: Section<'t>, findings: &mut Findings<'_>) -> Option<(Text<'t>, String)> {
+    let rule = row.needed("rule", findings);
+    let reason = row.needed("reason", findings);
+    row.finish(findings);
+    if let Some(blank) = reason.filter(|reason| reason.text.trim().is_empty()) {
+        findings.at(blank.at, "a row is switched off without a reason", "say why it does not bind this provider");
     }
-    findings.at(id.span().start, "not a rule id of this pack", format!("write {prefix}/ and a name of a-z and '-'"));
-    None
+    Some((rule?, reason?.text.to_owned()))
 }
 
-fn clause(count: &CountFile, findings: &mut Findings<'_>) -> Option<Clause> {
-    let from = known(&count.from, Anchor::from_word, Anchor::WORDS, findings);
-    let period = parsed(&count.period, findings);
-    let until = match &count.until {
-        Some(word) => known(word, Until::from_word, Until::WORDS, findings),
-        None => Some(Until::Exact),
-    };
-    let stricter = match &count.stricter {
-        Some(reading) => Some(stricter(reading, findings)?),
-        None => None,
-    };
-    Some(Clause { from: from?, period: period?, until: until?, stricter })
-}
-
-fn stricter(reading: &StricterFile, findings: &mut Findings<'_>) -> Option<Stricter> {
-    let from = known(&reading.from, Anchor::from_word, Anchor::WORDS, findings);
-    let period = parsed(&reading.period, findings);
-    Some(Stricter { from: from?, period: period? })
-}
-
-fn window(hours: &Spanned<WindowFile>, findings: &mut Findings<'_>) -> RunWindow {
-    let file = hours.as_ref();
-    let read = || RunWindow::new(file.opens.parse()?, file.closes.parse()?);
-    read().unwrap_or_else(|error: CalendarError| {
-        findings.at(hours.span().start, error.to_string(), "leave it out for 22:00 to 24:00");
+fn window(file: &mut Section<'_>, findings: &mut Findings<'_>) -> RunWindow {
+    let Some(mut hours) = file.section("window", findings) else { return RunWindow::EVENING };
+    let at = hours.at;
+    let (opens, closes) = (hours.parsed("opens", findings), hours.parsed("closes", findings));
+    hours.finish(findings);
+    let Some((opens, closes)) = opens.zip(closes) else { return RunWindow::EVENING };
+    RunWindow::new(opens, closes).unwrap_or_else(|error: CalendarError| {
+        findings.at(at, error.to_string(), "leave it out for 22:00 to 24:00");
         RunWindow::EVENING
     })
 }
 
-/// Looks a word up in a closed list.
-fn known<T>(
-    word: &Spanned<String>,
-    look_up: impl Fn(&str) -> Option<T>,
-    words: &[&str],
-    findings: &mut Findings<'_>,
-) -> Option<T> {
-    let found = look_up(word.as_ref());
-    if found.is_none() {
-        findings.at(
-            word.span().start,
-            format!("unknown word \"{}\"", word.as_ref()),
-            format!("one of: {}", words.join(", ")),
-        );
+fn financial_years(file: &mut Section<'_>, findings: &mut Findings<'_>) -> FinancialYears {
+    let end: YearEnd = file.text("fiscal_year_end", findings).and_then(|text| read(text, findings)).unwrap_or_default();
+    let (mut changed, mut places) = (Vec::new(), Vec::new());
+    for mut year in file.sections("changed_year", findings) {
+        places.push(year.at);
+        let (begins, ends) = (year.needed_day("begins", findings), year.needed_day("ends", findings));
+        year.finish(findings);
+        changed.extend(begins.zip(ends).map(|(begins, ends)| ChangedYear { begins, ends }));
     }
-    found
+    if changed.len() != places.len() {
+        return FinancialYears::regular(end);
+    }
+    FinancialYears::new(end, changed).unwrap_or_else(|(at, problem)| {
+        let hint = "list changed years in order, each with its first and its last day, and set fiscal_year_end to the last one's end";
+        findings.at(places.get(at).copied().unwrap_or_default(), problem.to_string(), hint);
+        FinancialYears::regular(end)
+    })
 }
 
-/// Reads a text that has a form of its own.
-fn parsed<T>(text: &Spanned<String>, findings: &mut Findings<'_>) -> Option<T>
-where
-    T: FromStr,
-    T::Err: Display,
-{
-    match text.as_ref().parse() {
-        Ok(value) => Some(value),
-        Err(error) => {
-            let message = T::Err::to_string(&error);
-            let (what, hint) = message.split_once(": ").unwrap_or((&message, ""));
-            findings.at(text.span().start, what, hint);
-            None
+/// Adds an included pack's rows. Its window, financial year and first day are not taken: they are a provider's.
+fn included(name: &str, text: &str, outer: &mut Pack<'_>, findings: &mut Findings<'_>) {
+    let mut inner = Findings::new(name, text);
+    let table = document(text, &mut inner);
+    if inner.is_empty() {
+        let pack = pack(name, Section::new(table.get_ref(), 0), &mut inner);
+        if let Some(nested) = pack.include.first() {
+            inner.at(nested.at, "an included pack includes another", "include both from the outer pack");
+        }
+        outer.rules.extend(pack.rules.into_iter().map(|row| RuleRow { own: false, ..row }));
+        outer.entries.extend(pack.entries.into_iter().map(|row| EntryRow { own: false, ..row }));
+        outer.refused.extend(pack.refused);
+    } else {
+        outer.incomplete = true;
+    }
+    findings.include(inner.finish());
+}
+
+/// Takes out what is off: rows that the provider switches off with a reason, and those that it does not switch on.
+fn switch(pack: &mut Pack<'_>, findings: &mut Findings<'_>) {
+    let rules = pack.rules.iter().map(|row| (row.rule.id.clone(), row.marks, row.own));
+    let rows: Vec<_> = rules.chain(pack.entries.iter().map(|row| (row.entry.id.clone(), row.marks, row.own))).collect();
+    let included = |id: &str| rows.iter().find(|(row, _, own)| !own && row == id).map(|(_, marks, _)| *marks);
+    for (rule, _) in &pack.switch_off {
+        match included(rule.text) {
+            None => {
+                let hint = "name a row of an included pack, as \"law/others\"";
+                findings.at(rule.at, format!("no included row is called {}", rule.text), hint);
+            }
+            Some(marks) if marks.fixed => {
+                let hint = "the law leaves no provider a choice here: take the line out";
+                findings.at(rule.at, format!("{} cannot be switched off", rule.text), hint);
+            }
+            Some(_) => {}
         }
     }
+    for rule in &pack.switch_on {
+        if !included(rule.text).is_some_and(|marks| marks.off) {
+            let hint = "only rows that are off by themselves are switched on, as \"law/data-act\"";
+            findings.at(rule.at, format!("{} is no row that is off", rule.text), hint);
+        }
+    }
+    let reason = |id: &str| pack.switch_off.iter().find(|(rule, _)| rule.text == id).map(|(_, reason)| reason.clone());
+    let on = |id: &str| pack.switch_on.iter().any(|rule| rule.text == id);
+    let off: Vec<_> = rows
+        .iter()
+        .filter(|(id, marks, _)| (!marks.fixed && reason(id).is_some()) || (marks.off && !on(id)))
+        .map(|(id, ..)| SwitchedOff { rule: id.clone(), reason: reason(id) })
+        .collect();
+    pack.rules.retain(|row| !off.iter().any(|off| off.rule == row.rule.id));
+    pack.entries.retain(|row| !off.iter().any(|off| off.rule == row.entry.id));
+    pack.content.switched_off = off;
 }

@@ -1,5 +1,7 @@
 //! The shipped packs, and what a pack may not say.
 
+mod whole;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -46,16 +48,24 @@ fn with_rule(line: &str) -> String {
 
 #[test]
 fn the_shipped_pack_has_its_rows_and_the_laws() {
-    let ids: Vec<_> = webone().rules().iter().map(|rule| rule.id.clone()).collect();
-    let expected = [
-        "webone/customer-data",
-        "webone/backup",
-        "webone/access-logs",
-        "webone/contact",
-        "webone/bookkeeping",
-        "law/bookkeeping",
-    ];
-    assert_eq!(ids, expected);
+    let policy = webone();
+    let of = |prefix: &str| {
+        let rules = policy.rules().iter().filter(|rule| rule.id.starts_with(prefix)).count();
+        (rules, policy.entries().iter().filter(|entry| entry.id.starts_with(prefix)).count())
+    };
+    assert_eq!((of("webone/"), of("law/")), ((9, 4), (3, 7)));
+    assert_eq!(policy.switched_off(), [SwitchedOff { rule: "law/data-act".into(), reason: None }]);
+}
+
+#[test]
+fn a_version_without_a_first_day_is_in_force_until_another_ones_day_comes() {
+    let day = |text: &str| text.parse().expect("a day");
+    let versions = [webone_with("strict_backup", "valid_from = \"2027-01-01\"\nstrict_backup"), webone()];
+    let from = |on: &str| in_force(&versions, day(on)).map(Policy::valid_from);
+    assert_eq!(from("2026-12-31"), Some(None));
+    assert_eq!(from("2027-01-01"), Some(Some(day("2027-01-01"))));
+    assert_eq!(doubled(&versions), Vec::<&str>::new());
+    assert_eq!(doubled(&[webone(), webone()]), ["webone"]);
 }
 
 #[test]
@@ -81,6 +91,8 @@ fn every_wrong_word_is_a_problem_with_its_line() {
     for (line, number) in [
         ("id = \"other/mail\"", 4),
         ("id = \"host/\"", 4),
+        ("id = \"host/Mail\"", 4),
+        ("id = \"host/a_b\"", 4),
         ("category = \"mails\"", 5),
         ("action = \"delete\"", 6),
         ("action = \"keep\"", 7),
