@@ -78,6 +78,9 @@ pub struct CustomerIdentity {
     /// by them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<AddressUse>,
+    /// Whether some of those did not fit. For good: no target is searched by the rest, as if they were all.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub former_incomplete: bool,
     /// Random: what jobs are salted from. Gone with the rest, so that afterwards nobody can test a guess of the number
     /// against the digests in a receipt.
     pub salt: Nonce,
