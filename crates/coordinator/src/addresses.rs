@@ -34,9 +34,12 @@ impl From<Refused> for CoreError {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Nobodys | Refused::Backwards => Self::Invalid(refused.to_string()),
-            Refused::Early | Refused::Late | Refused::Shortens | Refused::Reopens | Refused::TooMany => {
-                Self::Precondition(refused.to_string())
-            }
+            Refused::Early
+            | Refused::Late
+            | Refused::Shortens
+            | Refused::Taken
+            | Refused::Reopens
+            | Refused::TooMany => Self::Precondition(refused.to_string()),
         }
     }
 }
@@ -48,6 +51,8 @@ impl Core {
     /// [`CoreError::NotFound`]; [`CoreError::Invalid`] and [`CoreError::Precondition`] as [`Refused`] says, or when the logs
     /// are being searched already.
     pub async fn record_address(&self, told: &Told) -> Result<(Contract, usize), CoreError> {
+        // One at a time: whoever records an address must see who did before (`holders.rs`).
+        let _alone = self.recording.lock().await;
         until_committed!(self.try_record(told))
     }
 
@@ -68,6 +73,17 @@ impl Core {
         // The contract's record is written unchanged: of two words at once, one must see the other.
         let txn = Txn::new().replace(&entry, entry.value.clone());
         let txn = self.before_any_search(txn, &contract).await?;
+        let txn = match told.time {
+            None => match &identity.holder {
+                Some(holder) => self.release_use(txn, holder, told.address).await?,
+                None => txn,
+            },
+            Some((from, until)) => {
+                let used = AddressUse { address: told.address.to_canonical(), from, until };
+                let used = address::closed(&[used], end_of(&contract)?);
+                self.claim_use(txn, &contract, &mut identity, &used).await?
+            }
+        };
         identity.uses = uses;
         let txn = self.seal_again(txn, &contract.subject, What::Contract(contract.id), &identity).await?;
         self.commit_event(txn, &contract).await?;
@@ -142,7 +158,7 @@ impl Core {
         Ok(uses)
     }
 
-    async fn uses_of(&self, contract: &Contract) -> Result<Vec<AddressUse>, CoreError> {
+    pub(crate) async fn uses_of(&self, contract: &Contract) -> Result<Vec<AddressUse>, CoreError> {
         let identity: ContractIdentity = self.open(&contract.subject, What::Contract(contract.id)).await?;
         Ok(address::closed(&identity.uses, end_of(contract)?))
     }

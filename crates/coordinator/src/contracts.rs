@@ -92,6 +92,7 @@ impl Core {
             service: start.service.clone(),
             addresses: start.addresses.clone(),
             uses: Vec::new(),
+            holder: None,
             salt,
         };
         let mut txn = self.seal_new(txn, &subject, What::Contract(id), &identity)?;

@@ -47,6 +47,9 @@ pub enum Refused {
         "it begins in a time that is on record with an end: say until when, or withdraw the address and record it anew"
     )]
     Reopens,
+    /// An erasure would take lines of one of the two.
+    #[error("the address is on record as another customer's for a part of that time: end or correct that first")]
+    Taken,
     /// The record is full.
     #[error("a contract has at most {MAX_USES} times of addresses: unite or withdraw some")]
     TooMany,
@@ -116,6 +119,11 @@ pub fn withdraw(uses: &[AddressUse], address: IpAddr) -> Vec<AddressUse> {
 pub fn closed(uses: &[AddressUse], ended: Option<Instant>) -> Vec<AddressUse> {
     let close = |used: &AddressUse| AddressUse { until: used.until.into_iter().chain(ended).min(), ..used.clone() };
     uses.iter().map(close).filter(|used| used.until.is_none_or(|until| used.from < until)).collect()
+}
+
+/// Whether an address is in both at the same time.
+pub fn collide(uses: &[AddressUse], others: &[AddressUse]) -> bool {
+    uses.iter().any(|one| others.iter().any(|other| one.address == other.address && overlap(one, other)))
 }
 
 /// Uses of several contracts as one list: what overlaps, or follows at once, becomes one.

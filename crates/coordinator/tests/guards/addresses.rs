@@ -154,9 +154,9 @@ async fn an_offer_from_before_an_address_came_is_stale_and_one_that_comes_after_
 #[tokio::test]
 async fn an_offers_digest_is_salted_by_what_is_destroyed_with_the_address() {
     let site = site(Scope::Contract).await;
-    for (service, customer) in [("anna.example", "1001"), ("bo.example", "1002")] {
+    for (service, customer, address) in [("anna.example", "1001", MINE), ("bo.example", "1002", "192.0.2.5")] {
         site.sells(service, customer).await;
-        site.core.record_address(&told(service, MINE, "2026-01-05T00:00:00Z", None)).await.expect("taken");
+        site.core.record_address(&told(service, address, "2026-01-05T00:00:00Z", None)).await.expect("taken");
     }
     let leaving = site.ends("anna.example", "1001").await;
     let (spec, text) = offered(&site, &job(&site, &leaving.request, "portal", Action::Erase).await).await;
@@ -332,11 +332,14 @@ async fn of_a_word_about_an_address_and_the_permit_to_search_one_wins() {
     for round in 0..ROUNDS {
         let (service, customer) = (format!("s{round}.example"), format!("{round}"));
         site.sells(&service, &customer).await;
-        site.core.record_address(&told(&service, MINE, "2026-01-05T00:00:00Z", None)).await.expect("taken");
+        site.core
+            .record_address(&told(&service, &format!("198.51.100.{round}"), "2026-01-05T00:00:00Z", None))
+            .await
+            .expect("taken");
         let leaving = site.ends(&service, &customer).await;
         let erase = job(&site, &leaving.request, "portal", Action::Erase).await;
         let asking = site.asking(&erase.id()).await;
-        let word = told(&service, "192.0.2.5", "2026-01-05T00:00:00Z", None);
+        let word = told(&service, &format!("203.0.113.{round}"), "2026-01-05T00:00:00Z", None);
         let recorded = site.core.record_address(&word);
         let (answer, recorded) = race(&site, asking, &mut offsets, &mut tally, recorded).await;
         match answer {
