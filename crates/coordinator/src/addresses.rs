@@ -212,7 +212,7 @@ fn has_searched(job: &JobRecord) -> bool {
 /// A contract's own time.
 fn term_of(contract: &Contract) -> Result<Term, CoreError> {
     let from = start_of(contract.started);
-    let from = from.map_err(|_| CoreError::Invalid("started: beyond what an instant can say".into()))?;
+    let from = from.map_err(|_| CoreError::Precondition("started: beyond what an instant can say".into()))?;
     Ok(Term { from, until: end_of(contract)? })
 }
 
@@ -220,5 +220,5 @@ fn term_of(contract: &Contract) -> Result<Term, CoreError> {
 fn end_of(contract: &Contract) -> Result<Option<Instant>, CoreError> {
     let Some(day) = contract.ended else { return Ok(None) };
     let end = day.tomorrow().and_then(start_of);
-    end.map(Some).map_err(|_| CoreError::Invalid("ended: beyond what an instant can say".into()))
+    end.map(Some).map_err(|_| CoreError::Precondition("ended: beyond what an instant can say".into()))
 }

@@ -1,6 +1,6 @@
-//! Whose address it is already: no two customers have one on record at the same time, since the erasure of one would take the
-//! lines of the other (decision 10). Owns the blind index of addresses in use; names nobody, neither in a refusal nor in the
-//! index: that lists random tokens, each destroyed with its contract's identifiers (decision 12).
+//! Whose address it is already: no two customers have one on record at the same time, since the erasure of one would take
+//! the lines of the other (decision 10). Owns the blind index of addresses in use; logs nothing and names nobody, neither in
+//! a refusal nor in the index: that lists random tokens, each destroyed with its contract's identifiers (decision 12).
 
 use core::net::IpAddr;
 use std::collections::BTreeSet;
