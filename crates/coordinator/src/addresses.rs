@@ -5,7 +5,7 @@
 use core::net::IpAddr;
 use std::collections::BTreeSet;
 
-use gallra_flow::address::{self, MAX_OFFERED, Refused};
+use gallra_flow::address::{self, MAX_OFFERED, Refused, Term};
 use gallra_flow::view::View;
 use gallra_model::Instant;
 use gallra_model::contract::{Contract, ContractIdentity, Customer, CustomerIdentity};
@@ -34,7 +34,12 @@ impl From<Refused> for CoreError {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Nobodys | Refused::Backwards => Self::Invalid(refused.to_string()),
-            Refused::Reopens | Refused::TooMany => Self::Precondition(refused.to_string()),
+            Refused::Early
+            | Refused::Late
+            | Refused::Shortens
+            | Refused::Taken
+            | Refused::Reopens
+            | Refused::TooMany => Self::Precondition(refused.to_string()),
         }
     }
 }
@@ -46,6 +51,8 @@ impl Core {
     /// [`CoreError::NotFound`]; [`CoreError::Invalid`] and [`CoreError::Precondition`] as [`Refused`] says, or when the logs
     /// are being searched already.
     pub async fn record_address(&self, told: &Told) -> Result<(Contract, usize), CoreError> {
+        // One at a time: whoever records an address must see who did before (`holders.rs`).
+        let _alone = self.recording.lock().await;
         until_committed!(self.try_record(told))
     }
 
@@ -54,10 +61,10 @@ impl Core {
         let mut identity: ContractIdentity = self.open(&contract.subject, What::Contract(contract.id)).await?;
         let uses = match told.time {
             None => address::withdraw(&identity.uses, told.address),
-            Some((from, None)) if end_of(&contract)?.is_some_and(|end| from >= end) => {
-                return Err(CoreError::Precondition("from: after the contract's last day, so say until when".into()));
+            Some((from, until)) => {
+                let used = AddressUse { address: told.address, from, until };
+                address::record(&identity.uses, &used, term_of(&contract)?)?
             }
-            Some((from, until)) => address::record(&identity.uses, &AddressUse { address: told.address, from, until })?,
         };
         let known = uses.len();
         if uses == identity.uses {
@@ -66,6 +73,17 @@ impl Core {
         // The contract's record is written unchanged: of two words at once, one must see the other.
         let txn = Txn::new().replace(&entry, entry.value.clone());
         let txn = self.before_any_search(txn, &contract).await?;
+        let txn = match told.time {
+            None => match &identity.holder {
+                Some(holder) => self.release_use(txn, holder, told.address).await?,
+                None => txn,
+            },
+            Some((from, until)) => {
+                let used = AddressUse { address: told.address.to_canonical(), from, until };
+                let used = address::closed(&[used], end_of(&contract)?);
+                self.claim_use(txn, &contract, &mut identity, &used).await?
+            }
+        };
         identity.uses = uses;
         let txn = self.seal_again(txn, &contract.subject, What::Contract(contract.id), &identity).await?;
         self.commit_event(txn, &contract).await?;
@@ -119,6 +137,10 @@ impl Core {
             Scope::Customer => {
                 let (_, of, siblings) = self.customer_and_siblings(&own).await?;
                 let identity: CustomerIdentity = self.open(&of.subject, What::Customer(*customer)).await?;
+                if identity.former_incomplete {
+                    tracing::warn!(%contract, "addresses of contracts that are erased were more than fit: none are offered");
+                    return Ok(Vec::new());
+                }
                 uses.extend(identity.former);
                 for contract in siblings.iter().chain([&own]) {
                     // Whoever is forgotten has left what is needed with the customer (`carry_addresses`).
@@ -136,9 +158,25 @@ impl Core {
         Ok(uses)
     }
 
-    async fn uses_of(&self, contract: &Contract) -> Result<Vec<AddressUse>, CoreError> {
+    pub(crate) async fn uses_of(&self, contract: &Contract) -> Result<Vec<AddressUse>, CoreError> {
         let identity: ContractIdentity = self.open(&contract.subject, What::Contract(contract.id)).await?;
         Ok(address::closed(&identity.uses, end_of(contract)?))
+    }
+
+    /// Adds, when a contract is resumed, the end of what ended with it until now: meanwhile an address may have become
+    /// somebody else's, and the contract's next end says nothing of that. What is still theirs is to be recorded again.
+    ///
+    /// # Errors
+    /// As [`Core::addresses`].
+    pub(crate) async fn end_uses(&self, txn: Txn, contract: &Contract) -> Result<Txn, CoreError> {
+        let what = What::Contract(contract.id);
+        let mut identity: ContractIdentity = self.open(&contract.subject, what).await?;
+        let uses = address::closed(&identity.uses, end_of(contract)?);
+        if uses == identity.uses {
+            return Ok(txn);
+        }
+        identity.uses = uses;
+        self.seal_again(txn, &contract.subject, what, &identity).await
     }
 
     /// Adds, when a contract is forgotten and its customer stays, the contract's addresses to the customer's identifiers, if
@@ -159,8 +197,9 @@ impl Core {
         let mut identity: CustomerIdentity = self.open(&customer.subject, what).await?;
         identity.former.extend(uses);
         identity.former = address::unite(identity.former);
-        // One more than an offer takes is kept, so that it shows.
-        identity.former.truncate(MAX_OFFERED + 1);
+        // Said for good: a later use may unite some of them, and what is left would look whole.
+        identity.former_incomplete |= identity.former.len() > MAX_OFFERED;
+        identity.former.truncate(MAX_OFFERED);
         self.seal_again(txn, &customer.subject, what, &identity).await
     }
 }
@@ -170,9 +209,16 @@ fn has_searched(job: &JobRecord) -> bool {
     job.step.kind == TargetKind::AccessLog && job.step.action.is_irreversible() && job.attempt > 0
 }
 
+/// A contract's own time.
+fn term_of(contract: &Contract) -> Result<Term, CoreError> {
+    let from = start_of(contract.started);
+    let from = from.map_err(|_| CoreError::Precondition("started: beyond what an instant can say".into()))?;
+    Ok(Term { from, until: end_of(contract)? })
+}
+
 /// The instant in which a contract's last day is over.
 fn end_of(contract: &Contract) -> Result<Option<Instant>, CoreError> {
     let Some(day) = contract.ended else { return Ok(None) };
     let end = day.tomorrow().and_then(start_of);
-    end.map(Some).map_err(|_| CoreError::Invalid("ended: beyond what an instant can say".into()))
+    end.map(Some).map_err(|_| CoreError::Precondition("ended: beyond what an instant can say".into()))
 }

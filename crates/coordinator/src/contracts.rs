@@ -92,6 +92,7 @@ impl Core {
             service: start.service.clone(),
             addresses: start.addresses.clone(),
             uses: Vec::new(),
+            holder: None,
             salt,
         };
         let mut txn = self.seal_new(txn, &subject, What::Contract(id), &identity)?;
@@ -113,8 +114,12 @@ impl Core {
             contracts: vec![contract],
             ending: None,
         };
-        let identity =
-            CustomerIdentity { number: start.customer.clone(), former: Vec::new(), salt: Nonce::from_bytes(random()?) };
+        let identity = CustomerIdentity {
+            number: start.customer.clone(),
+            former: Vec::new(),
+            former_incomplete: false,
+            salt: Nonce::from_bytes(random()?),
+        };
         let txn = self.seal_new(Txn::new(), &customer.subject, What::Customer(customer.id), &identity)?;
         let txn = txn.create(keys::customer(&customer.id), encode(&customer)?);
         let number = start.customer.expose();

@@ -59,6 +59,8 @@ pub struct Core {
     pub brake_ends_per_day: u32,
     /// Held while an end is taken in: all ends write the brake's count, and would only make each other repeat.
     pub ending: tokio::sync::Mutex<()>,
+    /// Held while an address is recorded.
+    pub recording: tokio::sync::Mutex<()>,
     /// Signs plans and proofs.
     pub issuer: SigningKey,
     /// Signs permits.

@@ -2,6 +2,7 @@
 //! backups (decision 12, I12). Owns by which identifiers a sealed value is found; the turning itself is the store's
 //! (`gallra_store::epochs`). Handles identifiers in clear, and logs none.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -31,7 +32,12 @@ fn names(what: What, plain: &[u8]) -> Vec<(IndexKind, zeroize::Zeroizing<String>
             |_| Vec::new(),
             |identity| {
                 let addresses = identity.addresses.iter().map(|address| text(IndexKind::Address, address));
-                std::iter::once(text(IndexKind::ServiceId, &identity.service)).chain(addresses).collect()
+                let plain = |kind, word: String| (kind, zeroize::Zeroizing::new(word));
+                let used: BTreeSet<_> = identity.uses.iter().map(|used| used.address).collect();
+                let used = used.into_iter().map(|address| plain(IndexKind::UsedAddress, address.to_string()));
+                let holder = identity.holder.map(|holder| plain(IndexKind::Holder, holder.to_string()));
+                let service = text(IndexKind::ServiceId, &identity.service);
+                std::iter::once(service).chain(addresses).chain(holder).chain(used).collect()
             },
         ),
         What::Request(_) | What::Job(_) => Vec::new(),

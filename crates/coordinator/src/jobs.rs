@@ -11,6 +11,7 @@ use gallra_flow::view::View;
 use gallra_flow::{copy, request};
 use gallra_model::envelope::Envelope;
 use gallra_model::job::{Action, JobSpec, Question};
+use gallra_model::message::MAX_MESSAGE_BYTES;
 use gallra_model::permit::{Denial, Permit};
 use gallra_model::request::{About, JobRecord, JobState, Request};
 use gallra_model::selector::Selector;
@@ -22,6 +23,10 @@ use crate::core::{Along, Core, MAX_TRIES};
 use crate::error::{CoreError, decode, encode};
 use crate::guards;
 use crate::state::{self, StoredReceipt};
+
+/// Longest offer, in bytes: well below what a message takes, since an agent that cannot read one ends its stream and would be
+/// offered the same again, and none of its other jobs would ever be done.
+pub(crate) const MAX_OFFER_BYTES: usize = MAX_MESSAGE_BYTES / 4 * 3;
 
 /// Most ready jobs looked at for one stream at once.
 const READY_PAGE: usize = 1_000;
@@ -38,6 +43,15 @@ pub struct AgentRecord {
     pub certificate: String,
     /// When it joined.
     pub joined: gallra_model::Instant,
+}
+
+/// What is offered now.
+struct Offer {
+    spec: JobSpec,
+    /// The exact bytes.
+    bytes: Vec<u8>,
+    /// Whether the target is searched by addresses and this has none.
+    lacks_address: bool,
 }
 
 impl Core {
@@ -74,9 +88,10 @@ impl Core {
             return Ok(None);
         }
         let bytes = match self.spec_of(&loaded.view, record).await {
-            Ok((_, bytes)) => bytes,
-            // The agent no longer reports the target, or a stored value is damaged: this job waits, the others go on.
-            Err(error @ (CoreError::NotFound(_) | CoreError::Unreadable { .. })) => {
+            Ok(offer) => offer.bytes,
+            // The agent no longer reports the target, a stored value is damaged, or it is more than an offer takes: this job
+            // waits, the others go on.
+            Err(error @ (CoreError::NotFound(_) | CoreError::Unreadable { .. } | CoreError::Precondition(_))) => {
                 tracing::warn!(%job, %error, "a job cannot be offered");
                 return Ok(None);
             }
@@ -85,14 +100,16 @@ impl Core {
         String::from_utf8(bytes).map(Some).map_err(|_| CoreError::Crypto("an offer is no text".into()))
     }
 
-    async fn spec_of(&self, view: &View, job: &JobRecord) -> Result<(JobSpec, Vec<u8>), CoreError> {
+    async fn spec_of(&self, view: &View, job: &JobRecord) -> Result<Offer, CoreError> {
         let step = &job.step;
         let info = self.target(&step.agent, &step.target).await?;
+        let mut lacks_address = false;
         let (selector, secret, purge) = match &view.request.about {
             About::End(_) => {
                 let (mut selector, secret) = self.selector(view, info.scope).await?;
                 if info.by_address {
                     selector.addresses = self.addresses(view, info.scope).await?;
+                    lacks_address = selector.addresses.is_empty();
                 }
                 (selector, secret, None)
             }
@@ -115,7 +132,10 @@ impl Core {
         };
         let spec = spec(job, offering);
         let bytes = encode(&spec)?;
-        Ok((spec, bytes))
+        if bytes.len() > MAX_OFFER_BYTES {
+            return Err(CoreError::Precondition("more to say than an offer takes".into()));
+        }
+        Ok(Offer { spec, bytes, lacks_address })
     }
 
     /// Answers one asking. The permit, the attempt and the comparison of the six guards are one transaction.
@@ -159,16 +179,24 @@ impl Core {
         }
         let (now, standing) = self.time.look();
         let clock_is_doubted = standing != Standing::Trusted;
-        let around = Around { restraint: guards.restraint(), policy: self.policy_digest().await?, clock_is_doubted };
+        let around = Around {
+            restraint: guards.restraint(),
+            policy: self.policy_digest().await?,
+            clock_is_doubted,
+            lacks_address: false,
+        };
         // Before the offer is built anew: what was taken back has nothing left to build it from.
         if let Err(denial) = stands(&loaded.view, record, around) {
             return Ok(Err(denial));
         }
-        let (spec, bytes) = match self.spec_of(&loaded.view, record).await {
-            Ok(spec) => spec,
-            Err(CoreError::NotFound(_) | CoreError::Unreadable { .. }) => return Ok(Err(Denial::Stale)),
+        let Offer { spec, bytes, lacks_address } = match self.spec_of(&loaded.view, record).await {
+            Ok(offer) => offer,
+            Err(CoreError::NotFound(_) | CoreError::Unreadable { .. } | CoreError::Precondition(_)) => {
+                return Ok(Err(Denial::Stale));
+            }
             Err(error) => return Err(error),
         };
+        let around = Around { lacks_address, ..around };
         let permit = match decide(&loaded.view, asking, around, &spec, Digest::of(&bytes), now) {
             Ok(permit) => permit,
             Err(denial) => return Ok(Err(denial)),
@@ -205,7 +233,7 @@ impl Core {
     async fn what_stops(&self, view: &View, job: &JobRecord) -> Result<Option<Denial>, CoreError> {
         let guards = guards::read(&*self.store, &view.request, &job.step).await?;
         let policy = self.policy_digest().await?;
-        let around = Around { restraint: guards.restraint(), policy, clock_is_doubted: false };
+        let around = Around { restraint: guards.restraint(), policy, clock_is_doubted: false, lacks_address: false };
         Ok(stands(view, job, around).err())
     }
 

@@ -16,6 +16,7 @@ pub mod fleet;
 pub mod gate;
 pub mod guards;
 pub mod halt;
+pub mod holders;
 pub mod holds;
 pub mod init;
 pub mod issue;

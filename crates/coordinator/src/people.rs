@@ -223,16 +223,17 @@ impl Core {
         if let Some(request) = contract.request {
             txn = txn.delete(keys::sealed(&contract.subject, What::Request(request)));
         }
-        txn = self.drop_index(txn, IndexKind::ServiceId, &identity.service, &encode(&contract.id)?).await?;
+        txn = self.drop_index(txn, IndexKind::ServiceId, identity.service.expose(), &encode(&contract.id)?).await?;
+        txn = self.release_all(txn, contract, &identity).await?;
         for address in &identity.addresses {
-            txn = self.drop_index(txn, IndexKind::Address, address, &encode(&contract.id)?).await?;
+            txn = self.drop_index(txn, IndexKind::Address, address.expose(), &encode(&contract.id)?).await?;
         }
         Ok(txn)
     }
 
     /// Removes an identifier from the index, unless it is another's by now.
-    async fn drop_index(&self, txn: Txn, kind: IndexKind, id: &ExternalId, owner: &[u8]) -> Result<Txn, CoreError> {
-        let found = self.keyring.find(&*self.store, kind, id.expose()).await?;
+    pub(crate) async fn drop_index(&self, txn: Txn, kind: IndexKind, id: &str, owner: &[u8]) -> Result<Txn, CoreError> {
+        let found = self.keyring.find(&*self.store, kind, id).await?;
         Ok(match found.filter(|entry| entry.value == owner) {
             Some(entry) => txn.expect_as_read(&entry.key, Some(&entry)).delete(entry.key),
             None => txn,
@@ -258,7 +259,7 @@ impl Core {
             let identity: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
             txn = self.destroy(txn, &customer.subject, What::Customer(customer.id)).await?;
             let owner = encode(&customer.id)?;
-            txn = self.drop_index(txn, IndexKind::CustomerNumber, &identity.number, &owner).await?;
+            txn = self.drop_index(txn, IndexKind::CustomerNumber, identity.number.expose(), &owner).await?;
         }
         Ok((txn, stays))
     }

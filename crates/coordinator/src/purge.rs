@@ -27,10 +27,14 @@ use jiff::SignedDuration;
 use crate::contracts::only;
 use crate::core::{Along, Core, merge, random, until_committed};
 use crate::error::{CoreError, decode, encode};
+use crate::jobs::MAX_OFFER_BYTES;
 use crate::{guards, state};
 
 /// Whose items one purge may be told to leave, since an offer is one message: more stop the purge.
 const MAX_PRESERVED: usize = 10_000;
+
+/// How long that may be as JSON, in bytes: each may have hundreds of addresses. Leaves room for the rest of the offer.
+const MAX_PRESERVED_BYTES: usize = MAX_OFFER_BYTES / 3 * 2;
 
 /// How long it is not looked again whether a purge concerns any target, in minutes: reading every inventory has its price.
 const LOOK_AGAIN_MINUTES: i64 = 10;
@@ -206,13 +210,11 @@ impl Core {
     /// nothing left that could be told from others'.
     async fn held_selectors(&self, info: &TargetInfo) -> Result<Vec<Selector>, CoreError> {
         let held = self.held().await?;
-        let too_many =
-            || CoreError::Precondition(format!("more than {MAX_PRESERVED} are held: the purge waits until fewer are"));
-        let mut selectors = Vec::new();
+        let mut preserved = Preserved::default();
         match info.scope {
             Scope::Customer => {
                 for customer in held.customers.iter().chain(&held.of_contracts).collect::<BTreeSet<_>>() {
-                    selectors.extend(self.selector_of_customer(customer, info).await?);
+                    preserved.add(self.selector_of_customer(customer, info).await?)?;
                 }
             }
             Scope::Contract => {
@@ -224,11 +226,11 @@ impl Core {
                     }
                 }
                 for contract in &contracts {
-                    selectors.extend(self.selector_of_contract(contract, info).await?);
+                    preserved.add(self.selector_of_contract(contract, info).await?)?;
                 }
             }
         }
-        if selectors.len() > MAX_PRESERVED { Err(too_many()) } else { Ok(selectors) }
+        Ok(preserved.selectors)
     }
 
     /// Whom holds lie on. One on a request covers all of its customer's: which of them it is about can change.
@@ -279,6 +281,12 @@ impl Core {
         let Some(identity) = unless_destroyed(identity)? else { return Ok(None) };
         let mut addresses = Vec::new();
         if info.by_address {
+            if identity.former_incomplete {
+                return Err(CoreError::Precondition(
+                    "somebody who is held had more addresses than can be told: the purge waits until they are not"
+                        .into(),
+                ));
+            }
             addresses = identity.former;
             for contract in &customer.contracts {
                 let of_contract = self.selector_of_contract(contract, info).await?;
@@ -296,6 +304,26 @@ struct Held {
     contracts: BTreeSet<ContractId>,
     /// Whose those contracts are: a target that knows customers only leaves all of theirs, more than was asked.
     of_contracts: BTreeSet<CustomerId>,
+}
+
+/// Whose items stay, within what an offer takes.
+#[derive(Default)]
+struct Preserved {
+    selectors: Vec<Selector>,
+    bytes: usize,
+}
+
+impl Preserved {
+    fn add(&mut self, selector: Option<Selector>) -> Result<(), CoreError> {
+        let Some(selector) = selector else { return Ok(()) };
+        self.bytes += encode(&selector)?.len();
+        self.selectors.push(selector);
+        if self.selectors.len() > MAX_PRESERVED || self.bytes > MAX_PRESERVED_BYTES { Err(too_many()) } else { Ok(()) }
+    }
+}
+
+fn too_many() -> CoreError {
+    CoreError::Precondition("more are held than an offer takes: the purge waits until fewer are".into())
 }
 
 fn unless_destroyed<T>(opened: Result<T, CoreError>) -> Result<Option<T>, CoreError> {

@@ -25,7 +25,8 @@ pub struct Resumed {
 }
 
 impl Core {
-    /// Takes a resumption, at any time before the contract's request is done.
+    /// Takes a resumption, at any time before the contract's request is done. Addresses that ended with the contract stay
+    /// ended: those that are still the subject's are to be recorded again.
     ///
     /// # Errors
     /// [`CoreError::NotFound`]; [`CoreError::Precondition`] when everything is erased.
@@ -57,6 +58,7 @@ impl Core {
             return Err(CoreError::Precondition("everything of this contract is erased: sell it anew".into()));
         }
         let (customer_entry, mut customer, _) = self.customer_and_siblings(&contract).await?;
+        let sealed = self.end_uses(Txn::new(), &contract).await?;
         contract.version = next_version(&contract, version);
         contract.state = ContractState::Active;
         (contract.ended, contract.settled, contract.request) = (None, None, None);
@@ -70,7 +72,7 @@ impl Core {
                 txn = self.keep_customer(txn, &ending, &customer, &mut contract).await?;
             }
         }
-        txn = txn.replace(&entry, encode(&contract)?).replace(&customer_entry, encode(&customer)?);
+        txn = merge(txn.replace(&entry, encode(&contract)?).replace(&customer_entry, encode(&customer)?), sealed);
         self.commit_event(txn, &contract).await?;
         tracing::info!(contract = %contract.id, request = %own, "a contract was resumed");
         Ok(contract)

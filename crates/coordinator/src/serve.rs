@@ -109,6 +109,7 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
         unconcerned: std::sync::Mutex::default(),
         brake_ends_per_day: config.brake_ends_per_day,
         ending: tokio::sync::Mutex::default(),
+        recording: tokio::sync::Mutex::default(),
         issuer: SigningKey::from_pem(&layout.read("issuer.key")?)?,
         permits: SigningKey::from_pem(&layout.read("permit.key")?)?,
         authority: Authority::from_pem(&cert, &key)?,

@@ -44,6 +44,8 @@ pub struct Around {
     pub policy: Digest,
     /// Whether the coordinator's clock is doubted: then nobody knows what is due.
     pub clock_is_doubted: bool,
+    /// Whether the target is searched by addresses and the offer has none.
+    pub lacks_address: bool,
 }
 
 /// Decides. `offer` is what the coordinator would offer now: another digest means that something changed since.
@@ -83,6 +85,10 @@ pub fn decide(
     }
     if step.action.is_irreversible() && around.clock_is_doubted {
         return Err(Denial::Clock);
+    }
+    // The host would refuse it, and it would count as an attempt: from the first on no address is taken any more.
+    if step.action.changes() && around.lacks_address {
+        return Err(Denial::NoAddress);
     }
     // The host would refuse it (decision 2), and nothing that is lost here can be asked for without it.
     if step.action.is_irreversible() && offer.cause.is_none() {

@@ -78,6 +78,9 @@ pub struct CustomerIdentity {
     /// by them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<AddressUse>,
+    /// Whether some of those did not fit. For good: no target is searched by the rest, as if they were all.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub former_incomplete: bool,
     /// Random: what jobs are salted from. Gone with the rest, so that afterwards nobody can test a guess of the number
     /// against the digests in a receipt.
     pub salt: Nonce,
@@ -92,9 +95,13 @@ pub struct ContractIdentity {
     /// Addresses hosted under the service, for look-up by blind index.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<ExternalId>,
-    /// IP addresses, and when each was theirs: by them the provider's own logs are searched. In no index.
+    /// IP addresses, and when each was theirs: by them the provider's own logs are searched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uses: Vec<AddressUse>,
+    /// Random: by it the blind index of those addresses lists the contract; unset while it has had none. Destroyed with the rest,
+    /// so that what the index may still hold leads to nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Nonce>,
     /// Random: as [`CustomerIdentity::salt`].
     pub salt: Nonce,
 }

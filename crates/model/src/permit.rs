@@ -71,4 +71,6 @@ pub enum Denial {
     Foreign,
     /// The coordinator's clock leapt forward, and nobody has said yet that it is right.
     Clock,
+    /// The target is searched by addresses, and none are on record, or more than an offer takes.
+    NoAddress,
 }

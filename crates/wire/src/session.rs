@@ -193,6 +193,7 @@ fn denial_to_wire(denial: Denial) -> v1::DenialReason {
         Denial::Foreign => v1::DenialReason::Foreign,
         Denial::Halted => v1::DenialReason::Halted,
         Denial::Clock => v1::DenialReason::Clock,
+        Denial::NoAddress => v1::DenialReason::NoAddress,
     }
 }
 
@@ -209,6 +210,7 @@ fn denial_from_wire(reason: v1::DenialReason) -> Result<Denial, Status> {
         v1::DenialReason::Foreign => Denial::Foreign,
         v1::DenialReason::Halted => Denial::Halted,
         v1::DenialReason::Clock => Denial::Clock,
+        v1::DenialReason::NoAddress => Denial::NoAddress,
         v1::DenialReason::Unspecified => return Err(Status::invalid_argument("denied.reason: unspecified or unknown")),
     })
 }

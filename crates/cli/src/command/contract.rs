@@ -83,7 +83,8 @@ pub enum ContractCommand {
     /// A service goes on after all: its request is cancelled, as far as it has not begun.
     #[command(
         after_help = "Example:\n  gallra contract resume anna.example\n\nAt any time before the request is done. What \
-        has begun to go is not brought back; the answer says whether anything has."
+        has begun to go is not brought back; the answer says whether anything has.\n\nIP addresses that ended with \
+        the contract stay ended: record again what is still theirs, with --from the day after its last day."
     )]
     Resume {
         /// Service id.

@@ -30,6 +30,8 @@ use gallra_store::{Txn, keys};
 
 /// Weeks after everything was due.
 const NOW: &str = "2026-04-01T10:00:00Z";
+/// The first day of every contract.
+pub(crate) const STARTED: Day = Day::constant(2026, 1, 2);
 /// The last day of every contract, and the day of its settlement.
 pub(crate) const ENDED: Day = Day::constant(2026, 1, 31);
 
@@ -155,7 +157,7 @@ impl Site {
     /// A sale.
     pub(crate) async fn sells(&self, service: &str, customer: &str) {
         let start =
-            Start { service: id(service), customer: id(customer), addresses: vec![], started: ENDED, version: 0 };
+            Start { service: id(service), customer: id(customer), addresses: vec![], started: STARTED, version: 0 };
         self.core.start_contract(&start).await.expect("sold");
     }
 

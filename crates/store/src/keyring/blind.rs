@@ -58,7 +58,7 @@ impl Keyring {
     }
 }
 
-fn index(keys: &EpochKeys, kind: IndexKind, value: &str) -> Key {
+pub(super) fn index(keys: &EpochKeys, kind: IndexKind, value: &str) -> Key {
     keys::index(keys.epoch, kind, &keyed(&keys.index, kind.word(), value.as_bytes()))
 }
 

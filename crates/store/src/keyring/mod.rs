@@ -17,6 +17,7 @@ mod find;
 mod month;
 mod seal;
 mod secret;
+mod shared;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -30,6 +31,7 @@ use crate::txn::{Expect, Txn};
 pub use epoch::{EPOCH_DAYS, Epoch};
 pub use error::KeyringError;
 pub use seal::SubjectKey;
+pub use shared::Shared;
 
 use epoch::EpochKeys;
 use secret::Secret;

@@ -51,11 +51,15 @@ pub enum IndexKind {
     ServiceId,
     /// A mail address or other hosted address.
     Address,
+    /// An IP address that is on record as somebody's: a shared entry ([`crate::keyring::Shared`]).
+    UsedAddress,
+    /// The random token by which such an entry lists a contract.
+    Holder,
 }
 
 impl IndexKind {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::CustomerNumber, Self::ServiceId, Self::Address];
+    pub const ALL: &[Self] = &[Self::CustomerNumber, Self::ServiceId, Self::Address, Self::UsedAddress, Self::Holder];
 
     /// The segment that stands for it in keys; also hashed with the value.
     pub fn word(self) -> &'static str {
@@ -63,6 +67,8 @@ impl IndexKind {
             Self::CustomerNumber => "customer-number",
             Self::ServiceId => "service-id",
             Self::Address => "address",
+            Self::UsedAddress => "used-address",
+            Self::Holder => "holder",
         }
     }
 }

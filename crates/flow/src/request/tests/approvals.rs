@@ -88,7 +88,7 @@ pub(super) fn answered(
         permitted_on_this_stream: false,
         going_on,
     };
-    let around = Around { restraint, policy: Digest::of(b"policy"), clock_is_doubted: false };
+    let around = Around { restraint, policy: Digest::of(b"policy"), clock_is_doubted: false, lacks_address: false };
     decide(&life.view, &asking, around, &offer, digest, life.now)
 }
 

@@ -1,6 +1,7 @@
 //! Others write, look up and destroy while an epoch turns: nobody is lost, nobody comes back, nobody is unfindable.
 
 use super::*;
+use crate::keyring::Shared;
 
 const WRITERS: u32 = 4;
 const EACH: u32 = 40;
@@ -91,4 +92,34 @@ async fn one_number_is_claimed_once_across_epochs() {
     assert_eq!(open.keyring.epochs().len(), 2);
     let again = open.keyring.claim_index(Txn::new(), IndexKind::CustomerNumber, &number(1), "other");
     assert!(matches!(open.store.commit(again).await, Err(StoreError::Conflict { .. })));
+}
+
+#[tokio::test]
+async fn a_shared_entry_is_read_under_every_epoch_and_written_under_the_newest_only() {
+    let site = Site::new();
+    let open = site.open();
+    open.turn(start()).await;
+    let find = async || {
+        let shared = open.keyring.find_shared(&*open.store, IndexKind::UsedAddress, "192.0.2.1").await.expect("reads");
+        let values: Vec<_> = shared.values().map(<[u8]>::to_vec).collect();
+        (shared, values)
+    };
+    let write = async |shared: Shared, value: Option<&[u8]>| {
+        open.store.commit(shared.replace_in(Txn::new(), value.map(<[u8]>::to_vec))).await
+    };
+    let (nothing, _) = find().await;
+    write(find().await.0, Some(b"one")).await.expect("commits");
+    assert!(matches!(write(nothing, Some(b"two")).await, Err(StoreError::Conflict { .. })), "one would be lost");
+    // The new epoch has begun, the old entry is not moved yet.
+    let (stale, _) = find().await;
+    open.turning().turn(after_days(30), 2).await.expect("turns");
+    assert_eq!(open.keyring.epochs().len(), 2);
+    let (shared, values) = find().await;
+    assert_eq!(values, [b"one"]);
+    write(shared, Some(b"one, two")).await.expect("commits");
+    let (shared, values) = find().await;
+    assert_eq!(values, [b"one, two"], "once, under the new one");
+    assert!(matches!(write(stale, Some(b"three")).await, Err(StoreError::Conflict { .. })));
+    write(shared, None).await.expect("commits");
+    assert!(find().await.1.is_empty());
 }

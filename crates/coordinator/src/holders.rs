@@ -1,0 +1,117 @@
+//! Whose address it is already: no two customers have one on record at the same time, since the erasure of one would take
+//! the lines of the other (decision 10). Owns the blind index of addresses in use; logs nothing and names nobody, neither in
+//! a refusal nor in the index: that lists random tokens, each destroyed with its contract's identifiers (decision 12).
+
+use core::net::IpAddr;
+use std::collections::BTreeSet;
+
+use gallra_flow::address::{self, Refused};
+use gallra_model::contract::{Contract, ContractIdentity};
+use gallra_model::selector::AddressUse;
+use gallra_model::{CustomerId, Nonce};
+use gallra_store::Txn;
+use gallra_store::keys::{self, IndexKind};
+
+use crate::core::{Core, random};
+use crate::error::{CoreError, decode, encode};
+
+/// Contracts that may have one address on record, one after the other: each is opened when a further one comes.
+const MAX_HOLDERS: usize = 256;
+
+/// Addresses that are taken out of the index in the transaction that forgets a contract, which has other things to write. What
+/// is left of more finds nobody, and goes when the key epoch turns.
+const TAKEN_OUT: usize = 4;
+
+impl Core {
+    /// Adds a contract to those that have this address on record. Every writer waits for the one before
+    /// ([`gallra_store::Keyring::find_shared`]).
+    ///
+    /// # Errors
+    /// [`CoreError::Precondition`] when another customer has it for a part of that time, or the store's.
+    pub(crate) async fn claim_use(
+        &self,
+        mut txn: Txn,
+        contract: &Contract,
+        identity: &mut ContractIdentity,
+        told: &[AddressUse],
+    ) -> Result<Txn, CoreError> {
+        let own = match identity.holder {
+            Some(own) => own,
+            None => {
+                let own = Nonce::from_bytes(random()?);
+                txn = self.keyring.claim_index(txn, IndexKind::Holder, &own.to_string(), encode(&contract.id)?);
+                *identity.holder.insert(own)
+            }
+        };
+        for address in told.iter().map(|used| used.address.to_canonical()).collect::<BTreeSet<_>>() {
+            let shared = self.keyring.find_shared(&*self.store, IndexKind::UsedAddress, &address.to_string()).await?;
+            let mut holders = vec![own];
+            for other in listed(shared.values())?.into_iter().filter(|other| *other != own) {
+                let Some((customer, uses)) = self.uses_of_holder(&other).await? else { continue };
+                if customer != contract.customer && address::collide(told, &uses) {
+                    return Err(Refused::Taken.into());
+                }
+                holders.push(other);
+            }
+            if holders.len() > MAX_HOLDERS {
+                return Err(CoreError::Precondition(format!(
+                    "more than {MAX_HOLDERS} contracts have this address on record: wait until some are erased"
+                )));
+            }
+            txn = shared.replace_in(txn, Some(encode(&holders)?));
+        }
+        Ok(txn)
+    }
+
+    /// When addresses are on record as a contract's, and whose it is. None of one that is forgotten.
+    async fn uses_of_holder(&self, holder: &Nonce) -> Result<Option<(CustomerId, Vec<AddressUse>)>, CoreError> {
+        let index = self.keyring.find(&*self.store, IndexKind::Holder, &holder.to_string()).await?;
+        let Some(index) = index else { return Ok(None) };
+        let id = decode("index", &index.value)?;
+        let entry = self.store.get(&keys::contract(&id)).await?.ok_or(CoreError::NotFound("contract"))?;
+        let contract: Contract = decode("contract", &entry.value)?;
+        if self.keyring.find_subject(&*self.store, &contract.subject).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some((contract.customer, self.uses_of(&contract).await?)))
+    }
+
+    /// Takes a contract out of those that have this address on record.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn release_use(&self, txn: Txn, holder: &Nonce, address: IpAddr) -> Result<Txn, CoreError> {
+        let text = address.to_canonical().to_string();
+        let shared = self.keyring.find_shared(&*self.store, IndexKind::UsedAddress, &text).await?;
+        let left: Vec<_> = listed(shared.values())?.into_iter().filter(|other| other != holder).collect();
+        let left = if left.is_empty() { None } else { Some(encode(&left)?) };
+        Ok(shared.replace_in(txn, left))
+    }
+
+    /// The same of a contract that is forgotten. What its token stood for is destroyed in any case.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn release_all(
+        &self,
+        mut txn: Txn,
+        contract: &Contract,
+        identity: &ContractIdentity,
+    ) -> Result<Txn, CoreError> {
+        let Some(holder) = &identity.holder else { return Ok(txn) };
+        txn = self.drop_index(txn, IndexKind::Holder, &holder.to_string(), &encode(&contract.id)?).await?;
+        let addresses: BTreeSet<_> = identity.uses.iter().map(|used| used.address).collect();
+        for address in addresses.into_iter().take(TAKEN_OUT) {
+            txn = self.release_use(txn, holder, address).await?;
+        }
+        Ok(txn)
+    }
+}
+
+fn listed<'v>(values: impl Iterator<Item = &'v [u8]>) -> Result<BTreeSet<Nonce>, CoreError> {
+    let mut all = BTreeSet::new();
+    for value in values {
+        all.extend(decode::<Vec<Nonce>>("index", value)?);
+    }
+    Ok(all)
+}
