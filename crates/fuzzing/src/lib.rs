@@ -43,17 +43,17 @@ pub struct Target {
 
 /// A body that only parses: microseconds.
 const fn quick(name: &'static str, body: fn(&[u8]) -> Seen) -> Target {
-    Target { name, mutants: 4_000, executions: 1_000_000, body }
+    Target { name, mutants: 4_000, executions: 500_000, body }
 }
 
 /// A body that plans, or signs once or twice.
 const fn slow(name: &'static str, body: fn(&[u8]) -> Seen) -> Target {
-    Target { name, mutants: 400, executions: 400_000, body }
+    Target { name, mutants: 400, executions: 100_000, body }
 }
 
 /// A body that makes and checks some dozens of signatures: milliseconds.
 const fn slowest(name: &'static str, body: fn(&[u8]) -> Seen) -> Target {
-    Target { name, mutants: 100, executions: 100_000, body }
+    Target { name, mutants: 100, executions: 25_000, body }
 }
 
 /// Every target. `tests/replay.rs` has a test for each, and says so where one is missing.
