@@ -180,7 +180,7 @@ async fn an_act_comes_to_rest_within_its_permit_when_the_coordinator_is_killed_a
 }
 
 #[tokio::test]
-async fn a_hold_stops_an_act_whose_permit_an_earlier_stream_gave() {
+async fn a_hold_stops_an_act_after_the_coordinator_was_killed_and_is_back() {
     let (mut story, request, advancing) = in_an_act_of(60, FEW_A_SECOND).await;
     let www = story.site.path("srv/www");
     kill(&mut story).await;
