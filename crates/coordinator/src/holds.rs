@@ -48,6 +48,7 @@ impl Core {
             placed_by: by.to_owned(),
             placed: now,
             review,
+            expires: None,
             released: None,
         };
         until_committed!(self.try_place(&hold))?;

@@ -120,7 +120,10 @@ impl Core {
     fn make_plan(&self, loaded: &Loaded, policy: &Policy, inventories: &[Inventory]) -> Result<Plan, CoreError> {
         let request = &loaded.view.request;
         let current = request.plan.map(|plan| (plan.number, plan.digest));
-        let facts = self.facts(policy, request.id, current, request.anchors, inventories);
+        let facts = Facts {
+            before: loaded.view.plan.as_ref(),
+            ..self.facts(policy, request.id, current, request.anchors, inventories)
+        };
         let refused = |error: gallra_planner::PlanError| CoreError::Precondition(error.to_string());
         let (plan, problems) = match request.about.purge_day() {
             None => {
@@ -140,7 +143,7 @@ impl Core {
         Ok(plan)
     }
 
-    /// The planner's view of now.
+    /// The planner's view of now, of a request without a plan and without a hold.
     pub fn facts<'a>(
         &self,
         policy: &'a Policy,
@@ -158,6 +161,8 @@ impl Core {
             anchors,
             policy,
             inventories,
+            holds: &[],
+            before: None,
         }
     }
 }

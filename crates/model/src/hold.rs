@@ -64,6 +64,10 @@ pub struct Hold {
     /// Local day on which somebody looks whether it is still needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Day>,
+    /// Last local day on which it lies by itself; unset: until somebody releases it. It lies on until the end of that day has
+    /// been seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Day>,
     /// How it ended; unset while it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<Release>,

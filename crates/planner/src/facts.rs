@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use gallra_model::plan::Anchors;
+use gallra_model::hold::Hold;
+use gallra_model::plan::{Anchors, Plan};
 use gallra_model::target::{Inventory, Scope, TargetId, TargetInfo};
 use gallra_model::{AgentName, Clock, Day, Digest, Instant, RequestId};
 use gallra_policy::{CalendarError, Policy};
@@ -29,6 +30,10 @@ pub struct Facts<'a> {
     pub policy: &'a Policy,
     /// What the agents report, in any order.
     pub inventories: &'a [Inventory],
+    /// The holds that lie on the request, on its contract or customer, or on a category or target of it, in any order.
+    pub holds: &'a [Hold],
+    /// The plan that it succeeds, to say what changed; set where `parent` is.
+    pub before: Option<&'a Plan>,
 }
 
 /// Why there is no plan.

@@ -178,6 +178,8 @@ pub fn plan_facts(bytes: &[u8]) -> Seen {
         anchors: reported.anchors,
         policy: &policy,
         inventories: &reported.inventories,
+        holds: &[],
+        before: None,
     };
     let Ok(made) = plan(&facts) else { return Seen::Refused };
     let doubts = check(&made, &facts);

@@ -71,6 +71,8 @@ impl World {
             anchors: self.anchors,
             policy: &self.policy,
             inventories: &self.inventories,
+            holds: &[],
+            before: None,
         }
     }
 }
