@@ -92,6 +92,7 @@ pub(crate) fn pack(name: &str) -> Policy {
         ),
         "law-se" => Some(include_str!("../../../../policies/law-se.toml").to_owned()),
         "host" => Some(include_str!("host.toml").to_owned()),
+        "ages" => Some(include_str!("ages.toml").to_owned()),
         _ => None,
     };
     let stem = match name {
