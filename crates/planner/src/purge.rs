@@ -64,7 +64,11 @@ pub fn plan(facts: &Facts<'_>, day: Day) -> Result<Plan, PlanError> {
         agents: evidence_keys(facts, &steps),
         steps,
         backups: Vec::new(),
+        approvals: Vec::new(),
+        restrictions: Vec::new(),
+        holds: Vec::new(),
         notes,
+        changes: Vec::new(),
     })
 }
 
@@ -128,6 +132,7 @@ fn step(
         action: Action::Purge,
         rule,
         due,
+        until: None,
         earliest: None,
         latest: Some(day),
         after: Vec::new(),

@@ -7,3 +7,4 @@ mod property;
 mod purge;
 mod refusal;
 mod script;
+mod spoiled;
