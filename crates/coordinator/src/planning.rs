@@ -132,8 +132,9 @@ impl Core {
                 (plan, problems)
             }
             Some(day) => {
-                let plan = gallra_planner::purge::plan(&facts, day).map_err(refused)?;
-                let problems = gallra_planner::check_purge(&plan, &facts, day);
+                let sweeps = gallra_planner::purge::Sweeps { day, since: request.about.purge_since() };
+                let plan = gallra_planner::purge::plan(&facts, sweeps).map_err(refused)?;
+                let problems = gallra_planner::check_purge(&plan, &facts, sweeps);
                 (plan, problems)
             }
         };

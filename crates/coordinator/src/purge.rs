@@ -1,7 +1,7 @@
-//! Rolling purges: one request a local day, without a subject, for whatever is too old by the policy's own rules. Opens it,
-//! has it stand on the approver's signature on the policy version, and says whose items stay: those of everybody under a
-//! hold. The newest day's request takes over what an earlier one did not get done, so at most one is open. Owns no date: what
-//! is too old is the planner's.
+//! Rolling purges: one request a local day, from its daily sweep to the next day's, without a subject, for whatever is too old
+//! by the policy's own rules. Opens it, has it stand on the approver's signature on the policy version, and says whose items
+//! stay: those of everybody under a hold. The newest day's request takes over what an earlier one did not get done, and which
+//! days' sweeps those were, so at most one is open. Owns no date: what is too old is the planner's.
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
@@ -14,11 +14,12 @@ use gallra_model::contract::{Contract, ContractIdentity, Customer, CustomerIdent
 use gallra_model::hold::Level;
 use gallra_model::job::Purge;
 use gallra_model::plan::Step;
-use gallra_model::request::{About, Approvals, PolicyApproval, Request};
+use gallra_model::request::{About, Approvals, JobState, PolicyApproval, Request};
 use gallra_model::selector::Selector;
 use gallra_model::target::{Scope, TargetInfo};
 use gallra_model::time::day_of;
 use gallra_model::{ContractId, CustomerId, Day, Instant, Nonce, RequestId, SubjectId};
+use gallra_planner::purge::Sweeps;
 use gallra_policy::calendar::daily_sweep;
 use gallra_store::keys::{self, What};
 use gallra_store::{Entry, StoreError, Txn};
@@ -59,8 +60,12 @@ impl Core {
         let today = day_of(now);
         let out_of_range = |error: gallra_policy::CalendarError| CoreError::Precondition(error.to_string());
         let (_, newest) = self.newest().await?;
-        if newest.is_some_and(|newest| newest.day == today) {
-            return Ok(0);
+        if let Some(of_today) = newest.filter(|newest| newest.day == today) {
+            return if self.is_overruled(&of_today.request).await? {
+                until_committed!(self.try_open(today))
+            } else {
+                Ok(0)
+            };
         }
         if now < daily_sweep(today).map_err(out_of_range)? {
             return Ok(0);
@@ -75,7 +80,8 @@ impl Core {
         }
         let inventories = self.inventories().await?;
         let policy = self.policy().await?;
-        if gallra_planner::purge::concerns(&policy, &inventories, today).map_err(out_of_range)? {
+        let sweeps = Sweeps { day: today, since: self.undone_since(newest).await? };
+        if gallra_planner::purge::concerns(&policy, &inventories, sweeps).map_err(out_of_range)? {
             return until_committed!(self.try_open(today));
         }
         *unconcerned() = Some((today, now));
@@ -99,13 +105,36 @@ impl Core {
         Ok(self.newest().await?.1.map(|newest| newest.request))
     }
 
+    /// The first day whose sweeps may not have been carried out, given the newest purge; unset: nobody can say.
+    async fn undone_since(&self, newest: Option<Newest>) -> Result<Option<Day>, CoreError> {
+        let Some(newest) = newest else { return Ok(None) };
+        let Some(entry) = self.store.get(&keys::request(&newest.request)).await? else { return Ok(None) };
+        let request: Request = decode("request", &entry.value)?;
+        Ok(if request.done.is_some() { newest.day.tomorrow().ok() } else { request.about.purge_since() })
+    }
+
+    /// Whether a purge has begun under another policy version than the one in force, and has runs to come: these would wait
+    /// for the next day, so that its day is opened anew.
+    async fn is_overruled(&self, id: &RequestId) -> Result<bool, CoreError> {
+        let Some(entry) = self.store.get(&keys::request(id)).await? else { return Ok(false) };
+        let request: Request = decode("request", &entry.value)?;
+        if !request.facts.legal_review || request.facts.cancelled || request.done.is_some() {
+            return Ok(false);
+        }
+        let (now, loaded) = (self.time.now(), state::load(&*self.store, id).await?);
+        Ok(loaded.view.current_jobs().any(|job| job.state == JobState::Waiting && job.step.due > now))
+    }
+
     async fn try_open(&self, today: Day) -> Result<usize, CoreError> {
         let (entry, newest) = self.newest().await?;
-        if newest.is_some_and(|newest| newest.day == today) {
+        if let Some(of_today) = newest.filter(|newest| newest.day == today)
+            && !self.is_overruled(&of_today.request).await?
+        {
             return Ok(0);
         }
         let seal = SubjectId::at(self.time.now(), random()?);
-        let request = self.blank_request(About::Purge { day: today, seal })?;
+        let since = self.undone_since(newest).await?;
+        let request = self.blank_request(About::Purge { day: today, since, seal })?;
         let secret = Nonce::from_bytes(random()?);
         let txn = self.seal_new(Txn::new(), &seal, What::Request(request.id), &secret)?;
         let at = keys::meta_purge();

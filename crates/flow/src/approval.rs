@@ -131,6 +131,7 @@ mod tests {
         purging.steps.iter_mut().for_each(|step| step.action = Action::Purge);
         let about = About::Purge {
             day: gallra_model::Day::constant(2026, 8, 31),
+            since: None,
             seal: gallra_model::SubjectId::from_bytes([5; 16]),
         };
         let signed = |policy| PolicyApproval { policy, approval: approvals(true, true).service.expect("there") };

@@ -194,6 +194,7 @@ fn take_plan(view: &mut View, plan: &Plan, digest: Digest, now: Instant) -> Resu
     view.request.facts.legal_review = false;
     view.request.facts.unsettled = waits("waits-for-settlement");
     view.request.facts.needs_period = waits("needs-a-period");
+    view.request.facts.unmet = plan.purge.is_some() && (waits("not-purged") || waits("observe-mode"));
     view.plan = Some(plan.clone());
     if view.request.state == RequestState::Received && view.is_dated() && !view.request.facts.unsettled {
         view.request.state = RequestState::Planned;
@@ -361,7 +362,20 @@ fn is_overdue(view: &View, now: Instant) -> bool {
         backup.latest.is_some_and(|latest| latest < today)
             && view.copies_left().any(|copy| copy.agent == backup.agent && copy.target == backup.target)
     });
-    late_job || late_copy
+    late_job || late_copy || is_overtaken(view, now)
+}
+
+/// Whether a run of a purge is not done although the next one of its target has come: a promise in hours is broken by then,
+/// long before its day is over.
+fn is_overtaken(view: &View, now: Instant) -> bool {
+    let purges = || view.current_jobs().filter(|job| job.step.action == Action::Purge);
+    let came_after = |job: &JobRecord| {
+        purges().any(|later| {
+            let same = later.step.agent == job.step.agent && later.step.target == job.step.target;
+            same && later.step.older_than > job.step.older_than && later.step.due <= now
+        })
+    };
+    purges().any(|job| job.state != JobState::Succeeded && came_after(job))
 }
 
 /// The next moment at which time alone changes something; at most a day ahead, so that lateness shows, and soon while the

@@ -67,8 +67,10 @@ pub struct Facts {
     pub needs_period: bool,
     /// The contract is ended, and not settled.
     pub unsettled: bool,
-    /// A promised day has passed.
+    /// A promised day has passed, or a purge's run is not done and the next of its target has come.
     pub overdue: bool,
+    /// A purge's plan says of a target that a promise is not carried out there.
+    pub unmet: bool,
     /// Data has begun to go, and the policy that holds now would do something else: somebody has to look.
     pub legal_review: bool,
     /// An approver lifted a suppression of what it erased: a restore may bring that back, and its proof says so no longer.
@@ -134,6 +136,10 @@ pub enum About {
     Purge {
         /// The day.
         day: Day,
+        /// The first day whose sweeps may not have been carried out, itself included: their runs are made up for. Unset: every
+        /// sweep that was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Day>,
         /// Under whose key the salt of its offers is sealed, since they can name whose items stay: a random reference, and
         /// destroyed with the request. Nobody's name.
         seal: SubjectId,
@@ -154,6 +160,14 @@ impl About {
         match self {
             Self::End(_) => None,
             Self::Purge { day, .. } => Some(*day),
+        }
+    }
+
+    /// Of a purge: the first day whose sweeps may not have been carried out; unset: every sweep that was.
+    pub fn purge_since(&self) -> Option<Day> {
+        match self {
+            Self::End(_) => None,
+            Self::Purge { since, .. } => *since,
         }
     }
 }

@@ -60,9 +60,9 @@ pub fn check(plan: &Plan, facts: &Facts<'_>) -> Vec<Problem> {
     doubts.found
 }
 
-/// Doubts the plan of a purge on a local day.
-pub fn check_purge(plan: &Plan, facts: &Facts<'_>, day: gallra_model::Day) -> Vec<Problem> {
-    purge::check(plan, facts, day)
+/// Doubts the plan of a local day's purge.
+pub fn check_purge(plan: &Plan, facts: &Facts<'_>, sweeps: crate::purge::Sweeps) -> Vec<Problem> {
+    purge::check(plan, facts, sweeps)
 }
 
 /// One target of one agent.

@@ -1,12 +1,14 @@
-//! How old a record may become: which days' records leave on a given day by their own age, whoever's they are (rolling
-//! purges). Owns the weighing of a category's rows that count from the record; refuses to know targets and instants. Upholds
-//! I1 for ages: a duty to keep outranks every promise, and one that counts from something else than the record forbids a
-//! purge by age altogether.
+//! How old a record may become: what leaves on a given day by its own age, whoever's it is (rolling purges), and in which
+//! runs. Owns the weighing of a category's rows that count from the record; refuses to know targets. Upholds I1 for ages: a
+//! duty to keep outranks every promise, and one that counts from something else than the record forbids a purge by age
+//! altogether.
 
-use gallra_model::Day;
 use gallra_model::target::Category;
+use gallra_model::time::{day_of, start_of};
+use gallra_model::{Day, Instant};
+use jiff::SignedDuration;
 
-use crate::calendar::{self, CalendarError};
+use crate::calendar::{self, CalendarError, daily_sweep};
 use crate::pack::Policy;
 use crate::reading;
 use crate::rule::{Clause, Detail, Rule};
@@ -17,97 +19,198 @@ use crate::word::{Anchor, Bound, Deed};
 pub enum Aged {
     /// No rule lets records of this category leave by their own age.
     NoRule,
-    /// A rule would, and a day's sweep must not, or cannot, carry it out.
+    /// A rule does, and none of its sweeps falls on the day, nor on one before that is still undone.
+    NotToday,
+    /// A rule would, and no sweep may carry it out.
     Left {
         /// The id of the rule that stands against it.
         rule: String,
         /// Why.
         why: Unfit,
     },
-    /// Records of every day before this one leave.
-    Before {
-        /// The id of the rule that decides it: the strictest promise.
-        rule: String,
-        /// The oldest day whose records stay.
-        first_kept: Day,
-    },
+    /// One run at the daily sweep or, where a promise counts in hours, one at each full hour from there to the next day's.
+    Runs(Vec<Run>),
 }
 
-/// Why no sweep by the day carries a promise about a record's age out.
+/// One run of a purge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The sweep, UTC: it is never begun before.
+    pub at: Instant,
+    /// The id of the rule that decides it: the strictest promise.
+    pub rule: String,
+    /// Records from before this instant leave.
+    pub older_than: Instant,
+}
+
+/// Why no sweep carries a promise about a record's age out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unfit {
     /// A duty to keep counts from something else than the record: nothing leaves by age alone.
     Duty,
-    /// The promise counts in hours, and days are too coarse for it.
-    Hours,
     /// Somebody has to handle each record first: nothing leaves blindly.
     HandledFirst,
 }
 
+/// An hourly sweep's interval.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
 impl Policy {
-    /// Which records of a category leave by their own age on a day: those whose last promised day is that day or an
-    /// earlier one, as far as no duty keeps them.
+    /// Which records of a category leave by their own age on a day, as far as no duty keeps them: those whose planned sweep
+    /// ([`calendar::last_run`], [`calendar::last_hour`]) has come. `since` is the first day whose sweeps may not have been
+    /// carried out, unset where that is no day in particular: a monthly sweep of such a day is made up for on this one.
     ///
     /// # Errors
     /// [`CalendarError::OutOfRange`] when a date falls past the year 9999.
-    pub fn aged(&self, category: &Category, today: Day) -> Result<Aged, CalendarError> {
-        let mut promised: Option<(&Rule, Day)> = None;
-        let mut kept: Option<Day> = None;
-        for (rule, clause) in self.rules_for(category).flat_map(|rule| rule.clauses.iter().map(move |c| (rule, c))) {
-            if clause.from != Anchor::Record || (rule.apart && rule.bound != Bound::Keep) {
-                continue;
-            }
-            if let Some(why) = unfit(rule, clause) {
-                return Ok(Aged::Left { rule: rule.id.clone(), why });
-            }
-            match (rule.action, rule.bound) {
-                (Deed::Erase, Bound::By) => {
-                    let first = first_day(clause, today, |last| last > today)?;
-                    promised = promised.filter(|(_, known)| *known >= first).or(Some((rule, first)));
-                }
-                // The day itself is still the customer's, until its evening.
-                (Deed::Erase, Bound::At) => {
-                    let first = first_day(clause, today, |last| last >= today)?;
-                    promised = promised.filter(|(_, known)| *known >= first).or(Some((rule, first)));
-                }
-                (_, Bound::Keep) => {
-                    let first = first_day(clause, today, |last| last >= today)?;
-                    kept = Some(kept.map_or(first, |known| known.min(first)));
-                }
-                (Deed::Restrict | Deed::Anonymise | Deed::Keep | Deed::Answer, Bound::By | Bound::At) => {}
-            }
+    pub fn aged(&self, category: &Category, day: Day, since: Option<Day>) -> Result<Aged, CalendarError> {
+        let rows = Rows::of(self, category);
+        if rows.promises.is_empty() {
+            return Ok(Aged::NoRule);
         }
-        let Some((rule, first)) = promised else { return Ok(Aged::NoRule) };
+        // No machine ever carries this out, so that it is said when its sweep comes, and not on every day from there on.
+        if let Some(rule) = rows.handled_first() {
+            let said = rows.falls(day, Some(day))?;
+            let left = || Aged::Left { rule: rule.id.clone(), why: Unfit::HandledFirst };
+            return Ok(if said { left() } else { Aged::NotToday });
+        }
+        if !rows.falls(day, since)? {
+            return Ok(Aged::NotToday);
+        }
         if let Some(duty) = self.rules_for(category).find(|rule| rule.bound == Bound::Keep && !counts_from_record(rule))
         {
             return Ok(Aged::Left { rule: duty.id.clone(), why: Unfit::Duty });
         }
-        let first_kept = kept.map_or(first, |kept| kept.min(first));
-        Ok(Aged::Before { rule: rule.id.clone(), first_kept })
+        rows.runs(day).map(Aged::Runs)
     }
-}
-
-fn unfit(rule: &Rule, clause: &Clause) -> Option<Unfit> {
-    if rule.bound == Bound::Keep || rule.action != Deed::Erase {
-        return None;
-    }
-    if clause.period.is_in_hours() {
-        return Some(Unfit::Hours);
-    }
-    let handled = rule.details.iter().any(|detail| matches!(detail, Detail::HandledFirst { .. }));
-    handled.then_some(Unfit::HandledFirst)
 }
 
 fn counts_from_record(rule: &Rule) -> bool {
     rule.clauses.iter().all(|clause| clause.from == Anchor::Record)
 }
 
-/// The oldest day of which `stays` holds, given the last day counted from it. That day never goes back as days go on, so
-/// the search goes back from tomorrow.
-fn first_day(clause: &Clause, today: Day, stays: impl Fn(Day) -> bool) -> Result<Day, CalendarError> {
+/// The rows of one category that count from the record.
+struct Rows<'p> {
+    /// Those that let records go.
+    promises: Vec<(&'p Rule, &'p Clause)>,
+    /// Those that keep them; never in hours (the pack's check).
+    duties: Vec<&'p Clause>,
+}
+
+impl<'p> Rows<'p> {
+    fn of(policy: &'p Policy, category: &'p Category) -> Self {
+        let all = policy.rules_for(category).flat_map(|rule| rule.clauses.iter().map(move |clause| (rule, clause)));
+        let (mut promises, mut duties) = (Vec::new(), Vec::new());
+        for (rule, clause) in all.filter(|(_, clause)| clause.from == Anchor::Record) {
+            match (rule.action, rule.bound) {
+                (_, Bound::Keep) => duties.push(clause),
+                (Deed::Erase, Bound::By | Bound::At) if !rule.apart => promises.push((rule, clause)),
+                (Deed::Erase | Deed::Restrict | Deed::Anonymise | Deed::Keep | Deed::Answer, Bound::By | Bound::At) => {
+                }
+            }
+        }
+        Self { promises, duties }
+    }
+
+    fn handled_first(&self) -> Option<&'p Rule> {
+        let handled = |rule: &Rule| rule.details.iter().any(|detail| matches!(detail, Detail::HandledFirst { .. }));
+        self.promises.iter().map(|(rule, _)| *rule).find(|rule| handled(rule))
+    }
+
+    /// Whether a sweep falls on the day or on one from `since` on, or lets more go than had to before: a promise that has
+    /// no sweep between a record's day and its last one has a run of its own.
+    fn falls(&self, day: Day, since: Option<Day>) -> Result<bool, CalendarError> {
+        let Some(since) = since else { return Ok(true) };
+        let since = since.min(day);
+        if self.promises.iter().any(|(rule, _)| calendar::last_run(rule.sweep, Day::MIN, day) >= since) {
+            return Ok(true);
+        }
+        let before = since.yesterday().map_err(|_| CalendarError::OutOfRange)?;
+        Ok(self.first_kept(day)? != self.first_kept(before)?)
+    }
+
+    /// The oldest day whose records stay after the sweeps of a day, hours left aside.
+    fn first_kept(&self, day: Day) -> Result<Option<Day>, CalendarError> {
+        let promised = self.promised(day)?.map(|(_, first)| first);
+        let kept = self.kept(day)?;
+        Ok(promised.map(|first| kept.map_or(first, |kept| kept.min(first))))
+    }
+
+    /// The strictest promise in days, and the oldest day whose records it lets stay after the sweeps of a day.
+    fn promised(&self, day: Day) -> Result<Option<(&'p Rule, Day)>, CalendarError> {
+        let mut promised: Option<(&Rule, Day)> = None;
+        for (rule, clause) in self.promises.iter().filter(|(_, clause)| !clause.period.is_in_hours()) {
+            let first = match rule.bound {
+                Bound::By => first_day(clause, day, |record, last| calendar::last_run(rule.sweep, record, last) > day)?,
+                // The day itself is still the customer's, until its evening.
+                Bound::At | Bound::Keep => first_day(clause, day, |_, last| last >= day)?,
+            };
+            promised = promised.filter(|(_, known)| *known >= first).or(Some((rule, first)));
+        }
+        Ok(promised)
+    }
+
+    /// The oldest day whose records a duty keeps on a day.
+    fn kept(&self, day: Day) -> Result<Option<Day>, CalendarError> {
+        let mut kept: Option<Day> = None;
+        for clause in &self.duties {
+            let first = first_day(clause, day, |_, last| last >= day)?;
+            kept = Some(kept.map_or(first, |known| known.min(first)));
+        }
+        Ok(kept)
+    }
+
+    fn runs(&self, day: Day) -> Result<Vec<Run>, CalendarError> {
+        let in_days = match self.promised(day)? {
+            Some((rule, first)) => Some((rule, midnight(first)?)),
+            None => None,
+        };
+        let hourly: Vec<_> = self.promises.iter().filter(|(_, clause)| clause.period.is_in_hours()).collect();
+        let sweeps = if hourly.is_empty() { vec![daily_sweep(day)?] } else { hours_of(day)? };
+        let mut runs = Vec::with_capacity(sweeps.len());
+        for at in sweeps {
+            let mut promised = in_days;
+            for (rule, clause) in &hourly {
+                let older_than = in_time_at(at, clause)?;
+                promised = promised.filter(|(_, known)| *known >= older_than).or(Some((rule, older_than)));
+            }
+            let Some((rule, older_than)) = promised else { continue };
+            let older_than = match self.kept(day_of(at))? {
+                Some(kept) => midnight(kept)?.min(older_than),
+                None => older_than,
+            };
+            runs.push(Run { at, rule: rule.id.clone(), older_than });
+        }
+        Ok(runs)
+    }
+}
+
+/// The oldest record whose period in hours is not over before the sweep after this one: that one is still in time for it.
+fn in_time_at(sweep: Instant, clause: &Clause) -> Result<Instant, CalendarError> {
+    let period = SignedDuration::from_hours(i64::from(clause.period.count()));
+    sweep.checked_add(HOUR).and_then(|next| next.checked_sub(period)).map_err(|_| CalendarError::OutOfRange)
+}
+
+/// The full hours from a day's daily sweep to the next day's: 23, 24 or 25, as the clocks go.
+fn hours_of(day: Day) -> Result<Vec<Instant>, CalendarError> {
+    let (mut at, end) = (daily_sweep(day)?, daily_sweep(calendar::day_after(day)?)?);
+    let mut sweeps = Vec::with_capacity(25);
+    while at < end {
+        sweeps.push(at);
+        at = at.checked_add(HOUR).map_err(|_| CalendarError::OutOfRange)?;
+    }
+    Ok(sweeps)
+}
+
+fn midnight(day: Day) -> Result<Instant, CalendarError> {
+    start_of(day).map_err(|_| CalendarError::OutOfRange)
+}
+
+/// The oldest day of which `stays` holds, given the day and the last day counted from it. It never goes back as days go on,
+/// so the search goes back from tomorrow.
+fn first_day(clause: &Clause, today: Day, stays: impl Fn(Day, Day) -> bool) -> Result<Day, CalendarError> {
     let mut day = calendar::day_after(today)?;
     while let Ok(before) = day.yesterday() {
-        if !stays(reading::last_day(clause, before)?) {
+        if !stays(before, reading::last_day(clause, before)?) {
             break;
         }
         day = before;
@@ -116,100 +219,4 @@ fn first_day(clause: &Clause, today: Day, stays: impl Fn(Day) -> bool) -> Result
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn policy(rows: &[(&str, &str, &str, &str, &str)]) -> Policy {
-        let rows = rows.iter().map(|(id, action, bound, from, period)| {
-            format!(
-                "[[rule]]\nid = \"test/{id}\"\ncategory = \"access-logs\"\naction = \"{action}\"\nbound = \"{bound}\"\n\
-                 basis = \"contract\"\ncites = []\ncount = [{{ from = \"{from}\", period = \"{period}\" }}]\n"
-            )
-        });
-        let text = format!("name = \"test\"\nprovider = \"Test\"\n{}", rows.collect::<String>());
-        Policy::parse("test", &text, |_: &str| None).expect("in order")
-    }
-
-    fn first_kept(policy: &Policy, today: Day) -> Option<Day> {
-        match policy.aged(&"access-logs".parse().expect("a word"), today).expect("in range") {
-            Aged::Before { first_kept, .. } => Some(first_kept),
-            Aged::NoRule | Aged::Left { .. } => None,
-        }
-    }
-
-    const BY: (&str, &str, &str, &str, &str) = ("logs", "erase", "by", "record", "6 months");
-
-    #[test]
-    fn a_day_leaves_on_the_last_day_that_its_rule_promises() {
-        let half_a_year = policy(&[BY]);
-        // The 28th of February ends on the 28th of August, as the 31st of August ends on the 28th of February.
-        assert_eq!(first_kept(&half_a_year, date(2026, 8, 28)), Some(date(2026, 3, 1)));
-        assert_eq!(first_kept(&half_a_year, date(2026, 8, 27)), Some(date(2026, 2, 28)));
-        assert_eq!(first_kept(&half_a_year, date(2026, 8, 31)), Some(date(2026, 3, 1)));
-        assert_eq!(first_kept(&half_a_year, date(2027, 2, 28)), Some(date(2026, 9, 1)));
-        assert_eq!(first_kept(&half_a_year, date(2027, 2, 27)), Some(date(2026, 8, 28)));
-    }
-
-    #[test]
-    fn the_strictest_promise_decides_and_a_duty_outranks_it() {
-        let today = date(2026, 8, 28);
-        // Six months are more days in summer than in winter: now the one is stricter, now the other.
-        let days = ("days", "erase", "by", "record", "182 days");
-        for rows in [[BY, days], [days, BY]] {
-            assert_eq!(first_kept(&policy(&rows), today), Some(date(2026, 3, 1)));
-            assert_eq!(first_kept(&policy(&rows), date(2026, 9, 1)), Some(date(2026, 3, 4)));
-        }
-        // A duty of seven months, its own last day included.
-        let duty = ("duty", "keep", "keep", "record", "7 months");
-        assert_eq!(first_kept(&policy(&[BY, duty]), today), Some(date(2026, 1, 28)));
-        let other = policy(&[BY, ("duty", "keep", "keep", "customer_settled", "7 years")]);
-        let aged = other.aged(&"access-logs".parse().expect("a word"), today);
-        assert_eq!(aged, Ok(Aged::Left { rule: "test/duty".to_owned(), why: Unfit::Duty }));
-    }
-
-    #[test]
-    fn a_promise_in_hours_or_about_handled_mail_is_no_daily_sweeps() {
-        let left = |name: &str, text: &str, category: &str| {
-            let law = include_str!("../../../policies/law-se.toml");
-            let policy = Policy::parse(name, text, |_: &str| Some(law.to_owned())).expect("in order");
-            policy.aged(&category.parse().expect("a word"), date(2026, 8, 28))
-        };
-        let hours = left("connect2ip", include_str!("../../../policies/connect2ip.toml"), "ip");
-        assert_eq!(hours, Ok(Aged::Left { rule: "connect2ip/ip".to_owned(), why: Unfit::Hours }));
-        let mail = left("netip", include_str!("../../../policies/netip.toml"), "mail");
-        assert_eq!(mail, Ok(Aged::Left { rule: "netip/mail".to_owned(), why: Unfit::HandledFirst }));
-    }
-
-    #[test]
-    fn a_promise_both_ways_leaves_the_last_day_to_the_customer() {
-        let at = ("logs", "erase", "at", "record", "6 months");
-        assert_eq!(first_kept(&policy(&[at]), date(2026, 8, 28)), Some(date(2026, 2, 28)));
-    }
-
-    #[test]
-    fn without_a_row_that_counts_from_the_record_nothing_leaves_by_age() {
-        let settled = policy(&[("logs", "erase", "by", "customer_settled", "6 months")]);
-        assert_eq!(first_kept(&settled, date(2026, 8, 28)), None);
-        let masked = policy(&[("logs", "anonymise", "by", "record", "6 months")]);
-        assert_eq!(first_kept(&masked, date(2026, 8, 28)), None);
-    }
-
-    proptest! {
-        #[test]
-        fn the_cut_lies_between_what_has_ended_and_what_has_not(
-            year in 2018_i16..2100, ordinal in 1_i16..=365, number in 1_u32..60,
-            unit in proptest::sample::select(vec!["days", "weeks", "months", "years"]),
-        ) {
-            let today = date(year, 1, 1).checked_add(jiff::Span::new().days(i64::from(ordinal) - 1)).expect("in range");
-            let text = format!("{number} {unit}");
-            let policy = policy(&[("logs", "erase", "by", "record", &text)]);
-            let cut = first_kept(&policy, today).expect("a rule");
-            let last = |day| calendar::last_day(day, text.parse().expect("a period"), crate::word::Until::Exact).expect("in range");
-            prop_assert!(last(cut) > today);
-            prop_assert!(last(cut.yesterday().expect("in range")) <= today);
-        }
-    }
-}
+mod tests;

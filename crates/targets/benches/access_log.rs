@@ -177,6 +177,7 @@ fn ours(directory: &Path) -> Outcome<(u64, [Took; 4])> {
         act: Act::Erase,
         writer: None,
         ignore: vec![],
+        youngest_purge_age: None,
         youngest_purge_age_days: None,
     };
     let driver = AccessLog::open(&config)?;

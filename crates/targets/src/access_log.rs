@@ -125,7 +125,7 @@ impl Driver for AccessLog {
     }
 
     fn purges(&self) -> bool {
-        self.config.youngest_purge_age_days.is_some()
+        self.config.youngest().is_some()
     }
 
     fn inspect(&self, selector: &Selector) -> Result<Inspection, Failure> {

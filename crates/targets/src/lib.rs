@@ -5,6 +5,7 @@
 //! that unreachable, missing or unsupported is never "absent".
 
 pub mod access_log;
+mod age;
 pub mod attempt;
 pub mod config;
 pub mod driver;

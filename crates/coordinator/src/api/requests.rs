@@ -122,6 +122,7 @@ fn to_wire(view: &View, unproven: Vec<String>) -> v1::Request {
         (request.facts.needs_period, "needs_period"),
         (request.facts.unsettled, "unsettled"),
         (request.facts.overdue, "overdue"),
+        (request.facts.unmet, "unmet"),
         (request.facts.legal_review, "legal_review"),
         (request.facts.reopened, "reopened"),
     ];

@@ -6,6 +6,7 @@ mod holders;
 mod leaps;
 mod purge;
 mod purge_days;
+mod purge_hours;
 mod race;
 mod renewals;
 mod rules;

@@ -58,17 +58,24 @@ pub(crate) fn agent() -> AgentName {
     "web1".parse().expect("a literal name")
 }
 
-/// A target of this name: `logs` is one whose lines leave by their own age, every other one holds a customer's files.
+/// A target of this name: `logs`, `ip` and `net` are ones whose lines leave by their own age, `chat` is rows that should, every
+/// other one holds a customer's files.
 pub(crate) fn info(target: &str) -> TargetInfo {
-    let logs = target == "logs";
+    let (kind, category) = match target {
+        "logs" => (TargetKind::AccessLog, "access-logs"),
+        "ip" => (TargetKind::AccessLog, "ip"),
+        "net" => (TargetKind::AccessLog, "network-logs"),
+        "chat" => (TargetKind::Sql, "chat"),
+        _ => (TargetKind::Files, "customer-data"),
+    };
     TargetInfo {
         id: target.parse().expect("a literal name"),
-        kind: if logs { TargetKind::AccessLog } else { TargetKind::Files },
-        category: if logs { "access-logs" } else { "customer-data" }.parse().expect("a literal word"),
+        kind,
+        category: category.parse().expect("a literal word"),
         role: Role::Processor,
         scope: Scope::Contract,
         mode: Mode::Act,
-        purges: logs,
+        purges: kind == TargetKind::AccessLog,
         strategy: None,
         copy_life: None,
         covers: Vec::new(),

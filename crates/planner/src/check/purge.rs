@@ -1,130 +1,109 @@
-//! A second opinion on a purge's plan: draws the line between old and young anew, record day by record day, from the
-//! policy's rows with the date library's arithmetic. Upholds I1: nothing goes that no row lets go yet, or that a duty keeps.
+//! A second opinion on a purge's plan: draws the lines between old and young anew, record by record, from the policy's rows
+//! with the date library's arithmetic. Upholds I1: nothing goes that no row lets go yet, or that a duty keeps; and that what
+//! has to go by a run goes by it.
 
-use gallra_model::Day;
 use gallra_model::job::Action;
 use gallra_model::plan::{Anchors, Plan, Step};
 use gallra_model::target::{Mode, TargetInfo};
-use gallra_model::time::{day_of, start_of};
-use gallra_policy::calendar::Unit;
-use gallra_policy::{Anchor, Bound, Clause, Deed, Detail, Policy, Rule, Until};
+use gallra_model::time::{day_of, start_of, stockholm};
+use gallra_model::{Day, Instant};
+use jiff::ToSpan as _;
 
-use super::promise::plus;
 use super::{At, Doubts, Problem, shape};
 use crate::facts::Facts;
+use crate::purge::{MAX_HOURLY, Sweeps};
+use rows::Rows;
+
+mod rows;
 
 /// Doubts the plan of the purge on a local day.
-pub(crate) fn check(plan: &Plan, facts: &Facts<'_>, day: Day) -> Vec<Problem> {
+pub(crate) fn check(plan: &Plan, facts: &Facts<'_>, sweeps: Sweeps) -> Vec<Problem> {
     let mut doubts = Doubts { plan, facts, found: Vec::new() };
     shape::check_purge(&mut doubts);
     if plan.steps.iter().any(|step| step.action != Action::Purge)
         || plan.anchors != Anchors::default()
-        || plan.purge != Some(day)
+        || plan.purge != Some(sweeps.day)
     {
         doubts.plan_is_wrong("not-a-purge", "a purge's plan does nothing else, and counts from nobody's end");
     }
-    for inventory in facts.inventories {
+    let mut hourly = 0;
+    for inventory in facts.sorted() {
         for target in inventory.targets.iter().filter(|target| !target.kind.is_backup()) {
-            target_is_right(&mut doubts, At { agent: &inventory.agent, target }, day);
+            target_is_right(&mut doubts, At { agent: &inventory.agent, target }, sweeps, &mut hourly);
         }
     }
     doubts.found
 }
 
-fn target_is_right<'a>(doubts: &mut Doubts<'a>, at: At<'a>, day: Day) {
+fn target_is_right<'a>(doubts: &mut Doubts<'a>, at: At<'a>, sweeps: Sweeps, hourly: &mut usize) {
     let steps: Vec<&Step> = doubts.steps_at(at).collect();
     let rows = Rows::of(doubts.facts.policy, at.target);
-    let wanted =
-        rows.promises() && !rows.kept_by_other && !rows.unfit && at.target.purges && at.target.mode == Mode::Act;
+    // What no machine may do is said on its own day only.
+    let since = if rows.handled { Some(sweeps.day) } else { sweeps.since };
+    let falls = rows.promises() && rows.falls(sweeps.day, since);
+    let mut wanted = falls && rows.may_be_purged() && allowed(at.target);
+    if wanted && rows.in_hours() {
+        *hourly += 1;
+        wanted = *hourly <= MAX_HOURLY;
+    }
     match (steps.as_slice(), wanted) {
         ([], true) => doubts.wrong(at, "not-purged", "its records leave by age, and the plan has no step for it"),
         ([], false) => {
             let said = doubts.noted(at, "not-purged") || doubts.noted(at, "observe-mode");
-            doubts.require(said || !rows.promises(), at, "unsaid", "nothing is purged, and no note says so");
+            doubts.require(said || !falls, at, "unsaid", "nothing is purged, and no note says so");
         }
-        ([step], true) => cut_is_right(doubts, at, step, (&rows, day)),
-        ([_, ..], _) => doubts.wrong(at, "purged", "it is purged twice, or against the policy or the host"),
+        ([..], true) => runs_are_right(doubts, at, &steps, (&rows, sweeps.day)),
+        ([_, ..], false) => {
+            doubts.wrong(at, "purged", "it is purged against the policy or the host, or not on its day")
+        }
     }
 }
 
-fn cut_is_right<'a>(doubts: &mut Doubts<'a>, at: At<'a>, step: &Step, (rows, day): (&Rows<'_>, Day)) {
-    let Some(cut) = step.older_than else { return doubts.wrong(at, "cut", "the step does not say how old is too old") };
-    let first_kept = day_of(cut);
-    let Ok(last_gone) = first_kept.yesterday() else { return doubts.wrong(at, "cut", "the cut is out of range") };
-    doubts.require(
-        start_of(first_kept).is_ok_and(|start| start == cut),
-        at,
-        "cut",
-        "the cut is not at the beginning of a local day",
-    );
-    doubts.require(rows.lets_go(last_gone, day), at, "too-early", "what no row lets go yet would be purged");
-    doubts.require(!rows.keeps(last_gone, day), at, "too-early", "what a duty keeps would be purged");
-    let complete = !rows.lets_go(first_kept, day) || rows.keeps(first_kept, day);
-    doubts.require(complete, at, "too-late", "what has to go by now would stay");
-    doubts.require(step.latest == Some(day), at, "bounds", "its last day is not the purge's");
-    doubts.require(day_of(step.due) >= day, at, "too-early", "it is due before its day");
-    let ruled = rows.all.iter().any(|(rule, _)| rule.id == step.rule && rule.action == Deed::Erase);
-    doubts.require(ruled, at, "rule", "no row of that name lets these records go");
+fn allowed(target: &TargetInfo) -> bool {
+    target.purges && target.mode == Mode::Act
 }
 
-/// The rows of one category that count from the record.
-struct Rows<'p> {
-    all: Vec<(&'p Rule, &'p Clause)>,
-    /// A duty counts from something else.
-    kept_by_other: bool,
-    /// A promise is in hours, or about what was handled first.
-    unfit: bool,
-}
-
-impl<'p> Rows<'p> {
-    fn of(policy: &'p Policy, target: &TargetInfo) -> Self {
-        let of_category = || policy.rules().iter().filter(|rule| rule.category == target.category);
-        let all: Vec<_> = of_category()
-            .filter(|rule| rule.bound == Bound::Keep || (rule.action == Deed::Erase && !rule.apart))
-            .flat_map(|rule| rule.clauses.iter().map(move |clause| (rule, clause)))
-            .filter(|(_, clause)| clause.from == Anchor::Record)
-            .collect();
-        let unfit = all.iter().any(|(rule, clause)| {
-            let handled = rule.details.iter().any(|detail| matches!(detail, Detail::HandledFirst { .. }));
-            rule.bound != Bound::Keep && (clause.period.unit() == Unit::Hours || handled)
-        });
-        let elsewhere = |rule: &Rule| rule.clauses.iter().any(|clause| clause.from != Anchor::Record);
-        let kept_by_other = of_category().any(|rule| rule.bound == Bound::Keep && elsewhere(rule));
-        Self { all, kept_by_other, unfit }
-    }
-
-    fn promises(&self) -> bool {
-        self.all.iter().any(|(rule, _)| rule.action == Deed::Erase)
-    }
-
-    /// Whether a row lets the records of one day go on another.
-    fn lets_go(&self, record: Day, on: Day) -> bool {
-        self.all.iter().filter(|(rule, _)| rule.action == Deed::Erase).any(|(rule, clause)| {
-            last_day(record, clause).is_some_and(|last| match rule.bound {
-                Bound::By => last <= on,
-                Bound::At => last < on,
-                Bound::Keep => false,
-            })
-        })
-    }
-
-    /// Whether a duty keeps the records of one day on another.
-    fn keeps(&self, record: Day, on: Day) -> bool {
-        self.all
-            .iter()
-            .filter(|(rule, _)| rule.bound == Bound::Keep)
-            .any(|(_, clause)| last_day(record, clause).is_none_or(|last| last >= on))
-    }
-}
-
-fn last_day(record: Day, clause: &Clause) -> Option<Day> {
-    let plain = plus(record, clause.period)?;
-    let plain = match clause.until {
-        // Only an answer moves off a holiday.
-        Until::Exact | Until::WorkingDay => plain,
-        Until::MonthEnd => plain.last_of_month(),
-        Until::YearEnd => plain.last_of_year(),
+/// The steps of one target are the day's runs, in order, from one that had come when the plan was made to the last.
+fn runs_are_right<'a>(doubts: &mut Doubts<'a>, at: At<'a>, steps: &[&Step], (rows, day): (&Rows<'_>, Day)) {
+    let Some(runs) = runs_of(day, rows.in_hours()) else {
+        return doubts.wrong(at, "bounds", "its day is out of range");
     };
-    let staged = clause.stage.as_ref().map(|stage| plus(plus(record, stage.first)?, stage.period));
-    staged.map_or(Some(plain), |staged| staged.map(|staged| staged.min(plain)))
+    let passed = runs.iter().filter(|run| **run <= doubts.plan.made).count();
+    let Some(left_out) = runs.len().checked_sub(steps.len()) else {
+        return doubts.wrong(at, "purged", "it is purged more often than it has sweeps");
+    };
+    doubts.require(left_out <= passed.saturating_sub(1), at, "not-purged", "a run that is still to come is left out");
+    for (step, run) in steps.iter().zip(runs.iter().skip(left_out)) {
+        doubts.require(step.due >= *run, at, "too-early", "it is due before its sweep");
+        doubts.require(step.due == (*run).max(doubts.plan.made), at, "too-late", "it is due after its sweep");
+        doubts.require(step.latest == Some(day_of(*run)), at, "bounds", "its last day is not the run's");
+        cut_is_right(doubts, at, step, (rows, day, *run));
+    }
+}
+
+/// From a day's daily sweep, at three in the morning, to the next day's: at each full hour, or the first only.
+fn runs_of(day: Day, hourly: bool) -> Option<Vec<Instant>> {
+    let begins = day.at(3, 0, 0, 0).to_zoned(stockholm()).ok()?;
+    let ends = day.tomorrow().ok()?.at(3, 0, 0, 0).to_zoned(stockholm()).ok()?;
+    if !hourly {
+        return Some(vec![begins.timestamp()]);
+    }
+    let hours = (ends.timestamp().as_second() - begins.timestamp().as_second()) / 3600;
+    (0..hours).map(|hour| begins.checked_add(hour.hours()).ok().map(|zoned| zoned.timestamp())).collect()
+}
+
+fn cut_is_right<'a>(doubts: &mut Doubts<'a>, at: At<'a>, step: &Step, (rows, day, run): (&Rows<'_>, Day, Instant)) {
+    let Some(cut) = step.older_than else { return doubts.wrong(at, "cut", "the step does not say how old is too old") };
+    let Ok(newest_gone) = cut.checked_sub(1.nanosecond()) else {
+        return doubts.wrong(at, "cut", "the cut is out of range");
+    };
+    if !rows.in_hours() {
+        let whole = start_of(day_of(cut)).is_ok_and(|start| start == cut);
+        doubts.require(whole, at, "cut", "the cut is not at the beginning of a local day");
+    }
+    doubts.require(rows.lets_go(newest_gone, day, run), at, "too-early", "what no row lets go yet would be purged");
+    doubts.require(!rows.keeps(newest_gone, run), at, "too-early", "what a duty keeps would be purged");
+    let complete = !rows.lets_go(cut, day, run) || rows.keeps(cut, run);
+    doubts.require(complete, at, "too-late", "what has to go by now would stay");
+    doubts.require(rows.names(&step.rule), at, "rule", "no row of that name lets these records go");
 }

@@ -8,3 +8,4 @@ mod purge;
 mod refusal;
 mod script;
 mod spoiled;
+mod sweeps;

@@ -217,6 +217,7 @@ fn read_pack(name: &str, rows: &str) -> Option<Policy> {
         ),
         "law-se" => Some(include_str!("../../../../policies/law-se.toml").to_owned()),
         "host" => Some(include_str!("host.toml").to_owned()),
+        "ages" => Some(include_str!("ages.toml").to_owned()),
         _ => None,
     };
     let stem = match name {

@@ -76,7 +76,8 @@ impl Story {
     /// One day's rolling purge of two logs, done.
     pub(crate) fn purged() -> Self {
         let mut story = Self::planned();
-        story.request.about = About::Purge { day: day("2026-08-28"), seal: SubjectId::from_bytes([0xa5; 16]) };
+        story.request.about =
+            About::Purge { day: day("2026-08-28"), since: None, seal: SubjectId::from_bytes([0xa5; 16]) };
         story.obligations.clear();
         story.plan.anchors = Anchors::default();
         story.plan.backups.clear();

@@ -6,6 +6,7 @@ use std::path::{Component, PathBuf};
 use serde::Deserialize;
 
 use super::format::Format;
+use crate::age::Age;
 
 /// By what a line is somebody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -68,7 +69,10 @@ pub struct Config {
     /// Names in the directory that begin like a log's and are none.
     #[serde(default)]
     pub ignore: Vec<String>,
-    /// A purge by age reaches no line that is younger, in days; unset: no purge at all.
+    /// A purge by age reaches no line that is younger, in hours or days; unset here and in days: no purge at all.
+    #[serde(default)]
+    pub youngest_purge_age: Option<Age>,
+    /// The same in days: one of the two is written.
     #[serde(default)]
     pub youngest_purge_age_days: Option<u32>,
 }
@@ -113,6 +117,14 @@ impl Config {
         if self.youngest_purge_age_days == Some(0) {
             return Err("youngest_purge_age_days must be at least 1: a younger purge could empty every log".into());
         }
+        if self.youngest_purge_age.is_some() && self.youngest_purge_age_days.is_some() {
+            return Err("write youngest_purge_age or youngest_purge_age_days, not both".into());
+        }
         self.format.check()
+    }
+
+    /// The youngest age that a purge may reach, whichever key says it; unset: nothing is purged.
+    pub(super) fn youngest(&self) -> Option<Age> {
+        self.youngest_purge_age.or_else(|| self.youngest_purge_age_days.map(Age::days))
     }
 }

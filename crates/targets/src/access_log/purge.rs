@@ -1,10 +1,11 @@
 //! The rolling purge: lines older than an instant go, whoever's they are, but those of held subjects. Upholds I1's
-//! sibling for ages: the host's own floor (`youngest_purge_age_days`) binds whatever the coordinator asks for.
+//! sibling for ages: the host's own floor (`youngest_purge_age`) binds whatever the coordinator asks for.
 
 use gallra_model::Instant;
 use gallra_model::outcome::Counts;
 use gallra_model::receipt::{Code, Tally};
 
+use crate::age::Age;
 use crate::driver::{Boundary, Failure, PurgeOrder, Purged};
 
 use super::place::Place;
@@ -12,24 +13,21 @@ use super::raw::{Rule, Wanted};
 use super::subject::{Aged, Who};
 use super::{AccessLog, act, second};
 
-/// Hours in a day, for ages: what an age in days means does not change with summer time.
-const HOURS: i64 = 24;
-
 /// Whether the host lets a purge reach so far.
-fn allowed(youngest: Option<u32>, before: Instant, now: Instant) -> Result<(), Failure> {
-    let Some(days) = youngest else {
+fn allowed(youngest: Option<Age>, before: Instant, now: Instant) -> Result<(), Failure> {
+    let Some(youngest) = youngest else {
         return Err(Failure::new(
             Code::PurgeAge,
-            "this target has no youngest_purge_age_days, so nothing is purged by age: set it if that is wanted",
+            "this target has no youngest_purge_age, so nothing is purged by age: set it if that is wanted",
         ));
     };
-    let floor = now.checked_sub(jiff::SignedDuration::from_hours(i64::from(days) * HOURS));
-    if floor.is_ok_and(|floor| before <= floor) {
+    if youngest.lets(before, now) {
         return Ok(());
     }
     Err(Failure::new(
         Code::PurgeAge,
-        "the purge reaches lines younger than youngest_purge_age_days: nothing was touched",
+        "the purge reaches lines younger than youngest_purge_age in agent.toml: nothing was touched; a rule of 24 hours \
+         needs 23 hours there, and less where clocks differ",
     ))
 }
 
@@ -40,7 +38,7 @@ pub(super) fn purge(
     boundary: &mut dyn Boundary,
 ) -> Result<Purged, Failure> {
     let config = &log.config;
-    allowed(config.youngest_purge_age_days, order.before, now)?;
+    allowed(config.youngest(), order.before, now)?;
     let place = Place::open(config)?;
     let held = |_: ()| order.preserve.iter().map(|selector| Who::of(config, selector)).collect::<Result<Vec<_>, _>>();
     let judge = Aged { before: order.before, held: held(())?, format: config.format.clone() };

@@ -70,7 +70,22 @@ fn the_hosts_floor_binds_and_an_unknown_hold_stops_it() {
     assert_eq!(code(&logs, "2026-03-10T00:00:00Z", vec![addresses(&["::1"])]), Code::BadSelector);
     logs.config.youngest_purge_age_days = None;
     assert_eq!(code(&logs, "2020-01-01T00:00:00Z", vec![]), Code::PurgeAge);
+    logs.config.youngest_purge_age = Some("23 hours".parse().expect("an age"));
+    assert_eq!(code(&logs, "2026-04-14T01:00:01Z", vec![]), Code::PurgeAge);
     assert_eq!(logs.lines(), before);
+    assert!(logs.driver().purges());
+    let purged = purge(&logs, "2026-04-14T01:00:00Z", vec![], &mut Always).expect("23 hours before");
+    assert_eq!(purged.counts.erased, 1);
+}
+
+#[test]
+fn one_floor_is_written_and_not_two() {
+    let mut logs = Logs::by_host();
+    logs.config.youngest_purge_age = Some("23 hours".parse().expect("an age"));
+    let refused = crate::access_log::AccessLog::open(&logs.config).err();
+    assert_eq!(refused.as_deref(), Some("write youngest_purge_age or youngest_purge_age_days, not both"));
+    logs.config.youngest_purge_age_days = None;
+    assert!(crate::access_log::AccessLog::open(&logs.config).is_ok());
 }
 
 #[test]

@@ -34,6 +34,7 @@ impl Logs {
             act: Act::Erase,
             writer: None,
             ignore: vec![],
+            youngest_purge_age: None,
             youngest_purge_age_days: Some(30),
         };
         Self { dir, config }
