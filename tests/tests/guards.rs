@@ -5,11 +5,12 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use gallra_cli::demo::site::programs;
+use gallra_cli::demo::site::{programs, wait_for};
 use gallra_identity::CallerRole;
 use gallra_model::message::{ToAgent, ToCoordinator};
 use gallra_model::order::Order;
 use gallra_model::target::Inventory;
+use gallra_model::time::instant_of;
 use gallra_proof::key::VerifyingKey;
 use gallra_testkit::caller::{Who, connect};
 use gallra_testkit::{Story, day};
@@ -17,8 +18,12 @@ use gallra_wire::session::{request_of, to_agent};
 use gallra_wire::v1;
 use gallra_wire::v1::agent_registry_service_client::AgentRegistryServiceClient;
 use gallra_wire::v1::agent_service_client::AgentServiceClient;
+use gallra_wire::v1::clock_service_client::ClockServiceClient;
 use tokio::sync::mpsc;
 use tonic::Streaming;
+
+/// More than the driver has in hand between two askings, many times over.
+const PAGES: usize = 3_000;
 
 /// `gallra stop` halts all irreversible work within so long where the agent's stream lives.
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
@@ -68,10 +73,14 @@ impl Stream {
         Self { _say: say, hear, permit: VerifyingKey::from_pem(&pem).expect("a key") }
     }
 
+    async fn word(&mut self) -> ToAgent {
+        let word = tokio::time::timeout(TOLD_WITHIN, self.hear.message()).await.expect("told in time");
+        to_agent(word.expect("a word").expect("a word")).expect("a word")
+    }
+
     /// The next word, which is an order.
     async fn order(&mut self) -> Order {
-        let word = tokio::time::timeout(TOLD_WITHIN, self.hear.message()).await.expect("told in time");
-        let word = to_agent(word.expect("a word").expect("a word")).expect("a word");
+        let word = self.word().await;
         let ToAgent::Order { order } = word else { panic!("an order was expected: {word:?}") };
         gallra_proof::order::open(&order, &self.permit).expect("signed with the permit key").0
     }
@@ -96,6 +105,57 @@ async fn a_stop_reaches_an_open_stream_at_once_and_a_new_one_first_of_all() {
     assert_eq!(started["halted"], false);
     let start = stream.order().await;
     assert!(!start.halted && start.is_newer_than(&stop));
+}
+
+fn count(dir: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
+    entries.filter_map(Result::ok).map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
+}
+
+/// A story in which the agent died in the middle of an act that nobody has a receipt of.
+async fn dead_in_the_act() -> Story {
+    let mut story = Story::begin(|options| {
+        options.backups = false;
+        options.items_per_second = Some(100);
+    })
+    .await
+    .expect("a site");
+    let web = story.site.provider.web(&story.leaver);
+    for number in 0..PAGES {
+        std::fs::write(web.join(format!("page-{number}.html")), "a page of somebody who leaves").expect("a file");
+    }
+    story.end_and_settle().await.expect("a request");
+    let to = instant_of(day(2026, 2, 28), 22, 30).expect("a literal").to_string();
+    let mut clock = ClockServiceClient::new(story.site.channel().expect("a connection"));
+    // It answers when all that is due is done.
+    let advancing = tokio::spawn(async move {
+        let _ = clock.advance_clock(v1::AdvanceClockRequest { to, wait_seconds: 60 }).await;
+    });
+    // What goes is put aside first, and goes from there.
+    let www = story.site.path("srv/www");
+    let whole = count(&www);
+    wait_for("the act", async || (count(&www) < whole).then_some(())).await.expect("files go");
+    let (_, agent) = story.site.pids();
+    let id = agent.expect("it runs").to_string();
+    assert!(Command::new("kill").args(["-KILL", &id]).status().expect("kill runs").success());
+    wait_for("its end", async || story.site.ended().ok().filter(|ended| !ended.is_empty())).await.expect("it ends");
+    assert!(count(&www) + PAGES > whole, "in the middle of it");
+    advancing.abort();
+    story
+}
+
+#[tokio::test]
+async fn a_new_stream_takes_over_the_act_that_may_be_under_way_under_the_old_ones_permit() {
+    let story = dead_in_the_act().await;
+    // It asks for nothing: all that this stream knows of the act is what the coordinator told it.
+    let mut stream = Stream::open(&story).await;
+    let words = ["hold", "place", "--customer", &story.leaver.number, "--ground", "a dispute"];
+    json(&gallra(&story.site.profile(), &words));
+    let withdrawn = |word: ToAgent| if let ToAgent::Withdraw { job } = word { job } else { panic!("{word:?}") };
+    let job = withdrawn(stream.word().await);
+    drop(stream);
+    let mut stream = Stream::open(&story).await;
+    assert_eq!(withdrawn(stream.word().await), job, "stopped while the agent was away");
 }
 
 #[tokio::test]

@@ -63,6 +63,7 @@ fn job() -> JobRecord {
         action: Action::Inspect,
         rule: "webone/customer-data".to_owned(),
         due: at("2026-01-31T14:00:00Z"),
+        until: None,
         earliest: None,
         latest: None,
         after: vec![],

@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::id::{AgentName, JobId, RequestId};
+use crate::id::{AgentName, HoldId, JobId, RequestId};
 use crate::job::{Action, Keep};
-use crate::target::{Category, CopyLife, Role, TargetId, TargetKind};
+use crate::target::{Category, CopyLife, Role, Strategy, TargetId, TargetKind};
 use crate::time::{Clock, Day, Instant};
 
 /// DSSE payload type of a plan.
@@ -66,6 +66,10 @@ pub struct Step {
     pub rule: String,
     /// Not before this instant.
     pub due: Instant,
+    /// Erase only: the first instant after the hours in which it is meant to be done, its window or the rest of its day.
+    /// Unset where the step is late, and in plans made before this was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Instant>,
     /// First day on which the rule permits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earliest: Option<Day>,
@@ -95,6 +99,9 @@ pub struct BackupExpectation {
     pub rule: String,
     /// How long its copies live, by its own rules.
     pub life: CopyLife,
+    /// What becomes of its copies. Unset in plans made before this was written down, which observe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
     /// Last day on which a copy is expected to exist; unset where it is never or unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Day>,
@@ -108,13 +115,81 @@ pub struct BackupExpectation {
 #[serde(deny_unknown_fields)]
 pub struct Note {
     /// A stable word: `waits-for-settlement`, `needs-a-period`, `copies-never-expire`, `copies-outlive-promise`,
-    /// `copies-unknown`, `copies-of-kept-data`, `observe-mode`, `promise-not-met`, `keeps`, `not-purged`.
+    /// `copies-outlive-rule`, `copies-unknown`, `copies-of-kept-data`, `observe-mode`, `promise-not-met`, `keeps`, `held`,
+    /// `instruction`, `restrict-by-hand`, `unexpected`, `not-purged`.
     pub code: String,
     /// The target it is about, as `agent/target`; empty for the whole plan.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub target: String,
     /// One sentence.
     pub text: String,
+}
+
+/// A hold that lies on part of the plan or all of it, as it lay when the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    /// The hold.
+    pub hold: HoldId,
+    /// The live targets that it covers, as `agent/target`; empty: all of them, and what may come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+    /// Why, in the operator's words; names nobody.
+    pub ground: String,
+    /// Local day on which somebody looks whether it is still needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Day>,
+    /// Last local day on which it lies by itself; unset: until somebody releases it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Day>,
+}
+
+/// Something that somebody must say before the plan is carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Needed {
+    /// A stable word: `service-cause` and `customer-cause` (a signed cause, decision record 0012), `legal-review` (an
+    /// approver lets a large deviation through).
+    pub what: String,
+    /// The rule that it is about; set for `legal-review`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+}
+
+/// Data that stays for a time and that nobody may work with meanwhile (GDPR Art. 18).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restriction {
+    /// On which agent.
+    pub agent: AgentName,
+    /// On which target.
+    pub target: TargetId,
+    /// The rule that locks it, or whose promise to forget is not met.
+    pub rule: String,
+    /// First day.
+    pub from: Day,
+    /// The day on which the data goes, or may go; unset: nobody knows yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Day>,
+}
+
+/// One thing that differs from the plan before: a fact, or what it did to a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// A stable word. Facts: `contract-ended`, `contract-settled`, `customer-ended`, `customer-settled` (days), `policy`
+    /// (digests), `instruction` (sentences), `hold` (ids), `reported` (a target came or went). What they did: `fate` of live
+    /// data (`erase DAY`, `keep DAY`, `wait`) and of `copies` (`gone DAY`, `never`, `unknown`).
+    pub what: String,
+    /// The target, as `agent/target`; empty: a fact about the whole.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub target: String,
+    /// As it was; unset: it was not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// As it is; unset: it is not there any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 /// The key that an agent signs receipts with, as the plan's issuer vouches for it.
@@ -155,6 +230,18 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What is expected of backups.
     pub backups: Vec<BackupExpectation>,
+    /// What must be said first: signed causes, an approver's word.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Needed>,
+    /// What is locked while it stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restrictions: Vec<Restriction>,
+    /// Holds that lie on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Held>,
     /// What a reader must know.
     pub notes: Vec<Note>,
+    /// What differs from the plan that this one succeeds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }

@@ -3,10 +3,11 @@
 //! changes nothing (strategy observe).
 
 use gallra_model::plan::{BackupExpectation, Note};
-use gallra_model::target::{Category, CopyLife, TargetInfo};
+use gallra_model::target::{Category, CopyLife, Strategy, TargetInfo};
 use gallra_model::time::day_of;
 use gallra_model::{AgentName, Day};
-use gallra_policy::{CalendarError, Extra};
+use gallra_policy::calendar::last_day;
+use gallra_policy::{Anchor, Bound, CalendarError, Clause, Deed, Extra, Rule};
 
 use crate::facts::Facts;
 use crate::live::{Fate, Live, NO_RULE};
@@ -32,7 +33,7 @@ pub(crate) enum Copies<'a> {
     /// Nothing: it covers nothing of the plan.
     Outside,
     /// Nothing, and says so: all that it covers is kept.
-    Kept(Note),
+    Kept(Vec<Note>),
     /// It looks at them, and expects an end.
     Expected(Box<Backup<'a>>),
 }
@@ -61,7 +62,9 @@ pub(crate) fn decide<'a>(
     // Copies of what is kept are kept with it: nothing leaves, so there is nothing to wait for and no promise to hold.
     if left.is_none() && covered.iter().all(|live| matches!(live.fate, Fate::Kept(_))) {
         let text = "its copies hold what is kept, and are kept with it";
-        return Ok(Copies::Kept(note(note::OF_KEPT, &place, text)));
+        let mut notes = vec![note(note::OF_KEPT, &place, text)];
+        notes.extend(shorter_rules(facts, target, &covered, &place)?);
+        return Ok(Copies::Kept(notes));
     }
     let promise = promise(facts, &covered, left)?;
     let life = target.copy_life.unwrap_or(CopyLife::Unknown);
@@ -69,12 +72,14 @@ pub(crate) fn decide<'a>(
         (CopyLife::AtMost { days }, Some(left)) => Some(days_after(left, days)?),
         (CopyLife::AtMost { .. }, None) | (CopyLife::Never | CopyLife::Unknown, _) => None,
     };
-    let notes = notes(&place, life, expected, &promise);
+    let mut notes = notes(&place, life, expected, &promise);
+    notes.extend(shorter_rules(facts, target, &covered, &place)?);
     let expectation = BackupExpectation {
         agent: agent.clone(),
         target: target.id.clone(),
         rule: promise.rule,
         life,
+        strategy: Some(target.strategy.unwrap_or(Strategy::Observe)),
         expected,
         latest: promise.latest,
     };
@@ -115,8 +120,11 @@ fn notes(place: &str, life: CopyLife, expected: Option<Day>, promise: &Promise) 
     let mut notes = Vec::new();
     match life {
         CopyLife::Never => {
-            let text = "never: the store's keep rules do not remove the last copies of a customer who has left; \
-                        without a change there the proof stays interim";
+            let text = format!(
+                "never: the store's keep rules do not remove the last copies of a customer who has left; without a change \
+                 there the proof stays interim: {}",
+                note::MEASURES
+            );
             notes.push(note(note::NEVER, place, text));
         }
         CopyLife::Unknown => {
@@ -130,12 +138,65 @@ fn notes(place: &str, life: CopyLife, expected: Option<Day>, promise: &Promise) 
         && expected > latest
     {
         let text = format!(
-            "the last copy is expected to go on {expected}, and {} promises {latest}: shorten the store's keep rules",
-            promise.rule
+            "the last copy is expected to go on {expected}, and {} promises {latest}: {}",
+            promise.rule,
+            note::MEASURES
         );
         notes.push(note(note::OUTLIVE, place, text));
     }
     notes
+}
+
+/// Rule 8: a rule that lets each record go by its own age is broken by copies that live longer, whatever is promised about
+/// copies. Counted from the newest end, so that the answer is to the day.
+fn shorter_rules(
+    facts: &Facts<'_>,
+    target: &TargetInfo,
+    covered: &[&Live<'_>],
+    place: &str,
+) -> Result<Vec<Note>, CalendarError> {
+    let Some(day) = facts.anchors.contract_ended.max(facts.anchors.customer_ended) else { return Ok(Vec::new()) };
+    let mut notes: Vec<Note> = Vec::new();
+    for live in covered {
+        for (rule, clause) in of_records(facts, &live.target.category) {
+            let (longer, lives) = match target.copy_life.unwrap_or(CopyLife::Unknown) {
+                CopyLife::Unknown => continue,
+                CopyLife::Never => (true, "for ever".to_owned()),
+                CopyLife::AtMost { days } => (lives_longer(days, clause, day)?, format!("{days} days")),
+            };
+            let text = format!(
+                "{} lets {} go {} after it was recorded, and copies here live {lives}: {}",
+                rule.id,
+                live.target.category,
+                clause.period,
+                note::MEASURES
+            );
+            if longer && notes.iter().all(|note| note.text != text) {
+                notes.push(note(note::OUTLIVE_RULE, place, text));
+            }
+        }
+    }
+    Ok(notes)
+}
+
+fn of_records<'a>(facts: &Facts<'a>, category: &'a Category) -> impl Iterator<Item = (&'a Rule, &'a Clause)> {
+    let promises = |rule: &&Rule| rule.action == Deed::Erase && rule.bound != Bound::Keep && !rule.apart;
+    let clauses =
+        facts.policy.rules_for(category).filter(promises).flat_map(|rule| rule.clauses.iter().map(move |c| (rule, c)));
+    clauses.filter(|(_, clause)| clause.from == Anchor::Record)
+}
+
+fn lives_longer(days: u32, clause: &Clause, day: Day) -> Result<bool, CalendarError> {
+    if clause.period.is_in_hours() {
+        // The copy is made some time after the record.
+        return Ok(u64::from(days) * 24 >= u64::from(clause.period.count()));
+    }
+    let own = last_day(day, clause.period, clause.until)?;
+    let gone = match &clause.stage {
+        Some(stage) => own.min(stage.period.last_day(stage.first.last_day(day)?)?),
+        None => own,
+    };
+    Ok(days_after(day, days)? > gone)
 }
 
 #[cfg(test)]

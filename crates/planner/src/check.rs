@@ -2,10 +2,14 @@
 //! plan breaks one. Shares nothing with the planner: no decision, no date arithmetic, no sentence of its notes, so that
 //! a mistake there is not repeated here. Upholds I1 and I2 before anything is released.
 
+mod change;
 mod copies;
+mod hold;
 mod live;
+mod lock;
 mod promise;
 mod purge;
+mod said;
 mod shape;
 
 use std::fmt;
@@ -39,6 +43,10 @@ impl fmt::Display for Problem {
 pub fn check(plan: &Plan, facts: &Facts<'_>) -> Vec<Problem> {
     let mut doubts = Doubts { plan, facts, found: Vec::new() };
     shape::check(&mut doubts);
+    hold::check(&mut doubts);
+    said::check(&mut doubts);
+    lock::check(&mut doubts);
+    change::check(&mut doubts);
     for inventory in facts.inventories {
         for target in &inventory.targets {
             let at = At { agent: &inventory.agent, target };
@@ -105,7 +113,20 @@ impl<'a> Doubts<'a> {
     }
 
     fn noted(&self, at: At<'_>, code: &str) -> bool {
-        let name = at.name();
-        self.plan.notes.iter().any(|note| note.code == code && note.target == name)
+        self.noted_with(&at.name(), code, "")
+    }
+
+    /// Whether a note of a place (empty: the whole plan) names something.
+    fn noted_with(&self, place: &str, code: &str, named: &str) -> bool {
+        self.plan.notes.iter().any(|note| note.code == code && note.target == place && note.text.contains(named))
+    }
+
+    /// Every live target that the dates bind.
+    fn bound(&self) -> Vec<At<'a>> {
+        let all = self.facts.inventories.iter().flat_map(|inventory| {
+            let agent = &inventory.agent;
+            inventory.targets.iter().map(move |target| At { agent, target })
+        });
+        all.filter(|at| !at.target.kind.is_backup() && shape::bound(self, *at)).collect()
     }
 }

@@ -52,6 +52,15 @@ pub enum PlanError {
         /// The number asked for.
         number: u32,
     },
+    /// The plan before is another request's, or comes after this one.
+    #[error("the plan before is plan {number} of {}: it is not the one that this plan succeeds",
+        if *same { "this request" } else { "another request" })]
+    Before {
+        /// That plan's number.
+        number: u32,
+        /// Whether it is a plan of the same request.
+        same: bool,
+    },
     /// Two inventories of one agent.
     #[error("agent {agent} reports two inventories: hand over the newer one only")]
     TwoInventories {
@@ -107,6 +116,11 @@ impl<'a> Facts<'a> {
     pub(crate) fn refuse_contradictory_reports(&self) -> Result<(), PlanError> {
         if self.number == 0 || (self.number == 1) != self.parent.is_none() {
             return Err(PlanError::Parent { number: self.number });
+        }
+        if let Some(before) = self.before
+            && (before.request != self.request || before.number >= self.number)
+        {
+            return Err(PlanError::Before { number: before.number, same: before.request == self.request });
         }
         let mut agents = BTreeSet::new();
         for inventory in self.inventories {

@@ -6,13 +6,16 @@
 //! is due before its earliest day) and I2 (a plan names its parent).
 
 mod backup;
+mod change;
 mod check;
 mod facts;
+mod hold;
 mod live;
 mod note;
 mod order;
 pub mod purge;
 mod render;
+mod said;
 
 pub use check::{Problem, check, check_purge};
 pub use facts::{Facts, MAX_STEPS, PlanError};

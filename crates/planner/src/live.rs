@@ -1,15 +1,18 @@
 //! What becomes of each live target: erased within a year, kept as an obligation, or inspected only while a settlement
-//! or a period is missing. Owns that decision and its notes; refuses to number or order steps.
+//! or a period is missing; and what is locked while it stays. Owns that decision and its notes; refuses to number or order
+//! steps.
 
+use gallra_model::hold::Hold;
 use gallra_model::job::Keep;
-use gallra_model::plan::{Anchors, Note};
+use gallra_model::plan::{Anchors, Note, Restriction};
 use gallra_model::target::{Mode, TargetInfo};
-use gallra_model::time::day_of;
+use gallra_model::time::{day_of, start_of};
 use gallra_model::{AgentName, Day, Instant};
-use gallra_policy::calendar::{Period, daily_sweep};
+use gallra_policy::calendar::{Period, daily_sweep, day_after};
 use gallra_policy::{CalendarError, Combined, Extra};
 
 use crate::facts::Facts;
+use crate::hold;
 use crate::note::{self, note};
 
 /// The rule named on a step that no rule asks for: looking at a target whose category has no period.
@@ -22,6 +25,7 @@ pub(crate) struct Live<'a> {
     pub(crate) target: &'a TargetInfo,
     pub(crate) rule: String,
     pub(crate) fate: Fate,
+    pub(crate) restrictions: Vec<Restriction>,
     pub(crate) notes: Vec<Note>,
 }
 
@@ -34,6 +38,8 @@ pub(crate) enum Fate {
     Erased {
         /// Not before this instant.
         due: Instant,
+        /// The end of its hours; unset where they are over.
+        until: Option<Instant>,
         /// First permitted day.
         earliest: Option<Day>,
         /// Last promised day.
@@ -53,13 +59,25 @@ impl Live<'_> {
     }
 }
 
+impl Fate {
+    /// The day on which the data goes, or may go; none while nobody knows.
+    fn ends(&self) -> Option<Day> {
+        match self {
+            Self::Waits => None,
+            Self::Erased { due, .. } => Some(day_of(*due)),
+            Self::Kept(keep) => Some(keep.earliest),
+        }
+    }
+}
+
 /// Decides on one live target that the dates bind.
 pub(crate) fn decide<'a>(
     facts: &Facts<'_>,
     agent: &'a AgentName,
     target: &'a TargetInfo,
 ) -> Result<Live<'a>, CalendarError> {
-    let window = facts.policy.window(&target.category, &facts.anchors, &Extra::default())?;
+    let held = hold::until(facts, agent, target)?;
+    let window = window(facts, target, held.map(|(_, day)| day))?;
     let place = note::place(agent, &target.id);
     let mut notes = Vec::new();
     let fate = match (window.planned, window.waits_for_settlement) {
@@ -68,26 +86,53 @@ pub(crate) fn decide<'a>(
             Fate::Waits
         }
         (None, false) => {
-            notes.push(note(note::NEEDS_PERIOD, &place, needs_period(&window, target)));
+            notes.push(note(note::NEEDS_PERIOD, &place, needs_period(facts, &window, target)));
             Fate::Waits
         }
-        (Some(planned), false) if planned <= a_year_on(&facts.anchors)? => erased(facts, &window, planned)?,
-        (Some(planned), false) => kept(&window, planned),
+        (Some(planned), false) => {
+            // A hold makes nothing an obligation: what the rows let go within the year waits for it as a job.
+            let by_rows = if held.is_some() { self::window(facts, target, None)?.planned } else { Some(planned) };
+            if by_rows <= Some(a_year_on(&facts.anchors)?) {
+                erased(facts, &window, planned)?
+            } else {
+                kept(&window, planned)
+            }
+        }
     };
-    notes.extend(consequences(&window, &fate, &place));
+    notes.extend(consequences(&window, held.map(|(hold, _)| hold), &fate, &place));
     if target.mode == Mode::Observe {
         let text = "the host's admin allows looking only: nothing changes here until mode = \"act\"";
         notes.push(note(note::OBSERVE_MODE, &place, text));
     }
+    if facts.policy.expects_none(&target.category) {
+        let text =
+            format!("the provider's text says that no {} is collected, and here is a target of it", target.category);
+        notes.push(note(note::UNEXPECTED, &place, text));
+    }
+    let restrictions = restrictions(facts, (agent, target), &window, &fate)?;
+    notes.extend(restrictions.iter().map(|lock| note(note::RESTRICT, &place, by_hand(lock))));
     let rule = match &fate {
         Fate::Kept(keep) => keep.rule.clone(),
         Fate::Waits | Fate::Erased { .. } => window.rule.unwrap_or_else(|| NO_RULE.to_owned()),
     };
-    Ok(Live { agent, target, rule, fate, notes })
+    Ok(Live { agent, target, rule, fate, restrictions, notes })
 }
 
-fn needs_period(window: &Combined, target: &TargetInfo) -> String {
+fn window(facts: &Facts<'_>, target: &TargetInfo, held: Option<Day>) -> Result<Combined, CalendarError> {
+    facts.policy.window(&target.category, &facts.anchors, &Extra { held, ..Extra::default() })
+}
+
+fn needs_period(facts: &Facts<'_>, window: &Combined, target: &TargetInfo) -> String {
     let category = &target.category;
+    if let Some(row) = facts.policy.by_instruction(category) {
+        return format!(
+            "{}: the period for {category} is agreed with each customer: an instruction must give it",
+            row.id
+        );
+    }
+    if let Some(row) = facts.policy.leaves_open(category).filter(|_| window.needs_period) {
+        return format!("{} names no period for {category}: an instruction or a decision must give one", row.id);
+    }
     if window.needs_period {
         format!("no rule says how long {category} is held: an instruction or a decision must give a period")
     } else {
@@ -106,18 +151,52 @@ fn a_year_on(anchors: &Anchors) -> Result<Day, CalendarError> {
 }
 
 fn erased(facts: &Facts<'_>, window: &Combined, planned: Day) -> Result<Fate, CalendarError> {
-    let opens = if window.in_window { facts.policy.window_hours().opens_on(planned)? } else { daily_sweep(planned)? };
-    Ok(Fate::Erased { due: opens.max(facts.now), earliest: window.earliest, latest: window.latest })
+    let hours = facts.policy.window_hours();
+    let (opens, closes) = if window.in_window {
+        (hours.opens_on(planned)?, hours.closes_on(planned)?)
+    } else {
+        (daily_sweep(planned)?, start_of(day_after(planned)?).map_err(|_| CalendarError::OutOfRange)?)
+    };
+    let due = opens.max(facts.now);
+    Ok(Fate::Erased { due, until: (closes > due).then_some(closes), earliest: window.earliest, latest: window.latest })
 }
 
+/// The planned day is the obligation's: what a shorter duty would let go sooner is still promised until then.
 fn kept(window: &Combined, planned: Day) -> Fate {
-    let own = || (window.rule.clone().unwrap_or_default(), window.ground.clone().unwrap_or_default());
-    let (rule, ground) = window.keep.as_ref().map_or_else(own, |keep| (keep.rule.clone(), keep.ground.clone()));
-    Fate::Kept(Keep { rule, ground, earliest: window.earliest.unwrap_or(planned), latest: window.latest })
+    let (rule, ground) = (window.rule.clone().unwrap_or_default(), window.ground.clone().unwrap_or_default());
+    Fate::Kept(Keep { rule, ground, earliest: planned, latest: window.latest })
+}
+
+/// What is locked while it stays: by a rule of its own, and where a duty or a hold breaks a promise to forget (rule 2).
+fn restrictions(
+    facts: &Facts<'_>,
+    (agent, target): (&AgentName, &TargetInfo),
+    window: &Combined,
+    fate: &Fate,
+) -> Result<Vec<Restriction>, CalendarError> {
+    let until = fate.ends();
+    let lock = facts.policy.locks(&target.category, &facts.anchors)?.map(|(rule, day)| (rule.id.clone(), day));
+    // While a settlement is missing, nobody knows yet which promise the last is.
+    let broken = match &window.unmet {
+        Some(unmet) if *fate != Fate::Waits => Some((unmet.rule.clone(), day_after(unmet.latest)?)),
+        Some(_) | None => None,
+    };
+    let both = lock.into_iter().chain(broken).filter(|(_, from)| until.is_none_or(|until| *from < until));
+    let one = |(rule, from)| Restriction { agent: agent.clone(), target: target.id.clone(), rule, from, until };
+    Ok(both.map(one).collect())
+}
+
+fn by_hand(lock: &Restriction) -> String {
+    let until = lock.until.map_or_else(|| "until it is erased".to_owned(), |day| format!("until {day}"));
+    format!(
+        "{} asks that it is locked from {} {until}, and no driver can lock yet: the host's admin takes it out of everybody's \
+         reach by hand",
+        lock.rule, lock.from
+    )
 }
 
 /// What a reader must know of the fate itself.
-fn consequences(window: &Combined, fate: &Fate, place: &str) -> Vec<Note> {
+fn consequences(window: &Combined, held: Option<&Hold>, fate: &Fate, place: &str) -> Vec<Note> {
     let mut notes = Vec::new();
     if let Fate::Kept(keep) = fate {
         let until = match keep.latest {
@@ -128,7 +207,10 @@ fn consequences(window: &Combined, fate: &Fate, place: &str) -> Vec<Note> {
     }
     if let Some(unmet) = &window.unmet {
         let earliest = window.earliest.map_or_else(String::new, |day| format!(" before {day}"));
-        let by = window.rule.as_deref().unwrap_or(NO_RULE);
+        let by = match held.filter(|_| window.held > window.keep.as_ref().map(|keep| keep.earliest)) {
+            Some(hold) => format!("hold {}", hold.id),
+            None => window.rule.clone().unwrap_or_else(|| NO_RULE.to_owned()),
+        };
         let text = format!("{} promises {}; {by} forbids erasure{earliest}", unmet.rule, unmet.latest);
         notes.push(note(note::NOT_MET, place, text));
     }

@@ -23,3 +23,12 @@ pub(crate) const OUTLIVE: &str = "copies-outlive-promise";
 pub(crate) const UNKNOWN: &str = "copies-unknown";
 pub(crate) const NOT_PURGED: &str = "not-purged";
 pub(crate) const OF_KEPT: &str = "copies-of-kept-data";
+pub(crate) const OUTLIVE_RULE: &str = "copies-outlive-rule";
+pub(crate) const HELD: &str = "held";
+pub(crate) const INSTRUCTION: &str = "instruction";
+pub(crate) const RESTRICT: &str = "restrict-by-hand";
+pub(crate) const UNEXPECTED: &str = "unexpected";
+
+/// What would meet a promise about copies. None of it is built: somebody does it, or the note stays.
+pub(crate) const MEASURES: &str = "shorten the store's keep rules, forget (only a copy that holds nobody else), rewrite, or \
+                                   shred a key of the customer's own";

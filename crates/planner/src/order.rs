@@ -6,13 +6,15 @@
 use std::collections::BTreeSet;
 
 use gallra_model::job::{Action, Keep};
-use gallra_model::plan::{After, EvidenceKey, Plan, Step};
+use gallra_model::plan::{After, EvidenceKey, Note, Plan, Step};
 use gallra_model::target::TargetInfo;
 use gallra_model::{AgentName, Day, Digest, Instant, JobId};
 
 use crate::backup::{self, Backup, Copies};
+use crate::change::changes;
 use crate::facts::{Facts, MAX_STEPS, PlanError};
 use crate::live::{self, Fate, Live};
+use crate::{hold, said};
 
 /// Makes the plan that these facts lead to: the same facts, the same plan.
 ///
@@ -22,7 +24,7 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
     facts.refuse_contradictions()?;
     let mut lives = Vec::new();
     let mut backups = Vec::new();
-    let mut of_kept = Vec::new();
+    let mut of_kept: Vec<Note> = Vec::new();
     for inventory in facts.sorted() {
         let bound = inventory.targets.iter().filter(|target| !target.kind.is_backup() && facts.binds(target));
         for target in bound {
@@ -31,7 +33,7 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
         for target in inventory.targets.iter().filter(|target| target.kind.is_backup()) {
             match backup::decide(facts, &inventory.agent, target, &lives)? {
                 Copies::Outside => {}
-                Copies::Kept(note) => of_kept.push(note),
+                Copies::Kept(notes) => of_kept.extend(notes),
                 Copies::Expected(backup) => backups.push(*backup),
             }
         }
@@ -43,10 +45,14 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
     if steps.len() > MAX_STEPS {
         return Err(PlanError::TooLarge);
     }
-    let notes = lives.into_iter().flat_map(|live| live.notes);
+    let (holds, mut notes) = hold::said(facts, &lives);
+    notes.extend(said::instructions(facts, &lives, !backups.is_empty()));
+    let approvals = said::approvals(facts, &steps);
     let (expectations, about_copies): (Vec<_>, Vec<_>) =
         backups.into_iter().map(|backup| (backup.expectation, backup.notes)).unzip();
-    Ok(Plan {
+    let (locks, about_lives): (Vec<_>, Vec<_>) = lives.into_iter().map(|live| (live.restrictions, live.notes)).unzip();
+    notes.extend(about_lives.into_iter().chain(about_copies).flatten().chain(of_kept));
+    let made = Plan {
         request: facts.request,
         number: facts.number,
         parent: facts.parent,
@@ -58,7 +64,15 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
         agents: evidence_keys(facts, &steps),
         steps,
         backups: expectations,
-        notes: notes.chain(about_copies.into_iter().flatten()).chain(of_kept).collect(),
+        approvals,
+        restrictions: locks.into_iter().flatten().collect(),
+        holds,
+        notes,
+        changes: Vec::new(),
+    };
+    Ok(match facts.before {
+        Some(before) => Plan { changes: changes(before, &made), ..made },
+        None => made,
     })
 }
 
@@ -82,6 +96,7 @@ struct Place<'a> {
 #[derive(Default)]
 struct Terms {
     after: Vec<After>,
+    until: Option<Instant>,
     earliest: Option<Day>,
     latest: Option<Day>,
     keep: Option<Keep>,
@@ -137,8 +152,8 @@ impl<'f> Steps<'f> {
     }
 
     fn erase(&mut self, live: &Live<'_>, inspect: u32) {
-        let Fate::Erased { due, earliest, latest } = live.fate else { return };
-        let terms = Terms { earliest, latest, ..Terms::after(After::Step(inspect)) };
+        let Fate::Erased { due, until, earliest, latest } = live.fate else { return };
+        let terms = Terms { until, earliest, latest, ..Terms::after(After::Step(inspect)) };
         let erase = self.add(place(live), Action::Erase, due, terms);
         self.add(place(live), Action::Confirm, due, Terms::after(After::Step(erase)));
     }
@@ -167,6 +182,7 @@ impl<'f> Steps<'f> {
             action,
             rule: place.rule.to_owned(),
             due,
+            until: terms.until,
             earliest: terms.earliest,
             latest: terms.latest,
             after: terms.after,

@@ -105,7 +105,11 @@ fn plan_from(facts: &Facts<'_>, sweeps: Sweeps, begin: Instant) -> Result<Plan, 
         agents: evidence_keys(facts, &steps),
         steps,
         backups: Vec::new(),
+        approvals: Vec::new(),
+        restrictions: Vec::new(),
+        holds: Vec::new(),
         notes,
+        changes: Vec::new(),
     })
 }
 
@@ -189,6 +193,7 @@ fn step(
         action: Action::Purge,
         rule: run.rule.clone(),
         due: run.at.max(facts.now),
+        until: None,
         earliest: None,
         latest: Some(day_of(run.at)),
         after: Vec::new(),

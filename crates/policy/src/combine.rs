@@ -35,7 +35,9 @@ pub struct Combined {
     pub in_window: bool,
     /// The duty that keeps the longest, if one binds.
     pub keep: Option<Kept>,
-    /// The promise that the duty breaks, if it does.
+    /// First day on which no hold with an end lies any more, as it was handed in; it binds as a duty does.
+    pub held: Option<Day>,
+    /// The promise that the duty, or the hold, breaks, if one does.
     pub unmet: Option<Unmet>,
     /// What a reader must know.
     pub note: Option<String>,
@@ -68,7 +70,7 @@ impl Combined {
     /// marketing, a withdrawn consent that was the only basis, or the controller's instruction. Nothing lifts a keep.
     #[must_use]
     pub fn without_courtesy(self) -> Self {
-        let earliest = self.keep.as_ref().map(|keep| Moment::Day(keep.earliest));
+        let earliest = self.keep.as_ref().map(|keep| keep.earliest).max(self.held).map(Moment::Day);
         let exact = Dates { earliest, ..self.exact };
         Self { in_window: false, ..self }.set(exact)
     }
@@ -95,7 +97,7 @@ impl Policy {
         }
         let rows = Known { policy: self, anchors, extra }.rows(category)?;
         let rows: Vec<_> = rows.into_iter().filter(|row| row.rule.decides()).collect();
-        let combined = combine(&rows);
+        let combined = combine(&rows, extra.held);
         // Rule 7: a duty to keep says when erasing may begin, and no row says when it must.
         if self.lacks_a_period(category) {
             let exact = Dates { planned: None, ..combined.exact };
@@ -123,7 +125,7 @@ impl Dated<'_> {
     }
 }
 
-fn combine(rows: &[Row<'_>]) -> Combined {
+fn combine(rows: &[Row<'_>], held: Option<Day>) -> Combined {
     let dated: Vec<_> = rows
         .iter()
         .filter_map(|row| Some(Dated { rule: row.rule, anchor_date: row.anchor_date?, dates: row.dates? }))
@@ -134,32 +136,43 @@ fn combine(rows: &[Row<'_>]) -> Combined {
         .max_by(|(_, one), (_, other)| one.by_begin(*other));
     let promise =
         dated.iter().filter_map(|row| Some((row, row.dates.latest?))).min_by(|(_, one), (_, other)| one.by_end(*other));
+    // A hold is no row, and binds as a duty does: its day counts where it comes after every duty's.
+    let free = later(keep.map(|(_, free)| free), held.map(Moment::Day));
     let mut result = match (keep, promise) {
-        (Some((keep, free)), Some((promise, latest))) if free.day() > latest.day() => {
-            forced(keep, free, promise, latest)
-        }
-        (keep, Some((promise, latest))) => within(keep.map(|(_, free)| free), promise, latest, &dated),
-        (Some((keep, free)), None) => alone(keep, free),
+        (keep, Some((promise, latest))) => match free {
+            Some(free) if free.day() > latest.day() => {
+                let duty = keep.filter(|(_, own)| own.day() > latest.day()).map(|(duty, _)| duty);
+                forced(duty, free, promise, latest)
+            }
+            free => within(free, promise, latest, &dated),
+        },
+        (Some((keep, own)), None) => alone(keep.rule, free.unwrap_or(own)),
         (None, None) => Combined::default(),
     };
+    result.held = held;
     result.keep = keep.map(|(row, free)| kept(row, free));
     add_waiting(&mut result, rows);
     result
 }
 
-/// Rule 2: the duty lasts longer than the promise.
-fn forced(keep: &Dated<'_>, free: Moment, promise: &Dated<'_>, latest: Moment) -> Combined {
+fn later(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
+    [one, other].into_iter().flatten().max_by(|one, other| one.by_begin(*other))
+}
+
+/// Rule 2: the duty lasts longer than the promise, or a hold does where no duty is named.
+fn forced(duty: Option<&Dated<'_>>, free: Moment, promise: &Dated<'_>, latest: Moment) -> Combined {
     let note = format!(
         "promise not met: {} by {latest}; {} forbids erasure before {free}, restricted until then",
-        promise.rule.id, keep.rule.id
+        promise.rule.id,
+        duty.map_or("a hold", |duty| &duty.rule.id)
     );
     let unmet = Some(Unmet { rule: promise.rule.id.clone(), latest: latest.day() });
-    Combined { unmet, note: Some(note), ..alone(keep, free) }
+    Combined { unmet, note: Some(note), ..alone(duty.unwrap_or(promise).rule, free) }
 }
 
 /// Only a duty binds, or it binds alone.
-fn alone(keep: &Dated<'_>, free: Moment) -> Combined {
-    by_rule(keep.rule).set(Dates { earliest: Some(free), planned: Some(free), latest: None })
+fn alone(rule: &Rule, free: Moment) -> Combined {
+    by_rule(rule).set(Dates { earliest: Some(free), planned: Some(free), latest: None })
 }
 
 /// Rule 1: an interval with a last day.
@@ -169,10 +182,10 @@ fn within(free: Option<Moment>, promise: &Dated<'_>, latest: Moment, dated: &[Da
     let courtesy_day = courtesy.map(sooner);
     let earliest = free.or(courtesy_day);
     // A duty takes the courtesy's place as the first permitted day; nothing is planned before the courtesy for all that.
-    let from = [free, courtesy_day].into_iter().flatten().max_by(|one, other| one.by_begin(*other));
+    let from = later(free, courtesy_day);
     let planned = match dated {
         // A result that comes from one row takes that row's day: an answer's lies before holidays.
-        [row] => row.dates.planned,
+        [row] if free.is_none() => row.dates.planned,
         rows => rows.iter().filter_map(|row| run(row, from, latest)).min_by(|one, other| one.by_end(*other)),
     };
     let exact = Dates { earliest, planned, latest: Some(latest) };

@@ -147,6 +147,7 @@ fn read(ask: &Ask) -> Result<(Anchors, Extra), Refusal> {
         change_known: day("--known", &ask.known)?,
         received: day("--received", &ask.received)?,
         fiscal_year_end: option("--fiscal-year-end", &ask.fiscal_year_end, |text| text.parse::<YearEnd>())?,
+        held: None,
     };
     Ok((anchors, extra))
 }

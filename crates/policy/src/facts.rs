@@ -2,11 +2,13 @@
 //! the asking, for planner and coordinator; decides nothing.
 
 use gallra_model::Day;
+use gallra_model::plan::Anchors;
 use gallra_model::target::Category;
 
 use crate::calendar::{AnswerDays, CalendarError, answer_days};
 use crate::entry::{Channel, Effect, Entry, Field, Ground, Recipient, Request, Right, Transport};
 use crate::pack::Policy;
+use crate::reading::{Extra, Known};
 use crate::rule::{Detail, Rule};
 use crate::word::{Bound, Deed};
 
@@ -73,6 +75,24 @@ impl Policy {
     pub fn lacks_a_period(&self, category: &Category) -> bool {
         let promised = self.rules_for(category).any(|rule| rule.decides() && rule.bound != Bound::Keep);
         !promised && self.entries_for(category).any(Entry::takes_a_period)
+    }
+
+    /// The row without a date that leaves a category's period open, by instruction or otherwise.
+    pub fn leaves_open<'a>(&'a self, category: &'a Category) -> Option<&'a Entry> {
+        self.entries_for(category).find(|entry| entry.takes_a_period())
+    }
+
+    /// The rule that locks a category (GDPR Art. 18), and the first day on which it is locked: the soonest, where there are
+    /// several whose anchor is known.
+    ///
+    /// # Errors
+    /// [`CalendarError::OutOfRange`] past the year 9999.
+    pub fn locks(&self, category: &Category, anchors: &Anchors) -> Result<Option<(&Rule, Day)>, CalendarError> {
+        let extra = Extra::default();
+        let rows = Known { policy: self, anchors, extra: &extra }.rows(category)?;
+        let locks = rows.into_iter().filter(|row| row.rule.action == Deed::Restrict);
+        let days = locks.filter_map(|row| Some((self.rule(&row.rule.id)?, row.dates?.latest?.day())));
+        Ok(days.min_by_key(|(_, day)| *day))
     }
 
     /// The channels on which a withdrawn consent to marketing acts at once.

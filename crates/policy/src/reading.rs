@@ -23,6 +23,8 @@ pub struct Extra {
     pub received: Option<Day>,
     /// When every financial year ends. Unset: as the pack says, changed years included.
     pub fiscal_year_end: Option<YearEnd>,
+    /// The first day on which no hold with an end lies any more. Unset: no such hold.
+    pub held: Option<Day>,
 }
 
 /// The three days that a bound gives, or instants where the period is in hours. See docs/policies.md for the table.

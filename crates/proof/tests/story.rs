@@ -6,10 +6,11 @@ mod support;
 
 use gallra_model::copy::Expected;
 use gallra_model::outcome::Counts;
-use gallra_model::plan::Note;
+use gallra_model::plan::{Change, Held, Needed, Note, Restriction};
 use gallra_model::proof::Stage;
 use gallra_model::receipt::{Code, Verdict};
-use gallra_model::{Clock, Digest};
+use gallra_model::target::Strategy;
+use gallra_model::{Clock, Digest, HoldId};
 use gallra_proof::statement::{belongs, content_digest};
 use gallra_verify::{Kind, Outcome, Require};
 use support::{Story, at, day};
@@ -43,6 +44,36 @@ fn a_complete_story_is_final_and_names_what_is_kept() {
     assert_eq!(statement.copies[3].gone, Some(at("2026-08-25T04:00:00Z")));
     assert_eq!(statement.copies_closed, Some(at("2026-03-01T04:00:00Z")));
     assert_eq!(statement.targets[0].counts, Counts { erased: 40, absent: 2, ..Counts::default() });
+}
+
+#[test]
+fn what_a_plan_says_for_people_is_read_and_changes_no_verdict() {
+    let mut story = Story::complete();
+    let before = story.verdict().conclusion();
+    let rule = Some("webone/chat".to_owned());
+    story.plan.approvals = vec![Needed { what: "legal-review".to_owned(), rule }];
+    story.plan.restrictions = vec![Restriction {
+        agent: "db1".parse().unwrap(),
+        target: "register".parse().unwrap(),
+        rule: "webone/bookkeeping".to_owned(),
+        from: day("2033-02-01"),
+        until: Some(day("2034-01-01")),
+    }];
+    story.plan.holds = vec![Held {
+        hold: HoldId::from_bytes([3; 16]),
+        targets: vec!["db1/register".to_owned()],
+        ground: "legal claim".to_owned(),
+        review: Some(day("2026-03-01")),
+        expires: None,
+    }];
+    let (what, target) = ("fate".to_owned(), "db1/register".to_owned());
+    story.plan.changes =
+        vec![Change { what, target, before: Some("wait".to_owned()), after: Some("keep 2034-01-01".to_owned()) }];
+    story.plan.backups[0].strategy = Some(Strategy::Observe);
+    story.step_mut(6).until = Some(at("2026-02-28T23:00:00Z"));
+    assert_eq!(story.verdict().conclusion(), before);
+    story.plan.changes[0].what = "Not a word".to_owned();
+    assert!(story.verdict().conclusion().starts_with("INVALID"), "its words have their documented shape");
 }
 
 #[test]

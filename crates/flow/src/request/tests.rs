@@ -39,6 +39,7 @@ fn plan_step(number: u32, target: &str, kind: TargetKind, action: Action, due: &
         action,
         rule: "webone/customer-data".to_owned(),
         due: at(due),
+        until: None,
         earliest: None,
         latest: Some(day("2026-02-28")),
         after,
@@ -83,13 +84,18 @@ pub(crate) fn plan(number: u32, parent: Option<Digest>, notes: &[&str]) -> Plan 
             target: "repo".parse().expect("a name"),
             rule: "webone/backup".into(),
             life: CopyLife::AtMost { days: 160 },
+            strategy: None,
             expected: None,
             latest: Some(day("2026-08-28")),
         }],
+        approvals: vec![],
+        restrictions: vec![],
+        holds: vec![],
         notes: notes
             .iter()
             .map(|code| Note { code: (*code).into(), target: String::new(), text: String::new() })
             .collect(),
+        changes: vec![],
     }
 }
 

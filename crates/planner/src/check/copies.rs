@@ -4,11 +4,13 @@
 use gallra_model::Day;
 use gallra_model::job::Action;
 use gallra_model::plan::{After, BackupExpectation};
-use gallra_model::target::{CopyLife, Inventory};
+use gallra_model::target::{CopyLife, Inventory, Strategy};
 use gallra_model::time::day_of;
+use gallra_policy::calendar::Unit;
+use gallra_policy::{Anchor, Bound, Deed};
+use jiff::ToSpan;
 
-use super::promise;
-use super::{At, Doubts, shape};
+use super::{At, Doubts, live, promise, shape};
 
 pub(super) fn check<'a>(doubts: &mut Doubts<'a>, inventory: &'a Inventory, at: At<'a>) {
     let covered: Vec<_> = inventory
@@ -20,6 +22,7 @@ pub(super) fn check<'a>(doubts: &mut Doubts<'a>, inventory: &'a Inventory, at: A
         .collect();
     let expectation = doubts.plan.backups.iter().find(|own| own.agent == *at.agent && own.target == at.target.id);
     let untouched = expectation.is_none() && doubts.steps_at(at).next().is_none();
+    shorter_rules(doubts, at, &covered);
     if covered.is_empty() {
         doubts.require(untouched, at, "not-bound", "its copies hold nothing of this plan, and the plan observes them");
         return;
@@ -48,6 +51,38 @@ pub(super) fn check<'a>(doubts: &mut Doubts<'a>, inventory: &'a Inventory, at: A
     said(doubts, at, expectation);
 }
 
+/// A rule that counts from the record and is shorter than the copies live is named, and only such a one is.
+fn shorter_rules<'a>(doubts: &mut Doubts<'a>, at: At<'a>, covered: &[At<'a>]) {
+    let facts = doubts.facts;
+    let end = facts.anchors.contract_ended.max(facts.anchors.customer_ended);
+    let life = at.target.copy_life.unwrap_or(CopyLife::Unknown);
+    let mut named = 0;
+    for rule in facts.policy.rules().iter().filter(|rule| rule.action == Deed::Erase && rule.bound != Bound::Keep) {
+        if rule.apart || covered.iter().all(|own| own.target.category != rule.category) {
+            continue;
+        }
+        for clause in rule.clauses.iter().filter(|clause| clause.from == Anchor::Record) {
+            let longer = match life {
+                CopyLife::Never => true,
+                CopyLife::Unknown => false,
+                CopyLife::AtMost { days } if clause.period.unit() == Unit::Hours => {
+                    u64::from(days) >= u64::from(clause.period.count()).div_ceil(24)
+                }
+                CopyLife::AtMost { days } => {
+                    let gone = end.and_then(|end| end.checked_add(i64::from(days).days()).ok());
+                    gone > end.and_then(|end| promise::from_record(clause, end))
+                }
+            };
+            named += usize::from(longer);
+            let said = !longer || doubts.noted_with(&at.name(), "copies-outlive-rule", &rule.id);
+            doubts.require(said, at, "unsaid", "its copies outlive a rule about records, and the plan does not say so");
+        }
+    }
+    let notes = doubts.plan.notes.iter().filter(|note| note.code == "copies-outlive-rule" && note.target == at.name());
+    let right = notes.count() == named;
+    doubts.require(right, at, "unsaid", "the plan names other rules than those that its copies outlive");
+}
+
 /// Whether a target's data leaves by this plan, or may by a later one: rows that give no day yet leave that open.
 fn leaves<'a>(doubts: &Doubts<'a>, live: At<'a>) -> bool {
     let promise = promise::of(doubts.facts.policy, live.target.category.as_str(), &doubts.facts.anchors, None);
@@ -70,10 +105,12 @@ fn dates<'a>(
         Some(_) => covered
             .iter()
             .filter(|own| doubts.steps(**own, Action::Erase).next().is_some())
-            .filter_map(|own| promise::of(facts.policy, own.target.category.as_str(), &facts.anchors, None).ceiling())
+            .filter_map(|own| live::of(doubts, *own).ceiling())
             .min(),
     };
     doubts.require(expectation.latest == promised, at, "bounds", "the copies' last day is not the one promised");
+    let observed = expectation.strategy == at.target.strategy.or(Some(Strategy::Observe));
+    doubts.require(observed, at, "bounds", "the copies' strategy is not the one reported");
     let life = at.target.copy_life.unwrap_or(CopyLife::Unknown);
     doubts.require(expectation.life == life, at, "bounds", "the copies' life is not the one reported");
     let expected = match (life, left) {

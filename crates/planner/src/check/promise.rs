@@ -12,6 +12,8 @@ use jiff::ToSpan;
 pub(super) struct Promise {
     /// First day on which no duty to keep binds.
     pub(super) free: Option<Day>,
+    /// First day on which no hold with an end lies.
+    pub(super) unheld: Option<Day>,
     /// The latest day that a customer may count on the data.
     pub(super) courtesy: Option<Day>,
     /// The earliest last day promised.
@@ -25,17 +27,32 @@ pub(super) struct Promise {
 impl Promise {
     /// First day on which erasure is permitted.
     pub(super) fn floor(&self) -> Option<Day> {
-        self.free.or_else(|| self.courtesy.map(|day| self.last.map_or(day, |last| day.min(last))))
+        self.kept().or_else(|| self.counted_on())
     }
 
-    /// Whether a duty lasts longer than the promise: then nothing promises an end.
-    pub(super) fn is_broken_by_duty(&self) -> bool {
-        self.free.zip(self.last).is_some_and(|(free, last)| free > last)
+    /// First day on which neither a duty nor a hold stands against it.
+    pub(super) fn kept(&self) -> Option<Day> {
+        self.free.max(self.unheld)
     }
 
-    /// Last day promised, where a duty does not forbid it.
+    /// The day on whose evening the customer no longer counts on the data.
+    pub(super) fn counted_on(&self) -> Option<Day> {
+        self.courtesy.map(|day| self.last.map_or(day, |last| day.min(last)))
+    }
+
+    /// Whether a duty or a hold lasts longer than the promise: then nothing promises an end.
+    pub(super) fn is_broken(&self) -> bool {
+        self.kept().zip(self.last).is_some_and(|(kept, last)| kept > last)
+    }
+
+    /// Last day promised, where neither a duty nor a hold forbids it.
     pub(super) fn ceiling(&self) -> Option<Day> {
-        if self.is_broken_by_duty() { None } else { self.last }
+        if self.is_broken() { None } else { self.last }
+    }
+
+    /// The same without holds: what the rows alone say.
+    pub(super) fn by_rows(&self) -> Self {
+        Self { unheld: None, ..*self }
     }
 
     /// Whether any row gives a day.
@@ -90,23 +107,31 @@ fn needs_settlement(anchor: Anchor) -> bool {
     }
 }
 
-fn last_day(policy: &Policy, clause: &Clause, anchors: &Anchors, left: Option<Day>) -> Option<Day> {
-    let day = event(policy, clause.from, anchors, left);
-    let plain = day.and_then(|day| plus(day, clause.period));
-    let plain = match clause.until {
-        // Only an answer moves off a holiday, and no plan holds one.
-        Until::Exact | Until::WorkingDay => plain,
-        Until::YearEnd => plain.map(Day::last_of_year),
-        Until::MonthEnd => plain.map(Day::last_of_month),
-    };
-    let staged = clause.stage.as_ref().and_then(|stage| plus(plus(day?, stage.first)?, stage.period));
-    let plain = plain.map(|plain| staged.map_or(plain, |staged| staged.min(plain)));
+pub(super) fn last_day(policy: &Policy, clause: &Clause, anchors: &Anchors, left: Option<Day>) -> Option<Day> {
+    let plain = event(policy, clause.from, anchors, left).and_then(|day| own_last_day(clause, day));
     let strict = clause.stricter.filter(|_| policy.strict_backup());
     let strict = strict.and_then(|reading| plus(event(policy, reading.from, anchors, left)?, reading.period));
     match (plain, strict) {
         (Some(plain), Some(strict)) => Some(plain.min(strict)),
         (plain, strict) => plain.or(strict),
     }
+}
+
+/// The last day of a clause that counts from the record, for a record of one day.
+pub(super) fn from_record(clause: &Clause, record: Day) -> Option<Day> {
+    own_last_day(clause, record)
+}
+
+fn own_last_day(clause: &Clause, day: Day) -> Option<Day> {
+    let plain = plus(day, clause.period);
+    let plain = match clause.until {
+        // Only an answer moves off a holiday, and no plan holds one.
+        Until::Exact | Until::WorkingDay => plain,
+        Until::YearEnd => plain.map(Day::last_of_year),
+        Until::MonthEnd => plain.map(Day::last_of_month),
+    };
+    let staged = clause.stage.as_ref().and_then(|stage| plus(plus(day, stage.first)?, stage.period));
+    plain.map(|plain| staged.map_or(plain, |staged| staged.min(plain)))
 }
 
 fn event(policy: &Policy, anchor: Anchor, anchors: &Anchors, left: Option<Day>) -> Option<Day> {

@@ -51,7 +51,10 @@ fn outcome(script: &str) -> String {
 
 /// Digests change with every word of a pack; a scenario is about dates.
 fn without_digests(text: &str) -> String {
-    let line = |line: &str| if line.starts_with("policy ") { "policy …".to_owned() } else { line.to_owned() };
+    let line = |line: &str| match line.split_once(' ') {
+        Some((word @ ("policy" | "succeeds"), _)) => format!("{word} …"),
+        _ => line.to_owned(),
+    };
     text.lines().map(line).fold(String::new(), |out, line| out + &line + "\n")
 }
 
@@ -69,8 +72,26 @@ fn compact(plan: &Plan) -> String {
             day(backup.latest)
         );
     }
+    for needed in &plan.approvals {
+        let _ = writeln!(out, "needs {} {}", needed.what, needed.rule.as_deref().unwrap_or_default());
+    }
+    for lock in &plan.restrictions {
+        let until = lock.until.map_or("-".to_owned(), |day| day.to_string());
+        let _ = writeln!(out, "locked {}/{} {} from {} until {until}", lock.agent, lock.target, lock.rule, lock.from);
+    }
+    for held in &plan.holds {
+        let _ =
+            writeln!(out, "held {} {:?} expires {:?} review {:?}", held.hold, held.targets, held.expires, held.review);
+    }
     for note in &plan.notes {
         let _ = writeln!(out, "note {} {}", note.code, note.target);
+    }
+    for change in &plan.changes {
+        let side = |side: &Option<String>| side.clone().unwrap_or("-".to_owned());
+        let digest = change.what == "policy";
+        let sides =
+            if digest { "…".to_owned() } else { format!("{} => {}", side(&change.before), side(&change.after)) };
+        let _ = writeln!(out, "changed {} {}: {sides}", change.what, change.target);
     }
     out
 }
@@ -82,8 +103,15 @@ fn compact_step(step: &Step) -> String {
         After::CopiesGone => " after copies-gone".to_owned(),
     };
     let waits = step.after.iter().map(after).collect::<String>();
+    let until = step.until.map_or(String::new(), |end| format!(" until {end}"));
     let earliest = step.earliest.map_or(String::new(), |day| format!(" earliest {day}"));
     let latest = step.latest.map_or(String::new(), |day| format!(" latest {day}"));
     let place = format!("{}/{}", step.agent, step.target);
-    format!("{} {} {place} {} due {}{earliest}{latest}{waits}", step.number, step.action.as_str(), step.rule, step.due)
+    format!(
+        "{} {} {place} {} due {}{until}{earliest}{latest}{waits}",
+        step.number,
+        step.action.as_str(),
+        step.rule,
+        step.due
+    )
 }

@@ -7,4 +7,5 @@ mod property;
 mod purge;
 mod refusal;
 mod script;
+mod spoiled;
 mod sweeps;

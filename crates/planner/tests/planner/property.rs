@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use crate::script::World;
 
+mod order;
+
 fn day() -> impl Strategy<Value = String> {
     (2024u16..=2028, 1u8..=12, 1u8..=28).prop_map(|(year, month, day)| format!("{year}-{month:02}-{day:02}"))
 }
@@ -55,14 +57,71 @@ fn agent(name: usize) -> impl Strategy<Value = String> {
         })
 }
 
+/// What may be placed on a request, each by a line.
+pub(crate) fn hold() -> impl Strategy<Value = String> {
+    let words = (
+        1u8..=5,
+        prop::sample::select(vec![
+            "global",
+            "customer",
+            "request",
+            "contract",
+            "category customer-data",
+            "category chat",
+            "category contact",
+            "category bookkeeping",
+            "target a1/t0",
+            "target a0/t1",
+            "target a1/r0",
+        ]),
+        prop::option::weighted(0.7, day()),
+        prop::option::of(day()),
+        prop::bool::weighted(0.1),
+    );
+    words.prop_map(|(number, level, expires, review, released)| {
+        let mut line = format!("hold {number} {level}");
+        line.push_str(&expires.map_or(String::new(), |day| format!(" expires {day}")));
+        line.push_str(&review.map_or(String::new(), |day| format!(" review {day}")));
+        line + if released { " released yes" } else { "" }
+    })
+}
+
+/// What a customer of a provider may say instead of its text: the rule, or the category that has no row.
+fn instructions(pack: &str) -> Vec<&'static str> {
+    match pack {
+        "webone" | "strict" => vec![
+            "webone/customer-data at contract_settled",
+            "webone/customer-data by contract_ended",
+            "webone/chat by customer_settled",
+            "webone/backup by left_active",
+            "category=tickets by customer_ended",
+        ],
+        "netip" => vec!["netip/hosted-logs by contract_ended", "netip/tickets at customer_settled"],
+        "connect2ip" => vec!["connect2ip/ip by record", "category=customer-data at contract_settled"],
+        "reseller003" => vec!["reseller003/mail by customer_ended", "category=customer-data by contract_ended"],
+        "host001" | "data-act" => vec!["host001/processor at contract_settled", "host001/contact by customer_ended"],
+        _ => vec!["host/chat at contract_ended", "host/tickets by contract_settled"],
+    }
+}
+
+fn overlay(pack: &'static str) -> impl Strategy<Value = String> {
+    let one = (prop::sample::select(instructions(pack)), 1u8..20, prop::sample::select(vec!["weeks", "months"]));
+    prop::option::of(one)
+        .prop_map(|one| one.map_or(String::new(), |(of, count, unit)| format!("instruct {of} {count} {unit}\n")))
+}
+
 fn world() -> impl Strategy<Value = World> {
     let packs = vec!["webone", "strict", "host", "netip", "host001", "connect2ip", "reseller003", "data-act"];
-    let pack = prop::sample::select(packs);
+    let pack = prop::sample::select(packs).prop_flat_map(|pack| (Just(pack), overlay(pack)));
+    let holds = prop::collection::btree_map(1u8..=5, hold(), 0..3);
     let now = (day(), 0u8..24).prop_map(|(day, hour)| format!("{day}T{hour:02}:30:00Z"));
     let anchors = (prop::option::of(dates()), prop::option::of(dates()));
-    (now, pack, anchors, agent(1), agent(0), any::<bool>()).prop_map(
-        |(now, pack, (contract, customer), one, other, two)| {
-            let mut script = format!("now {now}\npack {pack}\n");
+    (now, pack, anchors, agent(1), agent(0), any::<bool>(), holds).prop_map(
+        |(now, (pack, overlay), (contract, customer), one, other, two, holds)| {
+            let mut script = format!("now {now}\npack {pack}\n{overlay}");
+            for (number, (_, rest)) in holds.iter().map(|(n, line)| (n, line.split_at(6))) {
+                script.push_str(&format!("hold {number}{rest}\n"));
+            }
             script.push_str(&contract.map_or(String::new(), |dates| format!("contract {dates}\n")));
             script.push_str(&customer.map_or(String::new(), |dates| format!("customer {dates}\n")));
             script.push_str(&format!("{one}\n{}\n", if two { other } else { String::new() }));
@@ -87,6 +146,7 @@ proptest! {
         let first = plan(&world.facts());
         let mut turned = world.clone();
         turned.inventories.reverse();
+        turned.holds.reverse();
         prop_assert_eq!(&plan(&turned.facts()), &first);
         if let Ok(first) = first {
             prop_assert_eq!(serde_json::to_vec(&first).unwrap(), serde_json::to_vec(&plan(&world.facts()).unwrap()).unwrap());

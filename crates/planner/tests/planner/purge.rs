@@ -5,7 +5,7 @@ use gallra_model::job::Action;
 use gallra_model::plan::Plan;
 use gallra_model::time::start_of;
 use gallra_planner::purge::{Sweeps, concerns, plan};
-use gallra_planner::{Facts, check_purge, render};
+use gallra_planner::{check_purge, render};
 use jiff::ToSpan as _;
 use proptest::prelude::*;
 
@@ -150,7 +150,7 @@ proptest! {
         let at = |hour: u8| World::read(&format!("{FLEET}{PROVIDERS}now 2026-08-28T{hour:02}:30:00Z\npack {pack}\n"));
         let (first, then) = (at(hour.min(later)), at(hour.max(later)));
         let before = plan(&first.facts(), of(day())).unwrap();
-        let facts = Facts { before: Some(&before), ..then.facts() };
+        let facts = crate::sweeps::succeeding(&then, &before);
         let after = plan(&facts, of(day())).unwrap();
         prop_assert_eq!(lines(&after).len(), lines(&before).len(), "the same again, as long as nothing else changes");
         prop_assert_eq!(check_purge(&after, &facts, of(day())), []);

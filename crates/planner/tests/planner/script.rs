@@ -1,13 +1,18 @@
 //! Scenario scripts: facts as text, one fact a line, so that a stranger can read and change them.
 //!
 //! `now INSTANT` · `pack NAME` · `number N` · `contract ENDED SETTLED` and `customer ENDED SETTLED` ('-' is unset) ·
-//! `agent NAME`, then its targets: `NAME KIND CATEGORY ROLE SCOPE MODE [covers A,B] [life DAYS|never|unknown] [purges yes]`.
+//! `agent NAME`, then its targets: `NAME KIND CATEGORY ROLE SCOPE MODE [covers A,B] [life DAYS|never|unknown] [purges yes]` ·
+//! `hold N LEVEL [WORD] [expires DAY] [review DAY] [released yes]` (LEVEL: global, customer, contract, request, category C,
+//! target A/T) and `unhold N` · `row ID CATEGORY BOUND FROM PERIOD` adds a row to the pack · `instruct RULE BOUND FROM PERIOD`
+//! (RULE: an id, or category=C) carries an instruction out · `gone A/T` takes a target away · `then`: the plan of all that is
+//! above is the one before, and what is below changes it.
 
-use gallra_model::plan::Anchors;
+use gallra_model::hold::{Hold, Level, Release};
+use gallra_model::plan::{Anchors, Plan};
 use gallra_model::target::{CopyLife, Inventory, Mode, Role, Scope, Strategy, TargetInfo, TargetKind};
-use gallra_model::{Clock, Day, Digest, Instant, RequestId};
-use gallra_planner::Facts;
-use gallra_policy::Policy;
+use gallra_model::{Clock, ContractId, CustomerId, Day, Digest, HoldId, Instant, RequestId};
+use gallra_planner::{Facts, plan};
+use gallra_policy::{Instruction, Policy};
 
 /// What a script says, owned.
 #[derive(Debug, Clone)]
@@ -17,6 +22,10 @@ pub(crate) struct World {
     pub(crate) anchors: Anchors,
     pub(crate) policy: Policy,
     pub(crate) inventories: Vec<Inventory>,
+    pub(crate) holds: Vec<Hold>,
+    pub(crate) before: Option<Plan>,
+    pack: String,
+    rows: Vec<String>,
 }
 
 impl World {
@@ -28,6 +37,10 @@ impl World {
             anchors: Anchors::default(),
             policy: pack("webone"),
             inventories: Vec::new(),
+            holds: Vec::new(),
+            before: None,
+            pack: "webone".to_owned(),
+            rows: Vec::new(),
         };
         for line in text.lines().take_while(|line| !line.starts_with("---")) {
             let words: Vec<_> = line.split_whitespace().collect();
@@ -41,13 +54,40 @@ impl World {
     fn line(&mut self, words: &[&str]) {
         match words {
             ["now", instant] => self.now = instant.parse().unwrap(),
-            ["pack", name] => self.policy = pack(name),
+            ["pack", name] => {
+                (self.policy, self.pack) = (pack(name), (*name).to_owned());
+                self.rows.clear();
+            }
+            ["row", id, category, bound, from, period @ ..] => {
+                self.row((id, category), (bound, from), &period.join(" "))
+            }
+            ["instruct", of, bound, from, period @ ..] => self.instruct(of, (bound, from), &period.join(" ")),
+            ["hold", number, rest @ ..] => self.hold(number, rest),
+            ["unhold", number] => self.holds.retain(|hold| hold.id != hold_id(number)),
+            ["gone", place] => {
+                for inventory in &mut self.inventories {
+                    let agent = inventory.agent.clone();
+                    inventory.targets.retain(|target| format!("{agent}/{}", target.id) != *place);
+                }
+            }
+            ["then"] => {
+                self.before = Some(plan(&self.facts()).unwrap());
+                self.number += 1;
+            }
             ["number", number] => self.number = number.parse().unwrap(),
             ["contract", ended, settled] => {
                 (self.anchors.contract_ended, self.anchors.contract_settled) = (day(ended), day(settled));
             }
             ["customer", ended, settled] => {
                 (self.anchors.customer_ended, self.anchors.customer_settled) = (day(ended), day(settled));
+            }
+            // After `then` an agent comes again to report more.
+            ["agent", name]
+                if self.before.is_some() && self.inventories.iter().any(|own| own.agent.as_str() == *name) =>
+            {
+                let at = self.inventories.iter().position(|own| own.agent.as_str() == *name).unwrap();
+                let own = self.inventories.remove(at);
+                self.inventories.push(own);
             }
             ["agent", name] => self.inventories.push(Inventory {
                 agent: name.parse().unwrap(),
@@ -65,20 +105,105 @@ impl World {
         Facts {
             request: RequestId::from_bytes([7; 16]),
             number: self.number,
-            parent: (self.number > 1).then(|| Digest::of(b"the plan before")),
+            parent: (self.number > 1).then(|| match &self.before {
+                Some(before) => Digest::of(&serde_json::to_vec(before).unwrap()),
+                None => Digest::of(b"the plan before"),
+            }),
             now: self.now,
             clock: Clock::Real,
             anchors: self.anchors,
             policy: &self.policy,
             inventories: &self.inventories,
-            holds: &[],
-            before: None,
+            holds: &self.holds,
+            before: self.before.as_ref(),
         }
     }
+
+    /// One row more, under the same pack. Instructions come after rows.
+    pub(crate) fn row(&mut self, row: (&str, &str), count: (&str, &str), period: &str) {
+        assert!(self.took_row(row, count, period), "the pack refuses the row {row:?}");
+    }
+
+    /// The same where the pack may refuse it, as one that is never reached; whether it took it.
+    pub(crate) fn took_row(&mut self, (id, category): (&str, &str), (bound, from): (&str, &str), period: &str) -> bool {
+        let action = if bound == "keep" { "keep" } else { "erase" };
+        self.rows.push(format!(
+            "\n[[rule]]\nid = \"{id}\"\ncategory = \"{category}\"\naction = \"{action}\"\nbound = \"{bound}\"\n\
+             basis = \"a row of the test\"\ncites = []\ncount = [{{ from = \"{from}\", period = \"{period}\" }}]\n"
+        ));
+        let Some(policy) = read_pack(&self.pack, &self.rows.concat()) else { return false };
+        self.policy = policy;
+        true
+    }
+
+    /// One hold more.
+    pub(crate) fn hold(&mut self, number: &str, words: &[&str]) {
+        self.holds.push(read_hold(number, words));
+    }
+
+    /// One instruction more.
+    pub(crate) fn instruct(&mut self, of: &str, (bound, from): (&str, &str), period: &str) {
+        let of = match of.split_once('=') {
+            Some((_, category)) => format!("category = \"{category}\""),
+            None => format!("rule = \"{of}\""),
+        };
+        let text = format!(
+            "id = \"own-{}\"\ngiven_by = \"customer's data protection officer\"\ngiven_on = \"2025-11-03\"\n\
+             from = \"2025-12-01\"\n[[replace]]\n{of}\nbound = \"{bound}\"\n\
+             count = [{{ from = \"{from}\", period = \"{period}\" }}]\n",
+            self.policy.instructions().len() + 1
+        );
+        let instruction = Instruction::parse("instruction", &text).unwrap();
+        self.policy = self.policy.with(&instruction).unwrap_or_else(|refused| panic!("{refused}"));
+    }
+}
+
+fn hold_id(number: &str) -> HoldId {
+    HoldId::from_bytes([number.parse().unwrap(); 16])
+}
+
+fn read_hold(number: &str, words: &[&str]) -> Hold {
+    let (level, rest) = match words {
+        ["global", rest @ ..] => (Level::Global, rest),
+        ["customer", rest @ ..] => (Level::Customer { customer: CustomerId::from_bytes([1; 16]) }, rest),
+        ["contract", rest @ ..] => (Level::Contract { contract: ContractId::from_bytes([1; 16]) }, rest),
+        ["request", rest @ ..] => (Level::Request { request: RequestId::from_bytes([7; 16]) }, rest),
+        ["category", word, rest @ ..] => (Level::Category { category: word.parse().unwrap() }, rest),
+        ["target", place, rest @ ..] => {
+            let (agent, target) = place.split_once('/').unwrap();
+            (Level::Target { agent: agent.parse().unwrap(), target: target.parse().unwrap() }, rest)
+        }
+        other => panic!("no level: {other:?}"),
+    };
+    let at: Instant = "2026-01-15T10:00:00Z".parse().unwrap();
+    let mut hold = Hold {
+        id: hold_id(number),
+        level,
+        ground: "legal claim".to_owned(),
+        placed_by: "op".to_owned(),
+        placed: at,
+        review: None,
+        expires: None,
+        released: None,
+    };
+    for pair in rest.chunks(2) {
+        match pair {
+            ["expires", word] => hold.expires = day(word),
+            ["review", word] => hold.review = day(word),
+            ["released", _] => hold.released = Some(Release { by: "ap".to_owned(), at, reason: "over".to_owned() }),
+            other => panic!("no option: {other:?}"),
+        }
+    }
+    hold
 }
 
 /// A shipped pack, or one that only tests use.
 pub(crate) fn pack(name: &str) -> Policy {
+    read_pack(name, "").expect("in order")
+}
+
+/// The same with rows of a test's own below it.
+fn read_pack(name: &str, rows: &str) -> Option<Policy> {
     let text = |name: &str| match name {
         "webone" => Some(include_str!("../../../../policies/webone.toml").to_owned()),
         "netip" => Some(include_str!("../../../../policies/netip.toml").to_owned()),
@@ -100,7 +225,8 @@ pub(crate) fn pack(name: &str) -> Policy {
         "data-act" => "host001",
         other => other,
     };
-    Policy::parse(stem, &text(name).expect("a pack"), text).expect("in order")
+    let whole = text(name).expect("a pack") + rows;
+    Policy::parse(stem, &whole, text).ok()
 }
 
 fn text_of_strict() -> Option<String> {

@@ -69,6 +69,12 @@ fn a_promise_in_hours_has_a_step_at_each_hour_to_the_next_days_sweep() {
     }
 }
 
+/// The world's facts for a plan that succeeds another.
+pub(crate) fn succeeding<'a>(world: &'a World, before: &'a Plan) -> Facts<'a> {
+    let parent = Some(gallra_model::Digest::of(b"the plan before"));
+    Facts { number: before.number + 1, parent, before: Some(before), ..world.facts() }
+}
+
 #[test]
 fn of_hours_that_passed_before_the_plan_was_made_only_the_last_is_left() {
     let (day, sweeps) = (Day::constant(2026, 8, 28), of(Day::constant(2026, 8, 28)));
@@ -81,17 +87,17 @@ fn of_hours_that_passed_before_the_plan_was_made_only_the_last_is_left() {
 
     // Looked at again in the evening it is the same plan, and another policy's plan begins then.
     let evening = world("2026-08-28T18:10:00Z");
-    let facts = Facts { before: Some(&first), ..evening.facts() };
+    let facts = succeeding(&evening, &first);
     assert_eq!(plan(&facts, sweeps).unwrap().steps.len(), 17);
     let mut other = first.clone();
     other.policy = gallra_model::Digest::of(b"another version");
-    let facts = Facts { before: Some(&other), ..evening.facts() };
+    let facts = succeeding(&evening, &other);
     let anew = plan(&facts, sweeps).unwrap();
     assert_eq!((anew.steps.len(), anew.steps[0].older_than), (7, Some(at("2026-08-27T19:00:00Z"))));
     assert_eq!(check_purge(&anew, &facts, sweeps), []);
     let mut fewer = first;
     fewer.steps.truncate(16);
-    let facts = Facts { before: Some(&fewer), ..evening.facts() };
+    let facts = succeeding(&evening, &fewer);
     assert_eq!(plan(&facts, sweeps).unwrap().steps.len(), 7, "a fact changed: it is planned from now on");
     // After its day, the last run is what is left.
     assert_eq!(checked(&world("2026-08-29T09:00:00Z"), sweeps).steps.len(), 1);

@@ -33,9 +33,13 @@ fn window(rows: &[(&str, &str, &str)]) -> Combined {
 }
 
 fn window_of(policy: &Policy) -> Combined {
+    held_until(policy, None)
+}
+
+fn held_until(policy: &Policy, held: Option<Day>) -> Combined {
     let ended = Some(ENDED);
     let anchors = Anchors { contract_ended: ended, customer_ended: ended, ..Anchors::default() };
-    let extra = Extra { change_known: ended, received: ended, left_active: ended, ..Extra::default() };
+    let extra = Extra { change_known: ended, received: ended, left_active: ended, held, ..Extra::default() };
     policy.window(&"mail".parse().expect("a category"), &anchors, &extra).expect("in range")
 }
 
@@ -187,4 +191,43 @@ proptest! {
         // A lone duty plans its first free day; a promise beyond it opens an interval and plans its end.
         prop_assert!(keep_only || after.planned <= before.planned);
     }
+}
+
+#[test]
+fn a_hold_with_an_end_binds_as_a_duty_does() {
+    let monthly = |bound| swept(&[(bound, "contract_ended", "3 months")], |_| "monthly");
+    let until = |policy: &Policy, day| days(&held_until(policy, Some(day)));
+    let latest = date(2026, 4, 30);
+    // Before the sweep, after it, on the last day, and beyond it.
+    let by = monthly("by");
+    assert_eq!(until(&by, date(2026, 3, 1)), [Some(date(2026, 3, 1)), Some(date(2026, 4, 1)), Some(latest)]);
+    assert_eq!(until(&by, date(2026, 4, 2)), [Some(date(2026, 4, 2)), Some(latest), Some(latest)]);
+    assert_eq!(until(&by, latest), [Some(latest), Some(latest), Some(latest)]);
+    let beyond = held_until(&by, Some(date(2026, 5, 1)));
+    assert_eq!(days(&beyond), [Some(date(2026, 5, 1)), Some(date(2026, 5, 1)), None]);
+    assert_eq!(beyond.unmet, Some(Unmet { rule: "host/a".into(), latest }));
+    assert_eq!(beyond.rule.as_deref(), Some("host/a"), "no row forbids it, so the promise's is named");
+    // The customer counts on the data until the last evening all the same.
+    let at = held_until(&monthly("at"), Some(date(2026, 3, 1)));
+    assert_eq!((at.planned, at.in_window), (Some(latest), true));
+    assert_eq!(at.without_courtesy().earliest, Some(date(2026, 3, 1)), "what lifts a courtesy lifts no hold");
+}
+
+#[test]
+fn a_hold_beside_a_duty_counts_where_it_ends_later() {
+    let policy = policy(&[("keep", "contract_ended", "40 days"), ("by", "contract_ended", "30 days")]);
+    let free = date(2026, 3, 13);
+    for (held, day) in [(date(2026, 3, 1), free), (free, free), (date(2026, 6, 1), date(2026, 6, 1))] {
+        let combined = held_until(&policy, Some(held));
+        assert_eq!(days(&combined), [Some(day), Some(day), None]);
+        assert_eq!(combined.rule.as_deref(), Some("host/a"));
+        assert_eq!(combined.unmet.map(|unmet| unmet.rule), Some("host/aa".into()));
+    }
+}
+
+#[test]
+fn a_hold_alone_gives_no_day() {
+    let held = Some(date(2026, 6, 1));
+    let waits = held_until(&policy(&[("by", "contract_settled", "1 month")]), held);
+    assert_eq!((waits.planned, waits.waits_for_settlement), (None, true));
 }

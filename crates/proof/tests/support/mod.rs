@@ -123,10 +123,15 @@ impl Story {
                 target: "vault".parse().unwrap(),
                 rule: "webone/backup".to_owned(),
                 life: CopyLife::AtMost { days: 180 },
+                strategy: None,
                 expected: Some(day("2026-08-27")),
                 latest: Some(day("2026-08-28")),
             }],
+            approvals: Vec::new(),
+            restrictions: Vec::new(),
+            holds: Vec::new(),
             notes: Vec::new(),
+            changes: Vec::new(),
         };
         let issuer = SigningKey::from_seed(&[1; 32]);
         let obligation = Obligation {
@@ -323,6 +328,7 @@ fn steps() -> Vec<Step> {
         action,
         rule: if action == Action::Preserve { "law/bookkeeping" } else { "webone/customer-data" }.to_owned(),
         due: at(if number < 5 { "2026-02-24T08:00:00Z" } else { "2026-02-28T21:00:00Z" }),
+        until: None,
         earliest: None,
         latest: None,
         after,

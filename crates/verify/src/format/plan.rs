@@ -24,7 +24,15 @@ pub(crate) struct Plan {
     pub(crate) agents: Vec<EvidenceKey>,
     pub(crate) steps: Vec<Step>,
     pub(crate) backups: Vec<BackupExpectation>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    approvals: Vec<Needed>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    restrictions: Vec<Restriction>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    holds: Vec<Held>,
     pub(crate) notes: Vec<Note>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<Change>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,6 +68,8 @@ pub(crate) struct Step {
     pub(crate) action: Action,
     pub(crate) rule: Name,
     pub(crate) due: Instant,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<Instant>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) earliest: Option<Day>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,6 +116,8 @@ pub(crate) struct BackupExpectation {
     pub(crate) rule: Name,
     pub(crate) life: CopyLife,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    strategy: Option<Strategy>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expected: Option<Day>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) latest: Option<Day>,
@@ -117,6 +129,57 @@ pub(crate) enum CopyLife {
     AtMost { days: Count },
     Never,
     Unknown,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Strategy {
+    Observe,
+}
+
+/// Which approvals the plan asked for. Whether they came is the coordinator's word, and no part of a proof.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Needed {
+    what: Name,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rule: Option<Name>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Restriction {
+    agent: Name,
+    target: Name,
+    rule: Name,
+    from: Day,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<Day>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Held {
+    hold: Id,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    targets: Vec<Name>,
+    ground: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    review: Option<Day>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<Day>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    what: Name,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    target: Word,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -142,6 +142,20 @@ fn a_stop_a_withdrawal_or_the_agents_end_stops_an_act_while_it_waits() {
     }
 }
 
+/// It waits a quarter of a second at a time, and reads the clock before and after: the word falls into the waiting, or the
+/// reading that fails is its own. Either way it stops.
+#[test]
+fn a_stop_that_comes_while_no_clock_can_be_read_is_not_forgotten() {
+    let disk = Disk::new();
+    let (mut rig, spec, nonce) = waiting(&disk);
+    disk.open_gate();
+    disk.fail_one_reading();
+    rig.tell(ToPrivileged::Withdraw { job: spec.job });
+    rig.permit(&permit(&spec, nonce));
+    assert_stopped(&mut rig, &disk, "no clock");
+    rig.stop().expect("ends");
+}
+
 #[test]
 fn given_a_renewed_permit_that_does_not_answer_it_goes_no_further() {
     type Case = (&'static str, fn(&mut Permit));

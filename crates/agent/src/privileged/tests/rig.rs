@@ -192,6 +192,8 @@ pub(super) struct Disk {
     dir: tempfile::TempDir,
     world: Arc<Mutex<World>>,
     boot_ms: Arc<AtomicU64>,
+    /// So many readings of the clock fail.
+    timeless: Arc<AtomicU64>,
     mode: Mutex<Mode>,
     acting: (mpsc::SyncSender<()>, Mutex<mpsc::Receiver<()>>),
 }
@@ -208,6 +210,7 @@ impl Disk {
             dir: tempfile::tempdir().expect("a directory"),
             world: Arc::new(Mutex::new(World { items, ..World::default() })),
             boot_ms: Arc::new(AtomicU64::new(1_000_000)),
+            timeless: Arc::new(AtomicU64::new(0)),
             mode: Mutex::new(Mode::Act),
             acting: (sender, Mutex::new(receiver)),
         }
@@ -264,6 +267,11 @@ impl Disk {
         self.world.lock().expect("no panic while held").look_ms = ms;
     }
 
+    /// The next reading of the clock fails.
+    pub(super) fn fail_one_reading(&self) {
+        self.timeless.fetch_add(1, Ordering::SeqCst);
+    }
+
     pub(super) fn advance_ms(&self, ms: u64) {
         self.boot_ms.fetch_add(ms, Ordering::SeqCst);
     }
@@ -318,8 +326,11 @@ impl Disk {
             quiet_hours: vec![],
             accept_simulated: false,
         };
-        let boot = Arc::clone(&self.boot_ms);
+        let (boot, timeless) = (Arc::clone(&self.boot_ms), Arc::clone(&self.timeless));
         let clocks = move || {
+            if timeless.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+                return Err(crate::clock::ClockError);
+            }
             Ok(Moment {
                 now: "2026-03-01T03:00:00Z".parse().expect("a literal"),
                 boot_ms: boot.load(Ordering::SeqCst),
