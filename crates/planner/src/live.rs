@@ -9,11 +9,12 @@ use gallra_model::target::{Mode, TargetInfo};
 use gallra_model::time::{day_of, start_of};
 use gallra_model::{AgentName, Day, Instant};
 use gallra_policy::calendar::{Period, daily_sweep, day_after};
-use gallra_policy::{CalendarError, Combined, Extra};
+use gallra_policy::{CalendarError, Combined};
 
 use crate::facts::Facts;
 use crate::hold;
 use crate::note::{self, note};
+use crate::reading::{Reading, Readings};
 
 /// The rule named on a step that no rule asks for: looking at a target whose category has no period.
 pub(crate) const NO_RULE: &str = "none";
@@ -73,11 +74,13 @@ impl Fate {
 /// Decides on one live target that the dates bind.
 pub(crate) fn decide<'a>(
     facts: &Facts<'_>,
+    readings: &mut Readings<'_>,
     agent: &'a AgentName,
     target: &'a TargetInfo,
 ) -> Result<Live<'a>, CalendarError> {
     let held = hold::until(facts, agent, target)?;
-    let window = window(facts, target, held.map(|(_, day)| day))?;
+    let reading = readings.of(&target.category, held.map(|(_, day)| day))?;
+    let window = &reading.window;
     let place = note::place(agent, &target.id);
     let mut notes = Vec::new();
     let fate = match (window.planned, window.waits_for_settlement) {
@@ -86,40 +89,37 @@ pub(crate) fn decide<'a>(
             Fate::Waits
         }
         (None, false) => {
-            notes.push(note(note::NEEDS_PERIOD, &place, needs_period(facts, &window, target)));
+            notes.push(note(note::NEEDS_PERIOD, &place, needs_period(facts, window, target)));
             Fate::Waits
         }
         (Some(planned), false) => {
             // A hold makes nothing an obligation: what the rows let go within the year waits for it as a job.
-            let by_rows = if held.is_some() { self::window(facts, target, None)?.planned } else { Some(planned) };
+            let by_rows =
+                if held.is_some() { readings.of(&target.category, None)?.window.planned } else { Some(planned) };
             if by_rows <= Some(a_year_on(&facts.anchors)?) {
-                erased(facts, &window, planned)?
+                erased(facts, window, planned)?
             } else {
-                kept(&window, planned)
+                kept(window, planned)
             }
         }
     };
-    notes.extend(consequences(&window, held.map(|(hold, _)| hold), &fate, &place));
+    notes.extend(consequences(window, held.map(|(hold, _)| hold), &fate, &place));
     if target.mode == Mode::Observe {
         let text = "the host's admin allows looking only: nothing changes here until mode = \"act\"";
         notes.push(note(note::OBSERVE_MODE, &place, text));
     }
-    if facts.policy.expects_none(&target.category) {
+    if reading.expects_none {
         let text =
             format!("the provider's text says that no {} is collected, and here is a target of it", target.category);
         notes.push(note(note::UNEXPECTED, &place, text));
     }
-    let restrictions = restrictions(facts, (agent, target), &window, &fate)?;
+    let restrictions = restrictions(&reading, (agent, target), &fate)?;
     notes.extend(restrictions.iter().map(|lock| note(note::RESTRICT, &place, by_hand(lock))));
     let rule = match &fate {
         Fate::Kept(keep) => keep.rule.clone(),
-        Fate::Waits | Fate::Erased { .. } => window.rule.unwrap_or_else(|| NO_RULE.to_owned()),
+        Fate::Waits | Fate::Erased { .. } => window.rule.clone().unwrap_or_else(|| NO_RULE.to_owned()),
     };
     Ok(Live { agent, target, rule, fate, restrictions, notes })
-}
-
-fn window(facts: &Facts<'_>, target: &TargetInfo, held: Option<Day>) -> Result<Combined, CalendarError> {
-    facts.policy.window(&target.category, &facts.anchors, &Extra { held, ..Extra::default() })
 }
 
 fn needs_period(facts: &Facts<'_>, window: &Combined, target: &TargetInfo) -> String {
@@ -169,15 +169,14 @@ fn kept(window: &Combined, planned: Day) -> Fate {
 
 /// What is locked while it stays: by a rule of its own, and where a duty or a hold breaks a promise to forget (rule 2).
 fn restrictions(
-    facts: &Facts<'_>,
+    reading: &Reading,
     (agent, target): (&AgentName, &TargetInfo),
-    window: &Combined,
     fate: &Fate,
 ) -> Result<Vec<Restriction>, CalendarError> {
     let until = fate.ends();
-    let lock = facts.policy.locks(&target.category, &facts.anchors)?.map(|(rule, day)| (rule.id.clone(), day));
+    let lock = reading.lock.clone();
     // While a settlement is missing, nobody knows yet which promise the last is.
-    let broken = match &window.unmet {
+    let broken = match &reading.window.unmet {
         Some(unmet) if *fate != Fate::Waits => Some((unmet.rule.clone(), day_after(unmet.latest)?)),
         Some(_) | None => None,
     };

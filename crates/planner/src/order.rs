@@ -14,6 +14,7 @@ use crate::backup::{self, Backup, Copies};
 use crate::change::changes;
 use crate::facts::{Facts, MAX_STEPS, PlanError};
 use crate::live::{self, Fate, Live};
+use crate::reading::Readings;
 use crate::{hold, said};
 
 /// Makes the plan that these facts lead to: the same facts, the same plan.
@@ -23,12 +24,13 @@ use crate::{hold, said};
 pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
     facts.refuse_contradictions()?;
     let mut lives = Vec::new();
+    let mut readings = Readings::new(facts);
     let mut backups = Vec::new();
     let mut of_kept: Vec<Note> = Vec::new();
     for inventory in facts.sorted() {
         let bound = inventory.targets.iter().filter(|target| !target.kind.is_backup() && facts.binds(target));
         for target in bound {
-            lives.push(live::decide(facts, &inventory.agent, target)?);
+            lives.push(live::decide(facts, &mut readings, &inventory.agent, target)?);
         }
         for target in inventory.targets.iter().filter(|target| target.kind.is_backup()) {
             match backup::decide(facts, &inventory.agent, target, &lives)? {
@@ -121,6 +123,7 @@ impl<'f> Steps<'f> {
 
     fn ordered(mut self, lives: &[Live<'_>], backups: &[Backup<'_>]) -> Vec<Step> {
         let now = self.facts.now;
+        self.made.reserve_exact(lives.len() * 4 + backups.len() * 2);
         let inspected: Vec<_> = lives.iter().map(|live| self.inspect(place(live))).collect();
         for backup in backups {
             self.inspect(place_of_copies(backup));

@@ -88,6 +88,9 @@ impl Policy {
     /// # Errors
     /// [`CalendarError::OutOfRange`] past the year 9999.
     pub fn locks(&self, category: &Category, anchors: &Anchors) -> Result<Option<(&Rule, Day)>, CalendarError> {
+        if self.rules_for(category).all(|rule| rule.action != Deed::Restrict) {
+            return Ok(None);
+        }
         let extra = Extra::default();
         let rows = Known { policy: self, anchors, extra: &extra }.rows(category)?;
         let locks = rows.into_iter().filter(|row| row.rule.action == Deed::Restrict);

@@ -7,5 +7,6 @@ mod property;
 mod purge;
 mod refusal;
 mod script;
+mod shown;
 mod spoiled;
 mod sweeps;
