@@ -17,8 +17,10 @@ pub mod purge;
 mod reading;
 mod said;
 pub mod show;
+mod touched;
 
 pub use check::{Problem, check, check_purge};
 pub use facts::{Facts, MAX_STEPS, PlanError};
 pub use order::plan;
 pub use show::render;
+pub use touched::Touched;

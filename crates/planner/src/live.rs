@@ -4,11 +4,11 @@
 
 use gallra_model::hold::Hold;
 use gallra_model::job::Keep;
-use gallra_model::plan::{Anchors, Note, Restriction};
+use gallra_model::plan::{Note, Restriction};
 use gallra_model::target::{Mode, TargetInfo};
-use gallra_model::time::{day_of, start_of};
+use gallra_model::time::day_of;
 use gallra_model::{AgentName, Day, Instant};
-use gallra_policy::calendar::{Period, daily_sweep, day_after};
+use gallra_policy::calendar::day_after;
 use gallra_policy::{CalendarError, Combined};
 
 use crate::facts::Facts;
@@ -39,6 +39,8 @@ pub(crate) enum Fate {
     Erased {
         /// Not before this instant.
         due: Instant,
+        /// The day of that instant.
+        day: Day,
         /// The end of its hours; unset where they are over.
         until: Option<Instant>,
         /// First permitted day.
@@ -58,6 +60,14 @@ impl Live<'_> {
             Fate::Waits | Fate::Kept(_) => None,
         }
     }
+
+    /// On which day that is.
+    pub(crate) fn leaves(&self) -> Option<Day> {
+        match self.fate {
+            Fate::Erased { day, .. } => Some(day),
+            Fate::Waits | Fate::Kept(_) => None,
+        }
+    }
 }
 
 impl Fate {
@@ -65,7 +75,7 @@ impl Fate {
     fn ends(&self) -> Option<Day> {
         match self {
             Self::Waits => None,
-            Self::Erased { due, .. } => Some(day_of(*due)),
+            Self::Erased { day, .. } => Some(*day),
             Self::Kept(keep) => Some(keep.earliest),
         }
     }
@@ -96,10 +106,9 @@ pub(crate) fn decide<'a>(
             // A hold makes nothing an obligation: what the rows let go within the year waits for it as a job.
             let by_rows =
                 if held.is_some() { readings.of(&target.category, None)?.window.planned } else { Some(planned) };
-            if by_rows <= Some(a_year_on(&facts.anchors)?) {
-                erased(facts, window, planned)?
-            } else {
-                kept(window, planned)
+            match reading.hours.filter(|_| by_rows <= Some(readings.horizon)) {
+                Some(hours) => erased(facts.now, window, hours, planned),
+                None => kept(window, planned),
             }
         }
     };
@@ -142,23 +151,11 @@ fn needs_period(facts: &Facts<'_>, window: &Combined, target: &TargetInfo) -> St
     }
 }
 
-/// The last day that belongs to this request's own run of steps; what is due later becomes an obligation.
-fn a_year_on(anchors: &Anchors) -> Result<Day, CalendarError> {
-    let all = [anchors.contract_ended, anchors.contract_settled, anchors.customer_ended, anchors.customer_settled];
-    let year: Period = "1 year".parse()?;
-    let newest = all.into_iter().flatten().max().ok_or(CalendarError::OutOfRange)?;
-    year.last_day(newest)
-}
-
-fn erased(facts: &Facts<'_>, window: &Combined, planned: Day) -> Result<Fate, CalendarError> {
-    let hours = facts.policy.window_hours();
-    let (opens, closes) = if window.in_window {
-        (hours.opens_on(planned)?, hours.closes_on(planned)?)
-    } else {
-        (daily_sweep(planned)?, start_of(day_after(planned)?).map_err(|_| CalendarError::OutOfRange)?)
-    };
-    let due = opens.max(facts.now);
-    Ok(Fate::Erased { due, until: (closes > due).then_some(closes), earliest: window.earliest, latest: window.latest })
+fn erased(now: Instant, window: &Combined, (opens, closes): (Instant, Instant), planned: Day) -> Fate {
+    let due = opens.max(now);
+    let day = if due == opens { planned } else { day_of(due) };
+    let until = (closes > due).then_some(closes);
+    Fate::Erased { due, day, until, earliest: window.earliest, latest: window.latest }
 }
 
 /// The planned day is the obligation's: what a shorter duty would let go sooner is still promised until then.
@@ -213,8 +210,8 @@ fn consequences(window: &Combined, held: Option<&Hold>, fate: &Fate, place: &str
         let text = format!("{} promises {}; {by} forbids erasure{earliest}", unmet.rule, unmet.latest);
         notes.push(note(note::NOT_MET, place, text));
     }
-    if let Fate::Erased { due, latest: Some(latest), .. } = fate
-        && day_of(*due) > *latest
+    if let Fate::Erased { day, latest: Some(latest), .. } = fate
+        && day > latest
     {
         let rule = window.rule.as_deref().unwrap_or(NO_RULE);
         notes.push(note(note::NOT_MET, place, format!("{rule} promised {latest}: late, so it is erased at once")));

@@ -24,7 +24,7 @@ use crate::{hold, said};
 pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
     facts.refuse_contradictions()?;
     let mut lives = Vec::new();
-    let mut readings = Readings::new(facts);
+    let mut readings = Readings::new(facts)?;
     let mut backups = Vec::new();
     let mut of_kept: Vec<Note> = Vec::new();
     for inventory in facts.sorted() {
@@ -79,7 +79,9 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
 }
 
 pub(crate) fn evidence_keys(facts: &Facts<'_>, steps: &[Step]) -> Vec<EvidenceKey> {
-    let used: BTreeSet<_> = steps.iter().map(|step| &step.agent).collect();
+    // Steps of one agent stand together: each run of them is looked up once.
+    let runs = steps.chunk_by(|one, next| one.agent == next.agent).filter_map(|run| Some(&run.first()?.agent));
+    let used: BTreeSet<_> = runs.collect();
     let inventories = facts.sorted().into_iter().filter(|inventory| used.contains(&inventory.agent));
     inventories
         .map(|inventory| EvidenceKey { agent: inventory.agent.clone(), key: inventory.evidence_key.clone() })
@@ -155,7 +157,7 @@ impl<'f> Steps<'f> {
     }
 
     fn erase(&mut self, live: &Live<'_>, inspect: u32) {
-        let Fate::Erased { due, until, earliest, latest } = live.fate else { return };
+        let Fate::Erased { due, until, earliest, latest, .. } = live.fate else { return };
         let terms = Terms { until, earliest, latest, ..Terms::after(After::Step(inspect)) };
         let erase = self.add(place(live), Action::Erase, due, terms);
         self.add(place(live), Action::Confirm, due, Terms::after(After::Step(erase)));
