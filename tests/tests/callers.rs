@@ -15,6 +15,7 @@ const EXPECTED: &[(&str, &[CallerRole])] = &[
     ("ContractService/GetContract", &[Operator, Billing, Approver, Auditor]),
     ("RequestService/GetRequest", &[Operator, Approver, Auditor]),
     ("RequestService/ListRequests", &[Operator, Approver, Auditor]),
+    ("RequestService/ListUnsettled", &[Operator, Approver, Auditor]),
     ("RequestService/WatchRequest", &[Operator, Approver, Auditor]),
     ("RequestService/ApproveRequest", &[Approver]),
     ("KeyService/RegisterCauseKey", &[Approver]),

@@ -41,6 +41,10 @@ pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
         Ok(opened) => moved += opened,
         Err(error) => tracing::error!(%error, "the purge of the day could not be opened or closed; it is tried again"),
     }
+    match core.list_unsettled_if_due().await {
+        Ok(made) => moved += made,
+        Err(error) => tracing::error!(%error, "the list of unsettled contracts could not be made; it is tried again"),
+    }
     loop {
         let due = core.store.range(&keys::timers_due(core.time.now()), BATCH).await?;
         let mut progress = 0;

@@ -33,3 +33,4 @@ pub mod resume;
 pub mod serve;
 pub mod state;
 pub mod suppression;
+pub mod unsettled;

@@ -28,6 +28,7 @@ pub const TABLE: &[(&str, &[CallerRole])] = &[
     ("/gallra.v1.ContractService/GetContract", &[Operator, Billing, Approver, Auditor]),
     ("/gallra.v1.RequestService/GetRequest", READERS),
     ("/gallra.v1.RequestService/ListRequests", READERS),
+    ("/gallra.v1.RequestService/ListUnsettled", READERS),
     ("/gallra.v1.RequestService/WatchRequest", READERS),
     ("/gallra.v1.RequestService/ApproveRequest", &[Approver]),
     ("/gallra.v1.KeyService/RegisterCauseKey", &[Approver]),

@@ -42,6 +42,63 @@ fn a_day_on_which_nothing_was_too_old_is_final_too() {
     assert!(matches!(story.verdict().outcome, Outcome::Final { .. }));
 }
 
+/// One log under a promise in hours: three runs, each with its own line between old and young.
+fn hourly() -> Story {
+    let mut story = Story::purged();
+    story.receipts.clear();
+    let mut template = story.plan.steps[0].clone();
+    template.rule = "connect2ip/ip".to_owned();
+    story.plan.steps.clear();
+    for hour in 1..=3_u8 {
+        let mut step = template.clone();
+        step.number = hour.into();
+        step.job = gallra_model::JobId::from_bytes([0x70 + hour; 16]);
+        step.due = at(&format!("2026-08-28T0{hour}:00:00Z"));
+        step.older_than = Some(at(&format!("2026-08-27T0{}:00:00Z", hour + 1)));
+        story.plan.steps.push(step);
+    }
+    for hour in 1..=3_u8 {
+        story.acts(hour.into(), &format!("2026-08-28T0{hour}:00:05Z"));
+    }
+    story
+}
+
+#[test]
+fn a_day_of_hours_is_final_once_every_run_is_done_and_one_line_says_how_far_it_went() {
+    let story = hourly();
+    assert_eq!(story.open_points(), Vec::<String>::new());
+    let said = story.statement();
+    assert_eq!((said.stage, said.targets.len()), (Stage::Final, 1));
+    assert_eq!(said.targets[0].counts.erased, 3 * Story::purged().statement().targets[0].counts.erased);
+    let verdict = story.verdict();
+    assert!(verdict.outcome == Outcome::Final { kept: None }, "{}", verdict.conclusion());
+    let lines: Vec<_> = verdict.checks.iter().filter(|check| check.text.contains("of everybody")).collect();
+    let [line] = lines.as_slice() else { panic!("one line a target and rule") };
+    let says = "what is older than 2026-08-27T02:00:00Z, and so on in 3 runs, in the last what is older than 2026-08-27T04:00:00Z";
+    assert!(line.text.ends_with(says), "{}", line.text);
+}
+
+#[test]
+fn a_day_of_hours_in_which_one_was_missed_or_took_less_is_interim_and_nobody_can_call_it_final() {
+    for change in [
+        (|story: &mut Story| drop(story.receipts.remove(1))) as fn(&mut Story),
+        |story| story.receipt_mut(2).older_than = Some(at("2026-08-27T02:00:00Z")),
+        |story| story.receipt_mut(3).counts.retained = 1,
+    ] {
+        let mut story = hourly();
+        change(&mut story);
+        assert_eq!(story.statement().stage, Stage::Interim);
+        assert!(matches!(story.verdict().outcome, Outcome::Interim { .. }), "{}", story.verdict().conclusion());
+        let lie = story.lying(|said| {
+            said.stage = Stage::Final;
+            for target in &mut said.targets {
+                (target.proven, target.why) = (true, String::new());
+            }
+        });
+        assert_eq!(code(&lie).0, EVIDENCE, "{}", code(&lie).1);
+    }
+}
+
 #[test]
 fn what_stays_for_a_hold_or_was_not_done_leaves_it_interim() {
     for (why, change) in [

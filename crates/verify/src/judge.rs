@@ -2,7 +2,7 @@
 //! Upholds that nothing is taken over from the statement: it is right in every word, or the proof is invalid. Only a
 //! target's `why` is the issuer's own word, and finality may be withheld, never given.
 
-use crate::book::Book;
+use crate::book::{Book, Entry};
 use crate::copies::{self, CopySet};
 use crate::format::plan::{Note, Step};
 use crate::format::receipt::Receipt;
@@ -56,20 +56,33 @@ fn about_somebody_or_an_age(statement: &Statement, book: &Book<'_>, report: &mut
     if !steps.iter().all(aged) || !book.plan.backups.is_empty() {
         return Err(Failure::evidence("the plan of a purge does something else, too"));
     }
-    for entry in &book.entries {
-        let step = entry.step;
-        let cut = step.older_than.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
-        let unread = entry.done().map_or(0, Receipt::unread);
-        if unread > 0 {
-            report.note(format!("purge {}/{}: {unread} items whose age does not read stay", step.agent, step.target));
-        }
-        report.note(format!(
-            "purge {}/{} ({}): of everybody, what is older than {cut}",
-            step.agent, step.target, step.rule
-        ));
+    // A promise in hours has a run an hour: one line for all that follow each other on a target under one rule.
+    for runs in book.entries.chunk_by(|one, next| one.place() == next.place() && one.step.rule == next.step.rule) {
+        purge_runs(runs, report);
     }
     report.note("copies in backups: not looked at here; they leave by their own age".to_owned());
     Ok(())
+}
+
+fn purge_runs(runs: &[Entry<'_>], report: &mut Report) {
+    let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return };
+    let step = first.step;
+    let cut = |step: &Step| step.older_than.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    let unread = runs.iter().rev().find_map(Entry::done).map_or(0, Receipt::unread);
+    if unread > 0 {
+        report.note(format!("purge {}/{}: {unread} items whose age does not read stay", step.agent, step.target));
+    }
+    let planned = match runs.len() {
+        1 => String::new(),
+        count => format!(", and so on in {count} runs, in the last what is older than {}", cut(last.step)),
+    };
+    report.note(format!(
+        "purge {}/{} ({}): of everybody, what is older than {}{planned}",
+        step.agent,
+        step.target,
+        step.rule,
+        cut(step)
+    ));
 }
 
 /// Every live target of the plan, with the counts of the receipts that settle it.

@@ -23,11 +23,18 @@ pub enum RequestCommand {
         #[command(flatten)]
         shown: Shown,
     },
-    /// List requests, oldest first.
+    /// List requests, oldest first; or the contracts that ended and that nobody settles.
+    #[command(
+        after_help = "Examples:\n  gallra request list --open\n  gallra request list --unsettled\n\nThe list of unsettled \
+        contracts is made when the policy says so (WebOne: weekly). For each somebody decides: gallra contract settle, or resume."
+    )]
     List {
         /// Only those not yet done.
         #[arg(long)]
         open: bool,
+        /// The newest list of contracts that ended and that nobody settles, instead.
+        #[arg(long, conflicts_with = "open")]
+        unsettled: bool,
         /// How it is printed.
         #[command(flatten)]
         shown: Shown,
@@ -89,7 +96,8 @@ pub async fn run(profile: Option<&Path>, command: RequestCommand) -> Result<u8, 
             let request = client.get_request(v1::GetRequestRequest { id: request }).await?.into_inner();
             show(&request, shown.output);
         }
-        RequestCommand::List { open, shown } => {
+        RequestCommand::List { unsettled: true, shown, .. } => show_unsettled(&mut client, shown.output).await?,
+        RequestCommand::List { open, unsettled: false, shown } => {
             let requests = all(&mut client, open).await?;
             let columns = ["request", "about", "state", "jobs", "copies left", "proofs", "facts"];
             output::list(shown.output, &requests, columns, row);
@@ -122,6 +130,38 @@ async fn all(
         }
         page_token = page.next_page_token;
     }
+}
+
+/// The newest list of contracts that ended and that nobody settles, all of its pages as one.
+async fn show_unsettled(
+    client: &mut RequestServiceClient<tonic::transport::Channel>,
+    format: Format,
+) -> Result<(), Failure> {
+    let mut list = v1::ListUnsettledResponse::default();
+    loop {
+        let asked = v1::ListUnsettledRequest { page_token: std::mem::take(&mut list.next_page_token) };
+        let page = client.list_unsettled(asked).await?.into_inner();
+        let before = std::mem::take(&mut list.contracts);
+        list = v1::ListUnsettledResponse { contracts: before.into_iter().chain(page.contracts).collect(), ..page };
+        if list.next_page_token.is_empty() {
+            break;
+        }
+    }
+    if format == Format::Json {
+        output::json(&list);
+        return Ok(());
+    }
+    if list.day.is_empty() {
+        output::note("no list was made yet, or the policy asks for none");
+        return Ok(());
+    }
+    let left = list.contracts.len();
+    output::note(&format!("list of {}, made {}: {} then, {left} still", list.day, list.made, list.listed));
+    let columns = ["contract", "request", "ended", "listed since", "days kept"];
+    output::list(format, &list.contracts, columns, |one| {
+        [one.contract.clone(), one.request.clone(), one.ended.clone(), one.since.clone(), one.waited_days.to_string()]
+    });
+    Ok(())
 }
 
 fn row(request: &v1::Request) -> [String; 7] {
@@ -178,6 +218,10 @@ fn show(request: &v1::Request, format: Format) {
             "a cause that covers all of it: gallra request approve"
         };
         pairs.push(("waits for", how.to_owned()));
+    }
+    if request.facts.iter().any(|fact| fact == "unmet") {
+        let how = format!("a promise on some target is not carried out: gallra plan show {} says which", request.id);
+        pairs.push(("unmet", how));
     }
     pairs.extend(request.obligations.iter().map(|obligation| ("kept", kept(obligation))));
     pairs.extend(request.unproven.iter().map(|target| ("unproven", target.clone())));

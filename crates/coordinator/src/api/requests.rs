@@ -49,6 +49,31 @@ impl v1::request_service_server::RequestService for Api {
         Ok(Response::new(v1::ListRequestsResponse { requests, next_page_token }))
     }
 
+    async fn list_unsettled(
+        &self,
+        request: Request<v1::ListUnsettledRequest>,
+    ) -> Result<Response<v1::ListUnsettledResponse>, Status> {
+        let page = match request.into_inner().page_token.as_str() {
+            "" => 0,
+            token => token.parse().map_err(|_| Status::invalid_argument("page_token: not one of ours"))?,
+        };
+        let shown = self.core.show_unsettled(page).await?;
+        let contracts = shown.contracts.iter().map(|one| v1::UnsettledContract {
+            contract: one.contract.to_string(),
+            request: one.request.to_string(),
+            ended: one.ended.to_string(),
+            since: one.since.to_string(),
+            waited_days: self.core.waited_days(one.ended),
+        });
+        Ok(Response::new(v1::ListUnsettledResponse {
+            day: parse::text_or_empty(shown.list.map(|list| list.day)),
+            made: parse::text_or_empty(shown.list.map(|list| list.made)),
+            listed: shown.list.map_or(0, |list| list.count),
+            contracts: contracts.collect(),
+            next_page_token: parse::text_or_empty(shown.more),
+        }))
+    }
+
     async fn approve_request(
         &self,
         request: Request<v1::ApproveRequestRequest>,

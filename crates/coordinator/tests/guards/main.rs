@@ -12,6 +12,7 @@ mod renewals;
 mod rules;
 mod site;
 mod suppression;
+mod unsettled;
 
 use std::sync::Arc;
 

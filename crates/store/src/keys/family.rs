@@ -80,6 +80,8 @@ families! {
     Suppression = "suppression",
     /// How far suppression lists go.
     SuppressionHead = "suppression-head",
+    /// Ended contracts that nobody settles.
+    Unsettled = "unsettled",
     /// Blind indexes.
     Index = "index",
     /// Sealed values.

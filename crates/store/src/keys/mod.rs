@@ -12,6 +12,7 @@
 //! | | `meta/ends` | contracts ended on one local day: what the brake counts | |
 //! | | `meta/clock` | the last instant at which the machine's clock was believed | |
 //! | | `meta/purge` | local day and request of the newest rolling purge | |
+//! | | `meta/unsettled` | day, size and pages of the newest list of ended contracts that nobody settles | |
 //! | | `meta/closed-epoch/<epoch>` | nothing: no more is written under this key epoch | epoch |
 //! | guard | `guard/global`, `…/category/<word>`, `…/target/<agent>/<target>`, `…/customer/<id>`, `…/contract/<id>`, `…/request/<id>` | `Guard`: a counter, raised by all that may stop an act (decision 3), and the holds that lie there | |
 //! | | `guard/any-hold` | the newest hold's id: a final proof expects that none came since it was made | |
@@ -39,6 +40,7 @@
 //! | cause-key | `cause-key/<keyid>` | a public key whose causes are taken, and who registered it | |
 //! | suppression | `suppression/<agent>/<sequence>` | a line of the agent's suppression list, and what it follows from | sequence |
 //! | suppression-head | `suppression-head/<agent>` | the sequence that was last given | |
+//! | unsettled | `unsettled/<day>/<page>` | references and dates of ended contracts that nobody settles | page |
 //! | index | `index/<epoch>/<kind>/<hash>` | the id that an identifier belongs to (blind index) | |
 //! | sealed | `sealed/<subject>/<what>/<id>` | a value sealed under the subject's key | |
 //! | key | `key/<epoch>/<subject>` | the subject's key, wrapped under the epoch's | |
@@ -70,7 +72,8 @@ pub use request::{
 };
 pub use rules::{
     guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target, meta_clock,
-    meta_closed_epoch, meta_epoch, meta_generation, meta_policy, meta_purge, meta_schema, policies, policy,
+    meta_closed_epoch, meta_epoch, meta_generation, meta_policy, meta_purge, meta_schema, meta_unsettled, policies,
+    policy, unsettled, unsettled_of, unsettled_page,
 };
 pub use suppression::{suppression, suppression_head, suppressions, suppressions_after, suppressions_of};
 pub use time::{parse_ready, parse_timer, ready, ready_due, ready_of, timer, timers, timers_due};

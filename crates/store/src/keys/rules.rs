@@ -1,7 +1,7 @@
 //! Keys of what holds for many at once: facts about the store, guards, policies.
 
 use gallra_model::target::{Category, TargetId};
-use gallra_model::{AgentName, ContractId, CustomerId, Digest, RequestId};
+use gallra_model::{AgentName, ContractId, CustomerId, Day, Digest, RequestId};
 
 use super::Family;
 use crate::key::{Key, KeyPrefix};
@@ -40,6 +40,26 @@ pub fn meta_policy() -> Key {
 /// The newest rolling purge: its local day and its request.
 pub fn meta_purge() -> Key {
     Family::Meta.prefix().key("purge")
+}
+
+/// The newest list of ended contracts that nobody settles.
+pub fn meta_unsettled() -> Key {
+    Family::Meta.prefix().key("unsettled")
+}
+
+/// All pages of lists of ended contracts that nobody settles.
+pub fn unsettled() -> KeyPrefix {
+    Family::Unsettled.prefix()
+}
+
+/// The pages of one day's list.
+pub fn unsettled_of(day: Day) -> KeyPrefix {
+    Family::Unsettled.under(&[&day.to_string()])
+}
+
+/// One page of a day's list, from 0 on.
+pub fn unsettled_page(day: Day, page: u32) -> Key {
+    unsettled_of(day).key(&format!("{page:08x}"))
 }
 
 /// One policy version.

@@ -65,6 +65,8 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::CauseKey, cause_key(&digest)),
         (Family::Suppression, suppression(&web, 1)),
         (Family::SuppressionHead, suppression_head(&web)),
+        (Family::Meta, meta_unsettled()),
+        (Family::Unsettled, unsettled_page(gallra_model::Day::constant(2026, 3, 30), 1)),
         (Family::Index, index(epoch, IndexKind::Address, &id(10))),
         (Family::Sealed, sealed(&subject, What::Customer(customer_id))),
         (Family::Sealed, sealed(&subject, What::Job(job_id))),
