@@ -107,10 +107,10 @@ fn anchors(contract: u32) -> gallra_model::plan::Anchors {
 
 /// A policy change over many contracts: each that the new version can touch is planned under both, and those whose steps or
 /// copies' dates differ are counted. Contracts come as a stream: none is kept.
-fn policy_change(name: &str, rule: &str, count: (&str, &str), period: &str) {
+fn policy_change(name: &str, policy: gallra_policy::Policy) {
     let world = script::World::read(TWELVE);
     let mut next = world.clone();
-    next.instruct(rule, count, period);
+    next.policy = policy;
     let touched = gallra_planner::Touched::between(&world.policy, &next.policy);
     let full = std::env::var_os("GALLRA_BENCH_FULL").is_some();
     let count = if full { CONTRACTS } else { CONTRACTS / 10 };
@@ -166,8 +166,9 @@ fn main() {
         line(&format!("planner/check-of-{name}"), doubted, "plans/s", written);
     }
     twelve();
-    policy_change("chat", "webone/chat", ("by", "customer_settled"), "11 months");
-    policy_change("hosted-data", "webone/customer-data", ("at", "contract_settled"), "5 weeks");
+    policy_change("chat", script::shorter_chat());
+    let data = "from = \"contract_settled\", period = \"1 month\"";
+    policy_change("hosted-data", script::webone(data, &data.replace("1 month", "5 weeks")));
     let policy = script::pack("webone");
     let day = |day: &str| Some(day.to_owned());
     let category = "customer-data".to_owned();

@@ -10,3 +10,4 @@ mod script;
 mod shown;
 mod spoiled;
 mod sweeps;
+mod touched;
