@@ -254,9 +254,7 @@ fn listed(file: &Path, shown: Shown) -> Result<String, String> {
 fn explained(args: ExplainArgs) -> Result<String, String> {
     let mut policy = read_pack(&args.file)?;
     if let Some(file) = &args.instruction {
-        let refused = |refused: gallra_policy::Refused| refused.to_string();
-        let instruction = Instruction::parse(stem(file), &read(file)?).map_err(refused)?;
-        policy = policy.with(&instruction).map_err(refused)?;
+        policy = instructed(&policy, file)?;
     }
     let ask = Ask {
         category: args.category,
@@ -279,8 +277,15 @@ fn shown_as(shown: &Shown, json: impl Fn() -> String, table: impl Fn() -> String
     }
 }
 
+/// The policy with the instruction of a file carried out.
+pub(super) fn instructed(policy: &Policy, file: &Path) -> Result<Policy, String> {
+    let refused = |refused: gallra_policy::Refused| refused.to_string();
+    let instruction = Instruction::parse(stem(file), &read(file)?).map_err(refused)?;
+    policy.with(&instruction).map_err(refused)
+}
+
 /// Reads a pack; its name is the file's stem, and what it includes stands beside it.
-fn read_pack(file: &Path) -> Result<Policy, String> {
+pub(super) fn read_pack(file: &Path) -> Result<Policy, String> {
     read_packs(file, |_, _| ())
 }
 
@@ -304,7 +309,7 @@ fn stem(file: &Path) -> &str {
     file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
 }
 
-fn read(file: &Path) -> Result<String, String> {
+pub(super) fn read(file: &Path) -> Result<String, String> {
     let cannot = |error: std::io::Error| format!("{} cannot be read: {error}", file.display());
     let mut text = String::new();
     File::open(file).map_err(cannot)?.take(MAX_PACK_BYTES + 1).read_to_string(&mut text).map_err(cannot)?;
