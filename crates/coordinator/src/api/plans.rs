@@ -34,7 +34,7 @@ impl v1::plan_service_server::PlanService for Api {
         request: Request<v1::PreviewPlanRequest>,
     ) -> Result<Response<v1::GetPlanResponse>, Status> {
         let request = request.into_inner();
-        self.core.find_contract(&parse::field("service", &request.service)?).await?;
+        let (_, contract) = self.core.find_contract(&parse::field("service", &request.service)?).await?;
         let now = self.core.time.now();
         let ended = parse::optional_day("ended", &request.ended)?.unwrap_or_else(|| day_of(now));
         let settled = parse::optional_day("settled", &request.settled)?;
@@ -48,7 +48,9 @@ impl v1::plan_service_server::PlanService for Api {
             customer_settled: settled,
         };
         let inventories = self.core.inventories().await?;
-        let (policy, id) = (self.core.policy().await?, RequestId::at(now, random().map_err(Status::from)?));
+        let in_force = self.core.in_force().await?;
+        let policy = self.core.rules_at(&in_force, &contract.customer, &anchors).await?.policy;
+        let id = RequestId::at(now, random().map_err(Status::from)?);
         let facts = self.core.facts(&policy, id, None, anchors, &inventories);
         let plan: Plan =
             gallra_planner::plan(&facts).map_err(|error| Status::failed_precondition(error.to_string()))?;
