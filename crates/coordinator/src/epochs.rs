@@ -40,7 +40,7 @@ fn names(what: What, plain: &[u8]) -> Vec<(IndexKind, zeroize::Zeroizing<String>
                 std::iter::once(service).chain(addresses).chain(holder).chain(used).collect()
             },
         ),
-        What::Request(_) | What::Job(_) => Vec::new(),
+        What::Request(_) | What::Job(_) | What::Instructions(_) => Vec::new(),
     }
 }
 

@@ -35,7 +35,9 @@ pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
     if core.watch_clock().await? {
         core.turn_epoch().await;
     }
-    let mut moved = core.follow_policy().await?;
+    let mut moved = core.put_in_force().await?;
+    moved += core.follow_instructions().await?;
+    moved += core.follow_policy().await?;
     // Trouble with a purge holds nobody else's request up.
     match core.open_purge().await {
         Ok(opened) => moved += opened,

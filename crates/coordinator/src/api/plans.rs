@@ -38,7 +38,7 @@ impl v1::plan_service_server::PlanService for Api {
         if !request.request.is_empty() {
             return self.preview_again(request).await;
         }
-        self.core.find_contract(&parse::field("service", &request.service)?).await?;
+        let (_, contract) = self.core.find_contract(&parse::field("service", &request.service)?).await?;
         let now = self.core.time.now();
         let ended = parse::optional_day("ended", &request.ended)?.unwrap_or_else(|| day_of(now));
         let settled = parse::optional_day("settled", &request.settled)?;
@@ -52,7 +52,9 @@ impl v1::plan_service_server::PlanService for Api {
             customer_settled: settled,
         };
         let inventories = self.core.inventories().await?;
-        let (policy, id) = (self.core.policy().await?, RequestId::at(now, random().map_err(Status::from)?));
+        let in_force = self.core.in_force().await?;
+        let policy = self.core.rules_at(&in_force, &contract.customer, &anchors).await?.policy;
+        let id = RequestId::at(now, random().map_err(Status::from)?);
         doubted(&self.core.facts(&policy, id, None, anchors, &inventories))
     }
 }
@@ -70,7 +72,7 @@ impl Api {
         if request.about.purge_day().is_some() {
             return Err(Status::failed_precondition("a purge is planned for its day, and never anew"));
         }
-        let (policy, inventories) = (self.core.policy().await?, self.core.inventories().await?);
+        let (policy, inventories) = (self.core.rules_of(request).await?.policy, self.core.inventories().await?);
         let current = request.plan.map(|plan| (plan.number, plan.digest));
         let before = loaded.view.plan.as_ref();
         doubted(&Facts { before, ..self.core.facts(&policy, id, current, request.anchors, &inventories) })

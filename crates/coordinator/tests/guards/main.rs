@@ -3,6 +3,8 @@
 
 mod addresses;
 mod holders;
+mod instructed;
+mod instructions;
 mod leaps;
 mod purge;
 mod purge_days;
@@ -13,6 +15,7 @@ mod rules;
 mod site;
 mod suppression;
 mod unsettled;
+mod versions;
 
 use std::sync::Arc;
 

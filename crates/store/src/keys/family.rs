@@ -36,6 +36,10 @@ families! {
     Hold = "hold",
     /// Policy versions.
     Policy = "policy",
+    /// Which policy came into force after which.
+    PolicyTurn = "policy-turn",
+    /// Customers with instructions.
+    Instruction = "instruction",
     /// Customers.
     Customer = "customer",
     /// Contracts.
