@@ -35,8 +35,16 @@ pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
     if core.watch_clock().await? {
         core.turn_epoch().await;
     }
-    let mut moved = core.put_in_force().await?;
-    moved += core.follow_instructions().await?;
+    let mut moved = 0;
+    // Rules that cannot be put into force permit nothing, and hold up nobody's receipts and proofs.
+    for put in [core.put_in_force().await, core.follow_instructions().await] {
+        match put {
+            Ok(changed) => moved += changed,
+            Err(error) => {
+                tracing::error!(%error, "rules whose day has come could not be put into force; it is tried again")
+            }
+        }
+    }
     moved += core.follow_policy().await?;
     // Trouble with a purge holds nobody else's request up.
     match core.open_purge().await {
