@@ -258,6 +258,7 @@ impl Core {
         if !stays {
             let identity: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
             txn = self.destroy(txn, &customer.subject, What::Customer(customer.id)).await?;
+            txn = self.release_customer(txn, &customer, &identity).await?;
             let owner = encode(&customer.id)?;
             txn = self.drop_index(txn, IndexKind::CustomerNumber, identity.number.expose(), &owner).await?;
         }

@@ -4,7 +4,8 @@
 use gallra_flow::request::Input;
 use gallra_model::Digest;
 use gallra_model::envelope::Envelope;
-use gallra_model::plan::{Anchors, BackupExpectation, Plan, Step};
+use gallra_model::hold::Hold;
+use gallra_model::plan::{Anchors, BackupExpectation, Held, Plan, Step};
 use gallra_model::request::RequestState;
 use gallra_model::target::{Inventory, TargetId, TargetInfo};
 use gallra_model::{AgentName, RequestId};
@@ -71,10 +72,12 @@ impl Core {
             return if settled { Ok(false) } else { self.judge(loaded, &policy, upheld).await };
         }
         let inventories = self.inventories().await?;
-        let plan = self.make_plan(loaded, &policy, &inventories)?;
+        let holds = self.holds_on(request).await?;
+        let plan = self.make_plan(loaded, &policy, &inventories, &holds)?;
         // A purge is signed for by its policy version: under another one it is another plan, whatever it does.
         let another = request.about.purge_day().is_some() && !upheld;
-        if !another && loaded.view.plan.as_ref().is_some_and(|current| does_the_same(current, &plan)) {
+        let same = |current: &Plan| does_the_same(current, &plan) && says_the_same_holds(current, &plan);
+        if !another && loaded.view.plan.as_ref().is_some_and(same) {
             if upheld {
                 return Ok(false);
             }
@@ -107,8 +110,10 @@ impl Core {
                 .retain(|target| current.steps.iter().any(|step| step.agent == agent && step.target == target.id));
         }
         let signed = request.about.purge_day().is_none();
+        // The policies are compared; what a hold stops is the guards' to say.
         let same = upheld
-            || signed && self.make_plan(loaded, policy, &inventories).is_ok_and(|plan| does_the_same(current, &plan));
+            || signed
+                && self.make_plan(loaded, policy, &inventories, &[]).is_ok_and(|plan| does_the_same(current, &plan));
         if !same && request.facts.legal_review {
             return Ok(false);
         }
@@ -117,10 +122,17 @@ impl Core {
         Ok(true)
     }
 
-    fn make_plan(&self, loaded: &Loaded, policy: &Policy, inventories: &[Inventory]) -> Result<Plan, CoreError> {
+    fn make_plan(
+        &self,
+        loaded: &Loaded,
+        policy: &Policy,
+        inventories: &[Inventory],
+        holds: &[Hold],
+    ) -> Result<Plan, CoreError> {
         let request = &loaded.view.request;
         let current = request.plan.map(|plan| (plan.number, plan.digest));
         let facts = Facts {
+            holds,
             before: loaded.view.plan.as_ref(),
             ..self.facts(policy, request.id, current, request.anchors, inventories)
         };
@@ -179,6 +191,12 @@ fn does_the_same(plan: &Plan, other: &Plan) -> bool {
     plan.anchors == other.anchors
         && plan.steps.iter().map(of_step).eq(other.steps.iter().map(of_step))
         && plan.backups.iter().map(of_backup).eq(other.backups.iter().map(of_backup))
+}
+
+/// Whether the same holds lie on the same targets of both. That somebody reviewed one makes no other plan.
+fn says_the_same_holds(plan: &Plan, other: &Plan) -> bool {
+    let of_hold = |held: &Held| (held.hold, held.targets.clone(), held.expires);
+    plan.holds.iter().map(of_hold).eq(other.holds.iter().map(of_hold))
 }
 
 /// SHA-256 of an envelope's payload.

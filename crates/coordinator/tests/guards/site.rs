@@ -173,15 +173,25 @@ impl Site {
         let end = End { service: id(service), ended: ENDED, version: 0, cause: Some(self.signed(service, customer)) };
         let request = self.core.end_contract(&end).await.expect("ended").request.expect("a request");
         let contract = self.core.settle_contract(&id(service), ENDED, 0).await.expect("settled");
+        let erase = self.planned(&request).await;
+        Leaving { contract, request, erase }
+    }
+
+    /// Has a request planned and its targets inspected. Gives the job that erases.
+    pub(crate) async fn planned(&self, request: &RequestId) -> JobRecord {
         leader::run_due(&self.core).await.expect("planned");
-        let inspects = self.jobs(&request, Action::Inspect).await;
+        let inspects = self.jobs(request, Action::Inspect).await;
         assert!(!inspects.is_empty(), "a plan with dates inspects");
         for job in inspects {
             self.ask(&job.id()).await.expect("an inspection is permitted");
-            self.report(&request, &job.id(), Verdict::Done, None).await;
+            self.report(request, &job.id(), Verdict::Done, None).await;
         }
-        let erase = self.jobs(&request, Action::Erase).await.remove(0);
-        Leaving { contract, request, erase }
+        self.jobs(request, Action::Erase).await.remove(0)
+    }
+
+    /// Billing's signature on the end of this service and this customer.
+    pub(crate) fn cause(&self, service: &str, customer: &str) -> Brought {
+        self.signed(service, customer)
     }
 
     /// The approver's signature on a policy version.
