@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use gallra_flow::view::View;
 use gallra_model::HoldId;
-use gallra_model::hold::{Guard, Level, Restraint};
+use gallra_model::hold::{Guard, Instructed, Level, Restraint};
 use gallra_model::job::Action;
 use gallra_model::plan::Step;
 use gallra_model::request::Request;
@@ -90,7 +90,13 @@ impl Read {
         Restraint {
             held: self.guards.iter().any(|(_, _, guard)| !guard.holds.is_empty()),
             halted: self.guards.iter().any(|(_, _, guard)| guard.halt.is_some()),
+            review: self.instructed().is_some_and(|instructed| instructed.review),
         }
+    }
+
+    /// Which of the customer's instructions hold; only a customer's guard says so.
+    pub fn instructed(&self) -> Option<Instructed> {
+        self.guards.iter().find_map(|(_, _, guard)| guard.instructed)
     }
 }
 

@@ -256,7 +256,7 @@ impl Core {
     }
 
     /// The requests that a hold at this level may concern; for the levels of many, all that are open.
-    async fn requests_of(&self, level: &Level) -> Result<Vec<RequestId>, CoreError> {
+    pub(crate) async fn requests_of(&self, level: &Level) -> Result<Vec<RequestId>, CoreError> {
         match level {
             Level::Request { request } => Ok(vec![*request]),
             Level::Contract { contract } => self.requests_of_contracts(&[*contract], None).await,

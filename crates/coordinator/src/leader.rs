@@ -37,6 +37,8 @@ pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
         core.turn_epoch().await;
         moved += core.expire_holds().await?;
     }
+    moved += core.put_in_force().await?;
+    moved += core.follow_instructions().await?;
     moved += core.follow_policy().await?;
     moved += core.follow_holds().await?;
     // Trouble with a purge holds nobody else's request up.

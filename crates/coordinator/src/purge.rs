@@ -4,7 +4,7 @@
 //! days' sweeps those were, so at most one is open. Owns no date: what is too old is the planner's.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use gallra_flow::cancel::cancel;
 use gallra_flow::request::Input;
@@ -20,6 +20,7 @@ use gallra_model::target::{Scope, TargetInfo};
 use gallra_model::time::day_of;
 use gallra_model::{ContractId, CustomerId, Day, Instant, Nonce, RequestId, SubjectId};
 use gallra_planner::purge::Sweeps;
+use gallra_policy::Policy;
 use gallra_policy::calendar::daily_sweep;
 use gallra_store::keys::{self, What};
 use gallra_store::{Entry, StoreError, Txn};
@@ -194,7 +195,10 @@ impl Core {
     pub async fn approve_purge(&self, id: &RequestId) -> Result<(), CoreError> {
         let entry = self.store.get(&keys::request(id)).await?.ok_or(CoreError::NotFound("request"))?;
         let request: Request = decode("request", &entry.value)?;
-        let (Some(policy), Some(_)) = (request.planned_under, request.about.purge_day()) else { return Ok(()) };
+        let (Some(policy), Some(_)) = (request.planned_under.map(|under| under.policy), request.about.purge_day())
+        else {
+            return Ok(());
+        };
         if request.done.is_some() || request.facts.cancelled {
             return Ok(());
         }
@@ -230,15 +234,17 @@ impl Core {
         info: &TargetInfo,
     ) -> Result<Option<Purge>, CoreError> {
         let (Some(older_than), Some(plan)) = (step.older_than, &view.plan) else { return Ok(None) };
-        let preserve = self.held_selectors(info).await?;
+        let preserve = self.held_selectors(info, &self.policy_version(&plan.policy).await?).await?;
         Ok(Some(Purge { older_than, policy: plan.policy, preserve }))
     }
 
     /// Everybody under a hold of their own, in the words of a target; in one order, so that the same holds make the same
     /// offer. Holds on a category, a target or everything stop the purge itself. Whose identifiers are destroyed has
     /// nothing left that could be told from others'.
-    async fn held_selectors(&self, info: &TargetInfo) -> Result<Vec<Selector>, CoreError> {
-        let held = self.held().await?;
+    async fn held_selectors(&self, info: &TargetInfo, policy: &Arc<Policy>) -> Result<Vec<Selector>, CoreError> {
+        let mut held = self.held().await?;
+        // Theirs stay, too, who gave another age than everybody's.
+        held.customers.extend(self.instructed_otherwise(policy, &info.category).await?);
         let mut preserved = Preserved::default();
         match info.scope {
             Scope::Customer => {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::id::{AgentName, ContractId, CustomerId, HoldId, RequestId};
 use crate::target::{Category, TargetId};
 use crate::time::{Day, Instant};
@@ -154,6 +155,23 @@ pub struct Guard {
     /// Global level only: the emergency stop, or the brake, is pulled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub halt: Option<Halt>,
+    /// A customer's level only: which of its instructions hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instructed: Option<Instructed>,
+}
+
+/// A customer's instructions, as its permits have to know them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Instructed {
+    /// Digest of those that hold; unset while none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// One strays so far that an approver has to accept it first: until then nothing of the customer's is erased.
+    pub review: bool,
+    /// The first local day on which others hold than these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Day>,
 }
 
 /// The emergency stop.
@@ -175,6 +193,8 @@ pub struct Restraint {
     pub held: bool,
     /// The emergency stop is pulled.
     pub halted: bool,
+    /// An instruction of the customer's waits for an approver.
+    pub review: bool,
 }
 
 #[cfg(test)]

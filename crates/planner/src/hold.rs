@@ -36,6 +36,9 @@ pub(crate) fn until<'a>(
     agent: &AgentName,
     target: &TargetInfo,
 ) -> Result<Option<(&'a Hold, Day)>, CalendarError> {
+    if facts.holds.is_empty() {
+        return Ok(None);
+    }
     let ending = lying(facts.holds).into_iter().filter(|hold| covers(&hold.level, agent, target));
     let last = ending.filter_map(|hold| Some((hold, hold.expires?))).max_by_key(|(hold, day)| (*day, hold.id));
     last.map(|(hold, day)| Ok((hold, day_after(day)?))).transpose()

@@ -123,7 +123,7 @@ impl v1::request_service_server::RequestService for Api {
 }
 
 /// A range from a page token on.
-fn from(range: &KeyRange, token: &str) -> Result<KeyRange, Status> {
+pub(super) fn from(range: &KeyRange, token: &str) -> Result<KeyRange, Status> {
     if token.is_empty() {
         return Ok(range.clone());
     }

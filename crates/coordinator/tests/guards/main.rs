@@ -5,6 +5,8 @@ mod addresses;
 mod arrivals;
 mod holders;
 mod holding;
+mod instructed;
+mod instructions;
 mod leaps;
 mod moving;
 mod purge;
@@ -16,6 +18,7 @@ mod rules;
 mod site;
 mod suppression;
 mod unsettled;
+mod versions;
 
 use std::sync::Arc;
 

@@ -207,7 +207,7 @@ async fn another_policy_replans_what_has_not_begun_and_stops_what_has() {
     let (waits, runs) = (site.leaves("a.example", "1").await, site.leaves("b.example", "2").await);
     site.ask(&runs.erase.id()).await.expect("permitted");
     let longer = site.policy(|text| text.replacen("period = \"1 month\"", "period = \"2 months\"", 1));
-    let applied = site.core.apply_policy(longer.clone(), None).await.expect("in order");
+    let applied = site.core.apply_policy_to(longer.clone(), None, true).await.expect("in order");
     assert_eq!(applied.begun, 1);
     assert_eq!(site.core.stopped(&runs.erase.id()).await.expect("reads"), Some(Denial::Stale));
     leader::run_due(&site.core).await.expect("followed");

@@ -2,7 +2,7 @@
 //! checker catches each.
 
 use gallra_model::job::Action;
-use gallra_model::plan::{Plan, Step};
+use gallra_model::plan::{Change, Plan, Step};
 use gallra_planner::{check, plan};
 use jiff::ToSpan;
 
@@ -163,6 +163,12 @@ fn dropping_or_bending_a_change_is_caught() {
         caught("changes", |plan| plan.changes[at].after = Some("otherwise".to_owned()));
         caught("changes", |plan| plan.changes[at].before = Some("otherwise".to_owned()));
     }
+    let invented = || Change { before: Some("wait".to_owned()), ..whole.changes[0].clone() };
+    caught("changes", |plan| plan.changes.push(invented()));
+    let first = World::read("contract 2026-01-31 2026-01-31\nagent a\nf files customer-data processor contract act\n");
+    let mut plan = plan(&first.facts()).unwrap();
+    plan.changes.push(invented());
+    assert!(check(&plan, &first.facts()).iter().any(|problem| problem.code == "changes"), "it succeeds none");
 }
 
 #[test]

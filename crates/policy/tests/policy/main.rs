@@ -5,6 +5,6 @@
 mod calendar;
 mod golden;
 mod property;
-
 mod rows;
 mod script;
+mod settings;

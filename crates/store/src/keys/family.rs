@@ -40,6 +40,10 @@ families! {
     HoldChange = "hold-change",
     /// Policy versions.
     Policy = "policy",
+    /// Which policy came into force after which.
+    PolicyTurn = "policy-turn",
+    /// Customers with instructions.
+    Instruction = "instruction",
     /// Customers.
     Customer = "customer",
     /// Contracts.

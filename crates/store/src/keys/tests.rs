@@ -45,6 +45,8 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::HoldChange, hold_change(&HoldId::from_bytes(id(11)))),
         (Family::Meta, meta_ends()),
         (Family::Policy, policy(&digest)),
+        (Family::PolicyTurn, policy_turn(1)),
+        (Family::Instruction, instructed(&customer_id)),
         (Family::Customer, customer(&customer_id)),
         (Family::Contract, contract(&contract_id)),
         (Family::Event, event(&contract_id, 7)),
@@ -72,6 +74,7 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::Index, index(epoch, IndexKind::Address, &id(10))),
         (Family::Sealed, sealed(&subject, What::Customer(customer_id))),
         (Family::Sealed, sealed(&subject, What::Job(job_id))),
+        (Family::Sealed, sealed(&subject, What::Instructions(customer_id))),
         (Family::SubjectKey, subject_key(epoch, &subject)),
     ]
 }
@@ -136,6 +139,7 @@ proptest! {
         prop_assert_eq!(event(&contract, a).cmp(&event(&contract, b)), a.cmp(&b));
         prop_assert_eq!(plan(&request, c).cmp(&plan(&request, d)), c.cmp(&d));
         prop_assert_eq!(proof(&request, c).cmp(&proof(&request, d)), c.cmp(&d));
+        prop_assert_eq!(policy_turn(a).cmp(&policy_turn(b)), a.cmp(&b));
     }
 
     #[test]
@@ -172,6 +176,13 @@ proptest! {
 }
 
 #[test]
+fn whose_instructions_a_key_is_about_reads_back() {
+    let customer = CustomerId::from_bytes(id(1));
+    assert_eq!(parse_instructed(&instructed(&customer)), Some(customer));
+    assert_eq!(parse_instructed(&super::customer(&customer)), None);
+}
+
+#[test]
 fn whose_a_sealed_value_is_reads_back() {
     let subject = SubjectId::from_bytes(id(5));
     for what in [
@@ -179,6 +190,7 @@ fn whose_a_sealed_value_is_reads_back() {
         What::Contract(ContractId::from_bytes(id(2))),
         What::Request(RequestId::from_bytes(id(3))),
         What::Job(JobId::from_bytes(id(4))),
+        What::Instructions(CustomerId::from_bytes(id(1))),
     ] {
         assert_eq!(parse_sealed(&sealed(&subject, what)), Some((subject, what)));
     }

@@ -26,8 +26,8 @@ fn allowed(youngest: Option<Age>, before: Instant, now: Instant) -> Result<(), F
     }
     Err(Failure::new(
         Code::PurgeAge,
-        "the purge reaches lines younger than youngest_purge_age in agent.toml: nothing was touched; a rule of 24 hours \
-         needs 23 hours there, and less where clocks differ",
+        "the purge reaches lines younger than youngest_purge_age in agent.toml: nothing was touched; for a rule of 24 \
+         hours write 22 hours there: its runs reach to 23, and clocks differ",
     ))
 }
 

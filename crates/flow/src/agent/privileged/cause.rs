@@ -30,7 +30,7 @@ pub fn objection(spec: &JobSpec, trusted: Option<&Cause>, now: Instant) -> Optio
         return Some("the job's cause was signed later than now on this host's clock: compare the clocks");
     }
     if let Some(purge) = &spec.purge {
-        // How far it may reach is this host's own limit, whatever was signed (`youngest_purge_age_days`).
+        // How far it may reach is this host's own limit, whatever was signed (`youngest_purge_age`).
         let same = cause.policy == Some(purge.policy);
         return (!same)
             .then_some("the purge follows another policy version than the one that was signed: nothing was touched");
