@@ -258,6 +258,7 @@ impl Core {
         if !stays {
             let identity: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
             txn = self.destroy(txn, &customer.subject, What::Customer(customer.id)).await?;
+            txn = self.release_customer(txn, &customer, &identity).await?;
             let owner = encode(&customer.id)?;
             // What it told us to do instead names nobody, and is told of to nobody any more.
             txn = txn.delete(keys::instructed(&customer.id));

@@ -4,7 +4,8 @@
 use gallra_flow::request::Input;
 use gallra_model::Digest;
 use gallra_model::envelope::Envelope;
-use gallra_model::plan::{Anchors, BackupExpectation, Plan, Step};
+use gallra_model::hold::Hold;
+use gallra_model::plan::{Anchors, BackupExpectation, Held, Plan, Step};
 use gallra_model::request::RequestState;
 use gallra_model::target::{Inventory, TargetId, TargetInfo};
 use gallra_model::{AgentName, RequestId};
@@ -81,7 +82,8 @@ impl Core {
             return if settled { Ok(false) } else { self.judge(loaded, &ruled, upheld).await };
         }
         let inventories = self.inventories().await?;
-        let plan = self.make_plan(loaded, &ruled.policy, &inventories)?;
+        let holds = self.holds_on(request).await?;
+        let plan = self.make_plan(loaded, &ruled.policy, &inventories, &holds)?;
         // A purge is signed for by its policy version: under another one it is another plan, whatever it does.
         let another = request.about.purge_day().is_some() && !upheld;
         if !another && loaded.view.plan.as_ref().is_some_and(|current| says_the_same(current, &plan)) {
@@ -111,9 +113,12 @@ impl Core {
         let (request, Some(current)) = (&loaded.view.request, &loaded.view.plan) else { return Ok(false) };
         let inventories = self.of_plan(loaded).await?;
         let signed = request.about.purge_day().is_none();
+        // The policies are compared; what a hold stops is the guards' to say.
         let same = upheld
             || signed
-                && self.make_plan(loaded, &ruled.policy, &inventories).is_ok_and(|plan| does_the_same(current, &plan));
+                && self
+                    .make_plan(loaded, &ruled.policy, &inventories, &[])
+                    .is_ok_and(|plan| does_the_same(current, &plan));
         if !same && request.facts.legal_review {
             return Ok(false);
         }
@@ -139,10 +144,12 @@ impl Core {
         loaded: &Loaded,
         policy: &Policy,
         inventories: &[Inventory],
+        holds: &[Hold],
     ) -> Result<Plan, CoreError> {
         let request = &loaded.view.request;
         let current = request.plan.map(|plan| (plan.number, plan.digest));
         let facts = Facts {
+            holds,
             before: loaded.view.plan.as_ref(),
             ..self.facts(policy, request.id, current, request.anchors, inventories)
         };
@@ -203,10 +210,16 @@ pub(crate) fn does_the_same(plan: &Plan, other: &Plan) -> bool {
         && plan.backups.iter().map(of_backup).eq(other.backups.iter().map(of_backup))
 }
 
+/// Whether the same holds lie on the same targets of both. That somebody reviewed one makes no other plan.
+fn says_the_same_holds(plan: &Plan, other: &Plan) -> bool {
+    let of_hold = |held: &Held| (held.hold, held.targets.clone(), held.expires);
+    plan.holds.iter().map(of_hold).eq(other.holds.iter().map(of_hold))
+}
+
 /// Whether two plans say the same, too: of holds, of locks, and of what must be said first.
 fn says_the_same(plan: &Plan, other: &Plan) -> bool {
     does_the_same(plan, other)
-        && plan.holds == other.holds
+        && says_the_same_holds(plan, other)
         && plan.restrictions == other.restrictions
         && plan.approvals == other.approvals
 }

@@ -302,12 +302,33 @@ impl Core {
 
     async fn selector_of_contract(&self, id: &ContractId, info: &TargetInfo) -> Result<Option<Selector>, CoreError> {
         let Some(contract) = self.contract(id).await? else { return Ok(None) };
+        if let Some(now) = contract.went {
+            return self.selector_of_part(&contract, &now, info).await;
+        }
         let identity = self.open::<ContractIdentity>(&contract.subject, What::Contract(contract.id)).await;
         Ok(unless_destroyed(identity)?.map(|identity| Selector {
             service: Some(identity.service),
             customer: None,
             addresses: if info.by_address { identity.uses } else { Vec::new() },
         }))
+    }
+
+    /// The time of a contract before it went on under another customer: under its service id, which went along, and under the
+    /// addresses that stayed with the customer. That is more than was asked, and all of it stays.
+    async fn selector_of_part(
+        &self,
+        part: &Contract,
+        now: &ContractId,
+        info: &TargetInfo,
+    ) -> Result<Option<Selector>, CoreError> {
+        let Some(contract) = self.contract(now).await? else { return Ok(None) };
+        let of_contract = self.open::<ContractIdentity>(&contract.subject, What::Contract(contract.id)).await;
+        let Some(of_contract) = unless_destroyed(of_contract)? else { return Ok(None) };
+        let Some(customer) = self.customer(&part.customer).await? else { return Ok(None) };
+        let of_customer = self.open::<CustomerIdentity>(&customer.subject, What::Customer(customer.id)).await;
+        let former = unless_destroyed(of_customer)?.map(|identity| identity.former).unwrap_or_default();
+        let addresses = if info.by_address { former } else { Vec::new() };
+        Ok(Some(Selector { service: Some(of_contract.service), customer: None, addresses }))
     }
 
     async fn selector_of_customer(&self, id: &CustomerId, info: &TargetInfo) -> Result<Option<Selector>, CoreError> {

@@ -148,6 +148,11 @@ pub fn stands(view: &View, job: &JobRecord, around: Around) -> Result<(), Denial
     if Some(job.plan) != view.request.plan || around.rules.is_none() || view.planned_under() != around.rules {
         return Err(Denial::Stale);
     }
+    // A day was corrected, or an end taken out, and the plan that follows it is not made yet. What has begun keeps its plan.
+    let outdated = view.plan.as_ref().is_some_and(|plan| plan.anchors != view.request.anchors);
+    if outdated && view.request.state < RequestState::Running {
+        return Err(Denial::Stale);
+    }
     // The right plan under the rules that hold, and somebody has to look at these first.
     if around.restraint.review || view.request.facts.legal_review {
         return Err(Denial::NotApproved);

@@ -116,7 +116,9 @@ impl Core {
         let made = async {
             let rules = self.rules_supposing(request, supposed).await?;
             let inventories = if running { self.of_plan(&loaded).await? } else { inventories.to_vec() };
-            let plan = self.make_plan(&loaded, &rules.policy, &inventories)?;
+            // As with `judge`: of what has begun the rules are compared, and holds are the guards' to honour.
+            let holds = if running { Vec::new() } else { self.holds_on(request).await? };
+            let plan = self.make_plan(&loaded, &rules.policy, &inventories, &holds)?;
             Ok::<_, CoreError>((plan, rules.review))
         };
         let (plan, review) = match made.await {

@@ -200,6 +200,18 @@ impl Site {
         }
     }
 
+    /// Has a request planned and its targets inspected. Gives the job that erases.
+    pub(crate) async fn planned(&self, request: &RequestId) -> JobRecord {
+        leader::run_due(&self.core).await.expect("planned");
+        self.inspects(request).await;
+        self.jobs(request, Action::Erase).await.remove(0)
+    }
+
+    /// Billing's signature on the end of this service and this customer.
+    pub(crate) fn cause(&self, service: &str, customer: &str) -> Brought {
+        self.signed(service, customer)
+    }
+
     /// The approver's signature on a policy version.
     pub(crate) fn signed_purges(&self, policy: Digest) -> Brought {
         let cause = Cause {

@@ -180,10 +180,13 @@ fn read_hold(number: &str, words: &[&str]) -> Hold {
         id: hold_id(number),
         level,
         ground: "legal claim".to_owned(),
+        on: None,
         placed_by: "op".to_owned(),
         placed: at,
         review: None,
         expires: None,
+        reviews: Vec::new(),
+        earlier_reviews: 0,
         released: None,
     };
     for pair in rest.chunks(2) {

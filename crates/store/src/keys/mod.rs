@@ -17,6 +17,8 @@
 //! | guard | `guard/global`, `…/category/<word>`, `…/target/<agent>/<target>`, `…/customer/<id>`, `…/contract/<id>`, `…/request/<id>` | `Guard`: a counter, raised by all that may stop an act (decision 3), and the holds that lie there | |
 //! | | `guard/any-hold` | the newest hold's id: a final proof expects that none came since it was made | |
 //! | hold | `hold/<id>` | `Hold`, released ones included | placed |
+//! | hold-expiry | `hold-expiry/<due>/<hold>` | nothing: which hold ends by itself when. An index, not the truth | due |
+//! | hold-change | `hold-change/<hold>` | how far the requests that the hold concerns were looked at since it was placed or ended | placed |
 //! | policy | `policy/<digest>` | a policy version, exact bytes | |
 //! | policy-turn | `policy-turn/<number>` | which version came into force as which, from which day, and who said so | number |
 //! | instruction | `instruction/<customer>` | which of a customer's instructions hold until when, by digest; their texts are sealed | customer made |
@@ -63,7 +65,10 @@ mod time;
 
 pub use family::Family;
 pub use fleet::{agent, agent_journal, agents, cause_key, cause_keys, inventories, inventory, invite, invites};
-pub use hold::{guard_any_hold, guards, hold, holds, meta_ends, ready_all};
+pub use hold::{
+    guard_any_hold, guards, guards_of_categories, guards_of_targets, hold, hold_change, hold_changes, hold_expiry,
+    holds, holds_expired, meta_ends, parse_hold_change, parse_hold_expiry, ready_all,
+};
 pub use people::{
     IndexKind, What, closed, contract, contracts, customer, customers, event, events, index, indexes_of, parse_sealed,
     parse_subject_key, sealed, sealed_of, subject_key, subject_keys_of,

@@ -41,6 +41,8 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::Guard, guard_request(&request_id)),
         (Family::Guard, guard_any_hold()),
         (Family::Hold, hold(&HoldId::from_bytes(id(11)))),
+        (Family::HoldExpiry, hold_expiry(now, &HoldId::from_bytes(id(11)))),
+        (Family::HoldChange, hold_change(&HoldId::from_bytes(id(11)))),
         (Family::Meta, meta_ends()),
         (Family::Policy, policy(&digest)),
         (Family::PolicyTurn, policy_turn(1)),
@@ -150,16 +152,22 @@ proptest! {
         let read = at.max(Instant::UNIX_EPOCH);
         prop_assert_eq!(parse_timer(&timer(at, &request)), Some((read, request)));
         prop_assert_eq!(parse_ready(&ready(&web, at, &job)), Some((web, read, job)));
+        let hold = HoldId::from_bytes(id(byte));
+        prop_assert_eq!(holds_expired(now).contains(&hold_expiry(at, &hold)), due);
+        prop_assert_eq!(parse_hold_expiry(&hold_expiry(at, &hold)), Some((read, hold)));
+        prop_assert_eq!(parse_hold_change(&hold_change(&hold)), Some(hold));
     }
 
     #[test]
-    fn reading_a_key_never_panics_and_takes_its_own_family_only(text in "[!-~]{1,80}|v1/(timer|ready|job|key)/[0-9a-f/]{1,80}") {
+    fn reading_a_key_never_panics_and_takes_its_own_family_only(text in "[!-~]{1,80}|v1/(timer|ready|job|key|hold-expiry|hold-change)/[0-9a-f/]{1,80}") {
         let key = Key::parse(&text).expect("of key characters");
         let read = [
             (Family::Timer, parse_timer(&key).is_some()),
             (Family::Ready, parse_ready(&key).is_some()),
             (Family::Job, parse_job(&key).is_some()),
             (Family::SubjectKey, parse_subject_key(&key).is_some()),
+            (Family::HoldExpiry, parse_hold_expiry(&key).is_some()),
+            (Family::HoldChange, parse_hold_change(&key).is_some()),
         ];
         for (family, read) in read {
             prop_assert!(!read || Family::of(&key) == Some(family));
