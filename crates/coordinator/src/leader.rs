@@ -37,8 +37,15 @@ pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
         core.turn_epoch().await;
         moved += core.expire_holds().await?;
     }
-    moved += core.put_in_force().await?;
-    moved += core.follow_instructions().await?;
+    // Rules that cannot be put into force permit nothing, and hold up nobody's receipts and proofs.
+    for put in [core.put_in_force().await, core.follow_instructions().await] {
+        match put {
+            Ok(changed) => moved += changed,
+            Err(error) => {
+                tracing::error!(%error, "rules whose day has come could not be put into force; it is tried again")
+            }
+        }
+    }
     moved += core.follow_policy().await?;
     moved += core.follow_holds().await?;
     // Trouble with a purge holds nobody else's request up.

@@ -246,6 +246,21 @@ impl Core {
     /// # Errors
     /// [`CoreError::NotFound`], the store's, or when it cannot be read any more.
     pub async fn policy_version(&self, digest: &Digest) -> Result<Arc<Policy>, CoreError> {
+        let policy = self.past_version(digest).await?;
+        // A newer program may read the same text as other rules: then the old digest names nothing that it could follow.
+        if policy.digest() != *digest {
+            let why = "it reads as other rules than it was applied as: apply it again".to_owned();
+            return Err(CoreError::Unreadable { what: "policy", why });
+        }
+        Ok(policy)
+    }
+
+    /// One version as this program reads its texts. What is not in force any more is followed as its texts say, whatever digest
+    /// an older program gave it: nobody can apply it again.
+    ///
+    /// # Errors
+    /// As [`Core::policy_version`].
+    pub(crate) async fn past_version(&self, digest: &Digest) -> Result<Arc<Policy>, CoreError> {
         if let Some(policy) = recall(&self.rules.read, digest) {
             return Ok(policy);
         }
@@ -255,13 +270,7 @@ impl Core {
             None if *digest == self.rules.first_digest => self.rules.first.clone(),
             None => return Err(CoreError::NotFound("policy version")),
         };
-        let policy = stored.parse()?;
-        // A newer program may read the same text as other rules: then the old digest names nothing that it could follow.
-        if policy.digest() != *digest {
-            let why = "it reads as other rules than it was applied as: apply it again".to_owned();
-            return Err(CoreError::Unreadable { what: "policy", why });
-        }
-        let policy = Arc::new(policy);
+        let policy = Arc::new(stored.parse()?);
         remember(&self.rules.read, *digest, &policy);
         Ok(policy)
     }

@@ -58,22 +58,17 @@ pub(crate) fn said(facts: &Facts<'_>, lives: &[Live<'_>]) -> (Vec<Held>, Vec<Not
             notes.push(note(note::HELD, "", sentence(hold)));
         }
         notes.extend(targets.iter().map(|place| note(note::HELD, place, sentence(hold))));
-        held.push(Held {
-            hold: hold.id,
-            targets,
-            ground: hold.ground.clone(),
-            review: hold.review,
-            expires: hold.expires,
-        });
+        held.push(Held { hold: hold.id, targets, review: hold.review, expires: hold.expires });
     }
     (held, notes)
 }
 
+/// Why it lies is not said: a plan goes with its proof to whom it is about, and an order to preserve may have to stay unknown.
 fn sentence(hold: &Hold) -> String {
     let end = match hold.expires {
         Some(day) => format!("nothing here is erased before the end of {day}"),
         None => "nothing here is erased until it is released, and then what is overdue is".to_owned(),
     };
     let review = hold.review.map_or_else(|| "no review day".to_owned(), |day| format!("review on {day}"));
-    format!("hold {} ({}): {end}; {review}", hold.id, hold.ground)
+    format!("hold {}: {end}; {review}", hold.id)
 }

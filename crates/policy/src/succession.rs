@@ -74,14 +74,15 @@ pub fn succeed(old: &Policy, new: &Policy, ended: Ended) -> Policy {
     content.rules = new.rules().iter().filter_map(|rule| heir(old, rule, ended)).collect();
     for rule in old.rules().iter().filter(|rule| is_promise(rule) && ended.of(rule.scope)) {
         match new.rule(&rule.id) {
-            None => content.rules.push(frozen(rule)),
+            None => content.rules.push(rule.clone()),
             // A duty by its name now: both hold, and rows have one name each.
             Some(duty) if duty.bound == Bound::Keep => {
-                content.rules.push(Rule { id: format!("{}{BEFORE}", rule.id), ..frozen(rule) });
+                content.rules.push(Rule { id: format!("{}{BEFORE}", rule.id), ..rule.clone() });
             }
             Some(_) => {}
         }
     }
+    // A row goes with another only where both still count alike.
     let rules = content.rules.clone();
     content.entries.retain(|entry| rules.iter().all(|rule| rule.id != entry.id));
     for rule in &mut content.rules {
@@ -99,12 +100,7 @@ pub fn succeed(old: &Policy, new: &Policy, ended: Ended) -> Policy {
 /// Whether a row says by when something is no longer held as it was. Answers have no end that could have come, and what
 /// stands apart holds only once somebody decides so.
 fn is_promise(rule: &Rule) -> bool {
-    rule.bound != Bound::Keep && !rule.apart && matches!(rule.action, Deed::Erase | Deed::Restrict | Deed::Anonymise)
-}
-
-/// A row as it stood, whatever becomes of the one that it went with.
-fn frozen(rule: &Rule) -> Rule {
-    Rule { with: None, ..rule.clone() }
+    !rule.apart && matches!(rule.action, Deed::Erase | Deed::Restrict | Deed::Anonymise)
 }
 
 /// What becomes of a row of the new version; none where it would make something later.
@@ -119,11 +115,11 @@ fn heir(old: &Policy, new: &Rule, ended: Ended) -> Option<Rule> {
     }
     let kind = |rule: &Rule| (rule.category.clone(), rule.action, rule.bound);
     if kind(before) != kind(new) || !is_promise(new) {
-        return Some(frozen(before));
+        return Some(before.clone());
     }
     Some(match turn((before.bound, &before.clauses), (new.bound, &new.clauses)) {
         Turn::New | Turn::Same | Turn::Shorter => new.clone(),
-        Turn::Longer => frozen(before),
+        Turn::Longer => before.clone(),
         Turn::Otherwise => strictest(old, before, new),
     })
 }
@@ -136,7 +132,7 @@ fn added(old: &Policy, new: &Rule) -> Option<Rule> {
     if clauses.len() == new.clauses.len() {
         return Some(new.clone());
     }
-    (!clauses.is_empty()).then(|| Rule { clauses, ..frozen(new) })
+    (!clauses.is_empty()).then(|| Rule { clauses, ..new.clone() })
 }
 
 /// Whether a clause more leaves everything that had a day with a day.
@@ -152,7 +148,7 @@ fn adds_no_wait(old: &Policy, category: &Category, clause: &Clause) -> bool {
 fn strictest(old: &Policy, before: &Rule, new: &Rule) -> Rule {
     let hours = [before, new].iter().any(|rule| rule.clauses.iter().any(|clause| clause.period.is_in_hours()));
     if hours || counts_twice(before) || counts_twice(new) {
-        return frozen(before);
+        return before.clone();
     }
     let of = |rule: &'_ Rule, from: Anchor| rule.clauses.iter().find(|clause| clause.from == from).cloned();
     let shorter = |clause: &Clause| of(new, clause.from).filter(|after| is_shorter(after, clause));
@@ -160,7 +156,7 @@ fn strictest(old: &Policy, before: &Rule, new: &Rule) -> Rule {
         before.clauses.iter().map(|clause| shorter(clause).unwrap_or_else(|| clause.clone())).collect();
     let more = |clause: &&Clause| of(before, clause.from).is_none() && adds_no_wait(old, &before.category, clause);
     clauses.extend(new.clauses.iter().filter(more).cloned());
-    Rule { clauses, ..frozen(before) }
+    Rule { clauses, ..before.clone() }
 }
 
 fn counts_twice(rule: &Rule) -> bool {

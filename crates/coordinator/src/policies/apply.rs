@@ -183,7 +183,7 @@ impl Core {
         if in_force.turn > 0 {
             return Ok(txn);
         }
-        let first = self.policy_version(&in_force.digest).await?;
+        let first = self.past_version(&in_force.digest).await?;
         let before = Turn {
             turn: 0,
             digest: in_force.digest,
@@ -223,8 +223,8 @@ impl Core {
         let past = turns.iter().map(|turn| (turn.name.as_str(), turn.valid_from, turn.digest));
         let waiting = in_force.waiting.iter().map(|next| (next.name.as_str(), Some(next.day), next.digest));
         // Before the first was ever replaced there is no turn of it.
-        let now = self.policy_version(&in_force.digest).await?;
-        let now = [(now.name(), now.valid_from(), now.digest())];
+        let now = self.past_version(&in_force.digest).await?;
+        let now = [(now.name(), now.valid_from(), in_force.digest)];
         let double = |(name, first, digest): (&str, Option<Day>, Digest)| {
             name == policy.name() && first == Some(day) && digest != policy.digest()
         };
@@ -304,8 +304,8 @@ impl Core {
         let turns = self.turns(&in_force).await?;
         let mut all = Vec::with_capacity(turns.len() + 1);
         if turns.is_empty() {
-            let first = self.policy_version(&in_force.digest).await?;
-            all.push(self.first_known(&first).await?);
+            let first = self.past_version(&in_force.digest).await?;
+            all.push(self.first_known(in_force.digest, &first).await?);
         }
         for turn in turns.iter() {
             let now = turn.turn == in_force.turn;
@@ -326,16 +326,16 @@ impl Core {
         Ok(all)
     }
 
-    async fn first_known(&self, first: &Arc<Policy>) -> Result<Known, CoreError> {
+    async fn first_known(&self, digest: Digest, first: &Arc<Policy>) -> Result<Known, CoreError> {
         Ok(Known {
-            digest: first.digest(),
+            digest,
             name: first.name().to_owned(),
             since: None,
             standing: Standing::InForce,
             by: "init".to_owned(),
             at: self.rules.first.at,
             reaches_ended: false,
-            purges: self.purge_cause(&first.digest()).await?.is_some(),
+            purges: self.purge_cause(&digest).await?.is_some(),
         })
     }
 }

@@ -92,7 +92,7 @@ impl Core {
         let turns = self.turns(&in_force).await?;
         let mut policies = Vec::with_capacity(turns.len() + 1);
         for turn in turns.iter() {
-            policies.push((self.policy_version(&turn.digest).await?, turn.since, turn.reaches_ended));
+            policies.push((self.past_version(&turn.digest).await?, turn.since, turn.reaches_ended));
         }
         if policies.is_empty() {
             policies.push((self.policy_version(&in_force.digest).await?, None, false));
@@ -139,6 +139,7 @@ impl Core {
 
     /// The versions that reach a contract and a customer with these last days.
     async fn reaching(&self, in_force: &InForce, anchors: &Anchors) -> Result<Arc<Policy>, CoreError> {
+        let now = self.policy_version(&in_force.digest).await?;
         let turns = self.turns(in_force).await?;
         let covered = usize::try_from(in_force.turn).unwrap_or(usize::MAX).saturating_add(1).min(turns.len());
         let turns = turns.get(..covered).unwrap_or_default();
@@ -149,7 +150,7 @@ impl Core {
         let (contract, customer) = (by(anchors.contract_ended), by(anchors.customer_ended));
         // Nothing came after either end.
         if contract == covered && customer == covered {
-            return self.policy_version(&in_force.digest).await;
+            return Ok(now);
         }
         let at = |upto: usize| (contract.min(upto), customer.min(upto), upto);
         // What was found for the version before is where the next one begins.
@@ -159,7 +160,7 @@ impl Core {
             None => (0, Vec::new()),
         };
         for turn in turns.get(from..).unwrap_or_default() {
-            policies.push((self.policy_version(&turn.digest).await?, turn.since, turn.reaches_ended));
+            policies.push((self.past_version(&turn.digest).await?, turn.since, turn.reaches_ended));
         }
         let policy = folded(&policies, anchors)?;
         remember(&self.rules.effective, at(covered), &policy);

@@ -9,6 +9,7 @@ use gallra_model::request::{JobRecord, JobState};
 
 use crate::FEW;
 use crate::instructions::data;
+use crate::purge::{offer, signed, the_purge};
 use crate::race::{Offsets, Tally, race};
 use crate::site::{Leaving, Site, id};
 
@@ -70,6 +71,37 @@ async fn of_one_that_needs_an_approver_and_a_permit_one_wins() {
         }
         site.core.remove_instruction(&number, "later", "anna").await.expect("removed");
         assert_eq!(site.core.stopped(&job).await.expect("reads"), None);
+    }
+    tally.assert_both_orders(FEW);
+}
+
+/// Rounds on one store.
+const ROUNDS: u32 = 60;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_an_instruction_that_keeps_somebodys_lines_and_a_purges_permit_one_wins() {
+    let (mut offsets, mut tally) = (Offsets::new(800), Tally::default());
+    let longer = "id = \"logs\"\ngiven_by = \"the board\"\ngiven_on = \"2026-01-01\"\nfrom = \"2026-02-01\"\n[[replace]]\n\
+                  rule = \"webone/access-logs\"\ncount = [{ from = \"customer_settled\", period = \"6 months\" }, \
+                  { from = \"record\", period = \"7 months\" }]\n";
+    for _ in 0..FEW / ROUNDS {
+        let site = Arc::new(signed().await);
+        let (request, job) = the_purge(&site).await;
+        for _ in 0..ROUNDS {
+            let asking = site.asking(&job.id()).await;
+            let number = id("1001");
+            let set = site.core.set_instruction(&number, longer, "anna");
+            let (answer, set) = race(&site, asking, &mut offsets, &mut tally, set).await;
+            assert_eq!(set.expect("taken").begun, usize::from(answer.is_ok()), "told to both");
+            if let Err(denial) = answer {
+                assert!(matches!(denial, Denial::Stale | Denial::Raced), "{denial:?}");
+            }
+            assert_eq!(offer(&site, &job).await.purge.expect("a purge").preserve.len(), 1, "named from here on");
+            site.core.remove_instruction(&number, "logs", "anna").await.expect("removed");
+            if site.stored(&request, &job.id()).await.state == JobState::Begun {
+                site.report(&request, &job.id(), Verdict::Failed, Some(Code::Stopped)).await;
+            }
+        }
     }
     tally.assert_both_orders(FEW);
 }

@@ -123,7 +123,7 @@ fn holds(plan: &Plan, language: Language) -> Vec<Row> {
             Some(day) => Word::HoldReview.with(language, &[&day.to_string()]),
             None => Word::HoldNoReview.get(language).to_owned(),
         };
-        let quoted = Some(format!("{}: {}", held.hold, plain(&held.ground)));
+        let quoted = Some(held.hold.to_string());
         Row { quoted, ..Row::new(targets, format!("{end}; {review}")) }
     };
     plan.holds.iter().map(one).collect()

@@ -134,7 +134,6 @@ fn what_others_wrote_stays_text() {
     let (mut plan, _) = whole();
     let evil = || EVIL.to_owned();
     for held in &mut plan.holds {
-        held.ground = evil();
         held.targets = vec![evil()];
     }
     for note in &mut plan.notes {

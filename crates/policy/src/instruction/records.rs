@@ -20,7 +20,7 @@ pub fn record_turn(standard: &Policy, instructed: &Policy, rule: &str) -> Turn {
 
 /// What a rule counts from a record's own time, if it erases by that.
 fn ages(policy: &Policy, rule: &str) -> Option<(Bound, Vec<Clause>)> {
-    let rule = policy.rule(rule).filter(|rule| rule.action == Deed::Erase && rule.bound != Bound::Keep)?;
+    let rule = policy.rule(rule).filter(|rule| rule.action == Deed::Erase)?;
     let clauses: Vec<_> = rule.clauses.iter().filter(|clause| clause.from == Anchor::Record).cloned().collect();
     (!clauses.is_empty()).then_some((rule.bound, clauses))
 }

@@ -86,6 +86,27 @@ fn hours_and_days_are_not_mixed() {
 }
 
 #[test]
+fn what_cannot_be_taken_anchor_by_anchor_stays_whole() {
+    // Hours go with nothing else.
+    assert_eq!(became("record + 24 hours", "contract_ended + 1 month"), "by record + 24 hours");
+    assert_eq!(became("contract_ended + 1 month", "record + 24 hours"), "by contract_ended + 1 month");
+    let row = |counts: &str| {
+        let text = format!(
+            "name = \"p\"\nprovider = \"P\"\n[[rule]]\nid = \"p/mail\"\ncategory = \"mail\"\naction = \"erase\"\n\
+             bound = \"by\"\nbasis = \"b\"\ncount = [{counts}]\n"
+        );
+        Policy::parse("p", &text, |_: &str| None).expect("in order")
+    };
+    // One anchor counted twice in different ways: which of the two a new period replaces, nobody can say.
+    let twice = "{ from = \"contract_ended\", period = \"3 months\" }, \
+                 { from = \"contract_ended\", period = \"1 month\", until = \"year-end\" }";
+    let (once, less) = (twice.split_once(", {").expect("two").0, twice.replace("3 months", "2 months"));
+    for (before, after) in [(twice, once.replace("3 months", "2 months").as_str()), (once, less.as_str())] {
+        assert_eq!(succeed(&row(before), &row(after), BOTH).rules(), row(before).rules(), "{before} and {after}");
+    }
+}
+
+#[test]
 fn a_row_that_is_gone_stays_and_a_new_one_is_one_promise_more() {
     let mail = ("mail", "mail", "erase", "by", "contract_ended + 2 months");
     let chat = ("chat", "chat", "erase", "by", "contract_ended + 1 month");
@@ -217,10 +238,55 @@ fn a_stricter_reading_that_held_goes_on_to_hold() {
 }
 
 #[test]
+fn no_stricter_reading_of_a_duty_is_made_to_hold() {
+    let read = |bound: &str, strict: bool| {
+        let action = if bound == "keep" { "keep" } else { "erase" };
+        let text = format!(
+            "name = \"p\"\nprovider = \"P\"\nstrict_backup = {strict}\n[[rule]]\nid = \"p/backup\"\ncategory = \"backup\"\n\
+             action = \"{action}\"\nbound = \"{bound}\"\nbasis = \"b\"\ncount = [{{ from = \"left_active\", period = \"6 months\", \
+             stricter = {{ from = \"contract_settled\", period = \"1 month\" }} }}]\n"
+        );
+        Policy::parse("p", &text, |_: &str| None).expect("in order")
+    };
+    assert!(succeed(&read("by", true), &read("by", false), BOTH).strict_backup());
+    assert!(!succeed(&read("by", true), &read("keep", false), BOTH).strict_backup());
+    let duty = policy(&[("mail", "mail", "keep", "keep", "contract_ended + 1 month")]);
+    assert!(succeed(&read("by", true), &duty, BOTH).strict_backup(), "one without another reading is no shorter by it");
+}
+
+#[test]
+fn what_is_no_promise_is_the_newer_versions() {
+    let mail = ("mail", "mail", "erase", "by", "contract_ended + 2 months");
+    let row = |category: &str, action: &str, from: &str, more: &str| {
+        let text = format!(
+            "name = \"p\"\nprovider = \"P\"\n[[rule]]\nid = \"p/row\"\ncategory = \"{category}\"\naction = \"{action}\"\n\
+             bound = \"by\"\nbasis = \"b\"\n{more}count = [{{ from = \"{from}\", period = \"1 month\" }}]\n"
+        );
+        Policy::parse("p", &text, |_: &str| None).expect("in order")
+    };
+    for old in [row("response", "answer", "received", ""), row("chat", "erase", "contract_ended", "apart = true\n")] {
+        assert_eq!(counts(&succeed(&old, &policy(&[mail]), BOTH), "row"), None, "gone");
+    }
+    assert!(counts(&succeed(&row("chat", "erase", "contract_ended", ""), &policy(&[mail]), BOTH), "row").is_some());
+    for action in ["restrict", "anonymise"] {
+        assert!(counts(&succeed(&row("chat", action, "contract_ended", ""), &policy(&[mail]), BOTH), "row").is_some());
+    }
+    // A new duty that waits for a settlement holds all the same; so does a promise about an end that has not come.
+    let duty = ("duty", "mail", "keep", "keep", "customer_settled + 1 month");
+    assert!(counts(&succeed(&policy(&[mail]), &policy(&[mail, duty]), BOTH), "duty").is_some());
+    let waits = ("waits", "mail", "erase", "by", "customer_settled + 1 month");
+    let contract = Ended { contract: true, customer: false };
+    assert!(counts(&succeed(&policy(&[mail]), &policy(&[mail, waits]), contract), "waits").is_some());
+    assert!(counts(&succeed(&policy(&[mail]), &policy(&[mail, waits]), BOTH), "waits").is_none());
+}
+
+#[test]
 fn rows_that_go_with_another_stay_with_it_only_where_both_count_alike() {
     let pack = |period: &str, own: &str| {
         let text = format!(
             "name = \"p\"\nprovider = \"P\"\n\
+             [[rule]]\nid = \"p/chat\"\ncategory = \"chat\"\naction = \"erase\"\nbound = \"by\"\nbasis = \"b\"\n\
+             count = [{{ from = \"customer_ended\", period = \"1 week\" }}]\n\
              [[rule]]\nid = \"p/register\"\ncategory = \"register\"\naction = \"erase\"\nbound = \"by\"\nbasis = \"b\"\n\
              count = [{{ from = \"customer_ended\", period = \"{period}\" }}]\n\
              [[rule]]\nid = \"p/notes\"\ncategory = \"notes\"\naction = \"erase\"\nbound = \"by\"\nbasis = \"b\"\n{own}\n"
