@@ -1,6 +1,8 @@
 //! Makes plans from what is stored: policy, anchors, inventories. The planning itself is `gallra-planner`'s; here are the
 //! inputs, the second opinion before anything is issued, and the signature.
 
+pub(crate) mod as_held;
+
 use gallra_flow::request::Input;
 use gallra_model::Digest;
 use gallra_model::envelope::Envelope;
@@ -113,12 +115,10 @@ impl Core {
         let (request, Some(current)) = (&loaded.view.request, &loaded.view.plan) else { return Ok(false) };
         let inventories = self.of_plan(loaded).await?;
         let signed = request.about.purge_day().is_none();
-        // The policies are compared; what a hold stops is the guards' to say.
-        let same = upheld
-            || signed
-                && self
-                    .make_plan(loaded, &ruled.policy, &inventories, &[])
-                    .is_ok_and(|plan| does_the_same(current, &plan));
+        // The policies are compared; what a hold stops now is the guards' to say.
+        let holds = as_held::holds_of(current);
+        let made_anew = || self.make_plan(loaded, &ruled.policy, &inventories, &holds);
+        let same = upheld || signed && made_anew().is_ok_and(|plan| does_the_same(current, &plan));
         if !same && request.facts.legal_review {
             return Ok(false);
         }

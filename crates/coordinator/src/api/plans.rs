@@ -74,8 +74,12 @@ impl Api {
         }
         let (policy, inventories) = (self.core.rules_of(request).await?.policy, self.core.inventories().await?);
         let current = request.plan.map(|plan| (plan.number, plan.digest));
-        let before = loaded.view.plan.as_ref();
-        doubted(&Facts { before, ..self.core.facts(&policy, id, current, request.anchors, &inventories) })
+        let (before, holds) = (loaded.view.plan.as_ref(), self.core.holds_on(request).await?);
+        doubted(&Facts {
+            before,
+            holds: &holds,
+            ..self.core.facts(&policy, id, current, request.anchors, &inventories)
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use gallra_store::{KeyRange, keys};
 use super::{StoredPolicy, Supposed};
 use crate::core::Core;
 use crate::error::{CoreError, decode};
+use crate::planning::as_held::holds_of;
 use crate::state;
 
 /// Requests looked at for one page.
@@ -117,7 +118,10 @@ impl Core {
             let rules = self.rules_supposing(request, supposed).await?;
             let inventories = if running { self.of_plan(&loaded).await? } else { inventories.to_vec() };
             // As with `judge`: of what has begun the rules are compared, and holds are the guards' to honour.
-            let holds = if running { Vec::new() } else { self.holds_on(request).await? };
+            let holds = match loaded.view.plan.as_ref().filter(|_| running) {
+                Some(current) => holds_of(current),
+                None => self.holds_on(request).await?,
+            };
             let plan = self.make_plan(&loaded, &rules.policy, &inventories, &holds)?;
             Ok::<_, CoreError>((plan, rules.review))
         };

@@ -280,3 +280,26 @@ async fn a_final_proof_that_a_hold_kept_back_is_made_when_the_hold_expires() {
     site.advance("2026-04-02T22:00:00Z").await;
     assert_eq!(site.view(&leaving.request).await.request.state, RequestState::Done);
 }
+
+#[tokio::test]
+async fn a_policy_that_does_the_same_lets_a_plan_go_on_that_was_made_under_a_hold() {
+    let site = Site::new(&["www", "shop"]).await;
+    let leaving = site.leaves("a.example", "1").await;
+    let shop = Level::Target { agent: agent(), target: "shop".parse().expect("a literal name") };
+    site.core.place_hold(shop, until(Day::constant(2026, 5, 15)), None, "ada").await.expect("placed");
+    leader::run_due(&site.core).await.expect("followed");
+    site.inspects(&leaving.request).await;
+    let erases = site.jobs(&leaving.request, Action::Erase).await;
+    let www =
+        erases.iter().find(|job| job.step.target.as_str() == "www" && job.plan.number == 2).expect("planned anew");
+    site.ask(&www.id()).await.expect("permitted");
+    assert_eq!(site.view(&leaving.request).await.request.state, RequestState::Running);
+    let same = site.policy(|text| text.replace("WebOne AB\"", "Another AB\""));
+    site.core.apply_policy(same, None).await.expect("in order");
+    leader::run_due(&site.core).await.expect("followed");
+    assert!(!site.view(&leaving.request).await.request.facts.legal_review, "the rules do the same, held or not");
+    let longer = site.policy(|text| text.replacen("period = \"1 month\"", "period = \"2 months\"", 1));
+    site.core.apply_policy_to(longer, None, true).await.expect("in order");
+    leader::run_due(&site.core).await.expect("followed");
+    assert!(site.view(&leaving.request).await.request.facts.legal_review);
+}
