@@ -85,24 +85,52 @@ const IDS: [&str; 70] = [
 /// Combination rules and their parts, and who shows each: scripts here, or another crate's tests.
 const RULES: [(&str, Shown); 14] = [
     ("1", Shown::Here),
-    ("1-holds", Shown::Elsewhere("coordinator: a hold stops every permit, from the moment it is placed")),
+    ("1-holds", Shown::Elsewhere("crates/planner/tests/scenario/22-hold-until-a-day.txt", "hold 01010101")),
     ("2", Shown::Here),
-    ("2-restricted", Shown::Elsewhere("planner: what becomes of a target while a duty outlasts its promise")),
+    (
+        "2-restricted",
+        Shown::Elsewhere("crates/planner/tests/scenario/13-keep-beyond-promise.txt", "locked while it stays, by hand"),
+    ),
     ("3", Shown::Here),
     ("4", Shown::Here),
-    ("4-backups", Shown::Elsewhere("planner: copies that outlive an instructed period are named in the plan")),
-    ("5", Shown::Elsewhere("coordinator: holds; agent: preserving before a sweep")),
-    ("6", Shown::Elsewhere("coordinator: resumption; agent: restores")),
+    ("4-backups", Shown::Elsewhere("crates/planner/tests/scenario/35-instruction-about-copies.txt", "rewrite")),
+    (
+        "5",
+        Shown::Elsewhere(
+            "crates/coordinator/tests/guards/holding.rs",
+            "a_hold_ends_when_its_last_day_is_over_and_what_is_overdue_runs",
+        ),
+    ),
+    (
+        "6",
+        Shown::Elsewhere(
+            "crates/coordinator/tests/guards/suppression.rs",
+            "what_was_erased_of_a_contract_that_is_resumed_does_not_go_again",
+        ),
+    ),
     ("7", Shown::Here),
-    ("7-request", Shown::Elsewhere("coordinator: the request that waits for a period is visibly late")),
-    ("8", Shown::Elsewhere("planner: copies bound by the live rule's last day, a nightly backup of logs")),
+    (
+        "7-request",
+        Shown::Elsewhere(
+            "crates/coordinator/tests/guards/instructions.rs",
+            "a_customer_without_an_agreed_period_shows_it_late_until_an_instruction_gives_one",
+        ),
+    ),
+    ("8", Shown::Elsewhere("crates/planner/tests/scenario/28-copies-outlive-a-rule.txt", "copies outlive a rule")),
     ("9", Shown::Here),
-    ("9-live", Shown::Elsewhere("coordinator: a longer period waits for an approver")),
+    (
+        "9-live",
+        Shown::Elsewhere(
+            "crates/coordinator/tests/guards/versions.rs",
+            "a_longer_period_does_not_reach_who_had_ended_and_a_shorter_one_does",
+        ),
+    ),
 ];
 
 enum Shown {
     Here,
-    Elsewhere(&'static str),
+    /// In a file from the repository's root, by words that stand in it.
+    Elsewhere(&'static str, &'static str),
 }
 
 fn ids() -> BTreeSet<String> {
@@ -143,7 +171,11 @@ fn every_combination_rule_is_shown_here_or_said_to_be_elsewhere() {
             Shown::Here => {
                 here.insert(rule.to_owned());
             }
-            Shown::Elsewhere(place) => assert!(!place.is_empty() && !shown.contains(rule), "{rule}"),
+            Shown::Elsewhere(file, words) => {
+                let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
+                let text = std::fs::read_to_string(format!("{root}{file}")).unwrap();
+                assert!(text.contains(words) && !shown.contains(rule), "{rule}: {file} does not say {words}");
+            }
         }
     }
     assert_eq!(shown, here);
