@@ -1,4 +1,4 @@
-//! What a provider promises by a record's own age, where it is rows: chat messages leave a database twelve months after they
+//! What a provider promises by a record's own age, where it is rows or mails: chat messages leave a database twelve months after they
 //! were written, with real processes, a signed policy and the clock of a demonstration; a message without a time keeps the
 //! day open.
 
@@ -200,4 +200,51 @@ async fn a_purge_that_dies_between_two_batches_is_ended_by_the_next_attempt() {
     assert!(!chat.lies_about("words-number-"), "what the first attempt took is scrubbed, too");
     let (said, verdict) = chat.statement(&done).await;
     assert_eq!((verdict.as_str(), &said["targets"][0]["counts"]["erased"]), ("VALID final", &700.into()));
+}
+
+const MAIL: &str = r#"
+[[target]]
+id = "own-mail"
+category = "mail"
+role = "controller"
+scope = "contract"
+mode = "act"
+
+[target.maildir]
+root = "@dir@/srv/own-mail"
+path = "{service}"
+youngest_purge_age = "700 days"
+received = "file-time"
+"#;
+
+#[tokio::test]
+async fn mail_is_gone_two_years_after_it_was_received() {
+    let dir = |options: &gallra_cli::demo::site::Options| options.dir.join("srv/own-mail");
+    let mut mailbox = PathBuf::new();
+    let story = Story::begin(|options| {
+        options.backups = false;
+        options.more = MAIL.to_owned();
+        mailbox = dir(options).join("anna.example/Maildir/cur");
+        std::fs::create_dir_all(&mailbox).expect("a mailbox");
+        std::fs::write(dir(options).join(".gallra-sentinel"), "").expect("a sentinel");
+    })
+    .await
+    .expect("a site");
+    let mut mail = Chat { story };
+    // The line is the beginning of 4 January 2024 in Stockholm.
+    let line: std::time::SystemTime = gallra_model::time::start_of(day(2024, 1, 4)).expect("in range").into();
+    let second = std::time::Duration::from_secs(1);
+    for (name, time) in [("1704000000.M1P1.host:2,S", line - second), ("1704000000.M2P1.host:2,S", line)] {
+        let path = mailbox.join(name);
+        std::fs::write(&path, "From: b@other.example\r\n\r\nhello\r\n").expect("a mail");
+        std::fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(time)).expect("a time");
+    }
+    mail.sign();
+    mail.story.advance(day(2026, 1, 3), 12, 5).await.expect("the clock moves");
+    let done = mail.of_day("2026-01-03");
+    assert_eq!(done["state"], "done", "{done:#}");
+    let (said, verdict) = mail.statement(&done).await;
+    assert_eq!((verdict.as_str(), &said["targets"][0]["counts"]["erased"]), ("VALID final", &1.into()));
+    let left = std::fs::read_dir(&mailbox).expect("lists").map(|entry| entry.expect("an entry").file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["1704000000.M2P1.host:2,S"]);
 }

@@ -171,8 +171,8 @@ fn decide(policy: &Policy, agent: &AgentName, target: &TargetInfo, sweeps: Sweep
 /// Whether there is a driver that tells the age of what is in such a target.
 fn has_ages(kind: TargetKind) -> bool {
     match kind {
-        TargetKind::AccessLog | TargetKind::Sql => true,
-        TargetKind::Files | TargetKind::Maildir | TargetKind::Restic => false,
+        TargetKind::AccessLog | TargetKind::Sql | TargetKind::Maildir => true,
+        TargetKind::Files | TargetKind::Restic => false,
     }
 }
 

@@ -181,7 +181,7 @@ fn a_kind_of_target_that_cannot_purge_is_said_to_leave_its_promise_unmet() {
     let day = Day::constant(2026, 8, 28);
     for (target, says) in [
         ("chat files chat controller customer act", "nothing purges files targets yet: the promise is not carried out"),
-        ("mail maildir mail controller customer act", "nothing purges maildir targets yet"),
+        ("mail maildir mail controller customer act", "agent.toml has no youngest_purge_age"),
         ("chat sql chat controller customer act", "agent.toml has no youngest_purge_age"),
         ("log access-log access-logs controller customer act", "agent.toml has no youngest_purge_age"),
     ] {

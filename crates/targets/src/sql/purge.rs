@@ -84,7 +84,7 @@ fn look(session: &dyn Session, ages: &Ages<'_>) -> Result<Survey, Failure> {
 }
 
 /// The look before the act, and what has to be so that anything may go.
-fn first_look(session: &dyn Session, ages: &Ages<'_>) -> Result<Survey, Failure> {
+pub(super) fn first_look(session: &dyn Session, ages: &Ages<'_>) -> Result<Survey, Failure> {
     let survey = look(session, ages)?;
     if survey.differ() > 0 {
         return Err(Failure::new(

@@ -86,19 +86,62 @@ mod tests {
         }
     }
 
+    /// Whether each of the two calls a value older.
+    fn both(written: Written, value: &Value, before: Instant) -> (bool, bool) {
+        thread_local!(static DATABASE: Connection = Connection::open_in_memory().expect("a database"));
+        let by_agent = written.latest(&ours(value), now()).is_some_and(|latest| latest < before);
+        let sql = format!("SELECT coalesce({}, 0) FROM (SELECT ?1 AS c)", condition("c", written, before));
+        let by_database = DATABASE.with(|database| database.query_row(&sql, [value], |row| row.get(0)));
+        (by_database.expect("an answer"), by_agent)
+    }
+
+    #[test]
+    fn what_looks_like_an_old_time_and_is_none_is_older_for_neither() {
+        for text in [
+            "2020-01-01T00:00:00z",
+            "2020-01-01T00:00:00.5z",
+            "2020-01-01t00:00:00Z",
+            "2020-01-01T00:00:00Z\0",
+            "2020-01-01 00:00:00\0x",
+            "2020-01-01T00:00:00.123456789Z and more",
+            "2020-01-01T00:00:00.1234567890",
+            "2020-01-01T00:00:00.",
+            "2020-01-01T00:00:00.5x",
+            "2020-01-01T00:00:00ZZ",
+            "2020-01-01T00:00:00+00:00Z",
+            "2020-01-01T00:00:00+01:00",
+            "2020-01-01T24:00:00Z",
+            "2020-01-01T00:00:60Z",
+            "2020-02-30T00:00:00Z",
+            "2020-02-30",
+            "2020-01-01\0",
+            "20200101",
+            "1577836800",
+            "1970-01-01T00:00:00.9Z",
+            "1970-01-01",
+            "now",
+        ] {
+            for written in [Written::UtcText, Written::UnixSeconds, Written::LocalDate] {
+                assert_eq!(both(written, &Value::Text(text.to_owned()), now()), (false, false), "{written:?} {text:?}");
+            }
+        }
+        for (written, text) in [
+            (Written::UtcText, "2020-01-01T00:00:00Z"),
+            (Written::UtcText, "2020-01-01 00:00:00.123456789+00:00"),
+            (Written::LocalDate, "2020-01-01"),
+        ] {
+            assert_eq!(both(written, &Value::Text(text.to_owned()), now()), (true, true), "{text}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
         #[test]
         fn the_database_and_the_agent_call_the_same_values_older(value in values(), hours in -400_000_i64..400_000) {
-            thread_local!(static DATABASE: Connection = Connection::open_in_memory().expect("a database"));
             let before = now().checked_sub(jiff::SignedDuration::from_hours(hours.abs() + 48)).expect("in range");
             for written in [Written::UtcText, Written::UnixSeconds, Written::LocalDate] {
-                let by_agent = written.latest(&ours(&value), now()).is_some_and(|latest| latest < before);
-                let sql = format!("SELECT coalesce({}, 0) FROM (SELECT ?1 AS c)", condition("c", written, before));
-                let by_database: bool = DATABASE
-                    .with(|database| database.query_row(&sql, [&value], |row| row.get(0)))
-                    .expect("an answer");
+                let (by_database, by_agent) = both(written, &value, before);
                 prop_assert_eq!(by_database, by_agent, "{:?} {:?} before {}", written, value, before);
             }
         }

@@ -11,8 +11,10 @@ use rusqlite::types::Value;
 use super::{Db, config};
 use crate::Report;
 use crate::attempt;
-use crate::driver::{Boundary, Driver};
+use crate::driver::{Boundary, Driver, PurgeOrder};
 use crate::sql::Sql;
+use crate::sql::purge::first_look;
+use crate::sql::survey::Ages;
 use crate::testing::{Always, StopAfter, customer, job, now, service};
 
 const SCHEMA: &str = "
@@ -267,6 +269,19 @@ fn a_purging_target_says_the_age_of_every_table() {
         assert!(CHAT.contains(from), "{from}");
         assert!(wrong(&CHAT.replace(from, to)).contains(why), "{to}: {}", wrong(&CHAT.replace(from, to)));
     }
+}
+
+#[test]
+fn two_readings_that_differ_are_believed_by_nobody() {
+    let chat = Chat::new("");
+    chat.says(1, "1001".to_owned(), "2024-01-01T00:00:00Z".to_owned());
+    let driver = chat.driver(CHAT);
+    let order = PurgeOrder { before: CUT.parse().expect("a literal"), preserve: vec![] };
+    // An agent whose clock is years behind takes the row for one from the future; the database asks no clock.
+    let then = "2020-01-01T00:00:00Z".parse().expect("a literal");
+    let ages = Ages::new(&driver.mapping, &order, then).expect("nobody is held");
+    let session = driver.engine.look().expect("looks");
+    assert_eq!(first_look(&*session, &ages).err().map(|failure| failure.code), Some(Code::CheckBlind));
 }
 
 #[test]
