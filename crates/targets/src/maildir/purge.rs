@@ -152,10 +152,13 @@ fn all_names_go(tree: &Tree, names: &Names, inode: u64, links: u64) -> bool {
 fn look_again(tree: &Tree, boxes: &[Mailbox], line: Line) -> Result<u64, Failure> {
     let mut old = 0;
     for one in boxes.iter().filter(|one| !one.held) {
+        let top = tree.path(&one.place);
         tree.sweep_again(&one.place, &mut |path, is| {
+            // Whoever is called `cur` has no mails right below that name.
+            let in_mails = is_mail(path) && path.parent() != Some(top.as_path());
             let name = path.file_name().unwrap_or_default().as_encoded_bytes();
             let changed = std::os::unix::fs::MetadataExt::mtime(is);
-            old += u64::from(is.is_file() && is_mail(path) && line.judge(name, changed) == Fate::Goes);
+            old += u64::from(is.is_file() && in_mails && line.judge(name, changed) == Fate::Goes);
             Ok(())
         })?;
     }

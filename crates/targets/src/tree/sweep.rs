@@ -66,11 +66,15 @@ impl Tree {
         count(top, see).map(drop)
     }
 
+    /// Where a tree stands.
+    pub(crate) fn path(&self, place: &Place) -> PathBuf {
+        self.config.root.join(&place.above).join(&place.last)
+    }
+
     /// Shows every file of one standing tree by plain paths: the second opinion.
     pub(crate) fn sweep_again(&self, place: &Place, see: &mut raw::See<'_>) -> Result<(), Failure> {
         self.sentinel()?;
-        let path: PathBuf = self.config.root.join(&place.above).join(&place.last);
-        raw::walk(&path, &mut Raw::default(), see).map_err(|error| unseen(&error))
+        raw::walk(&self.path(place), &mut Raw::default(), see).map_err(|error| unseen(&error))
     }
 }
 

@@ -229,6 +229,43 @@ fn a_stop_between_two_mails_is_heard_and_the_next_attempt_goes_on() {
     assert_eq!((report.verdict, report.counts.erased, left()), (Verdict::Done, 3, 0), "{}", report.hint);
 }
 
+#[test]
+fn whoever_is_called_as_a_folder_of_mails_stops_nobodys_purge() {
+    let post = Post::new();
+    for owner in ["cur", "new", "tmp"] {
+        let mail = post.mail(owner, "cur", (-10, -10));
+        fs::copy(&mail, post.site.at(owner).join(mail.file_name().expect("a name"))).expect("copies");
+        dated(&post.site.at(owner).join(mail.file_name().expect("a name")), -10);
+    }
+    let report = post.run(vec![], &mut Always);
+    assert_eq!((report.verdict, report.counts.erased), (Verdict::Done, 3), "{}", report.hint);
+}
+
+/// Old mails come while the second mailbox is swept.
+struct Deliver<'p>(&'p Post, u32);
+
+impl Boundary for Deliver<'_> {
+    fn may_go_on(&mut self) -> bool {
+        self.1 += 1;
+        if self.1 == 2 {
+            self.0.mail("anna.example", "new", (-10, -10));
+            self.0.mail("bo.example", "new", (-10, -10));
+        }
+        true
+    }
+}
+
+#[test]
+fn old_mails_that_came_behind_the_sweep_are_found_and_said() {
+    let post = Post::new();
+    post.mail("anna.example", "cur", (-10, -10));
+    post.mail("bo.example", "cur", (-10, -10));
+    let report = post.run(vec![], &mut Deliver(&post, 0));
+    assert_eq!((report.verdict, report.code), (Verdict::Failed, Some(Code::StillThere)), "{}", report.hint);
+    let report = post.run(vec![], &mut Always);
+    assert_eq!((report.verdict, post.run(vec![], &mut Always).counts.absent), (Verdict::Done, 1), "{}", report.hint);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
