@@ -33,6 +33,20 @@ async fn readers_print_json_with_words_and_mistakes_have_their_codes() {
     let targets = json(&run(&["target", "list", "--output", "json"]));
     assert_eq!(targets[0]["kind"], "files");
     assert_eq!(targets[0]["mode"], "act");
+    // What the list prints is what an offline preview reads: no coordinator is asked, so none need be there.
+    let list = story.folder.path().join("targets.json");
+    std::fs::write(&list, targets.to_string()).expect("a file");
+    let pack = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies/webone.toml");
+    let offline =
+        ["plan", "preview", "--policy", pack, "--inventory", &list.display().to_string(), "--ended", "2026-01-31"];
+    let with = |more: &[&str]| gallra(&story.folder.path().join("no-profile"), &[&offline[..], more].concat());
+    let previewed = json(&with(&["--settled", "2026-01-31", "--output", "json"]));
+    let of_all =
+        previewed["steps"].as_array().expect("steps").iter().filter(|step| step["action"] == "inspect").count();
+    assert_eq!(of_all, targets.as_array().expect("a list").len());
+    let page = with(&["--output", "html", "--language", "sv"]);
+    assert!(page.status.success() && page.stderr.is_empty(), "{}", String::from_utf8_lossy(&page.stderr));
+    assert!(String::from_utf8_lossy(&page.stdout).contains("<html lang=\"sv\">"));
     let jobs = json(&run(&["job", "list", &request, "--output", "json"]));
     assert!(jobs.as_array().expect("a list").iter().any(|job| job["action"] == "erase" && job["state"] == "waiting"));
     let plan = json(&run(&["plan", "show", &request, "--output", "json"]));
@@ -52,6 +66,21 @@ async fn readers_print_json_with_words_and_mistakes_have_their_codes() {
         (vec!["contract", "end", "--service", "nobody.example", "--ended", "2026-02-01"], 3),
         (vec!["contract", "end", "--service", &story.stayer.service, "--ended", "2026-02-30"], 2),
         (vec!["agent", "invite", "web1"], 6),
+        (vec!["plan", "preview"], 2),
+        (vec!["plan", "preview", "--request", &nobody], 3),
+        (
+            vec![
+                "plan",
+                "preview",
+                "--service",
+                &story.stayer.service,
+                "--ended",
+                "2026-02-01",
+                "--settled",
+                "2026-01-01",
+            ],
+            2,
+        ),
         (vec!["proof", "get", &request], 3),
     ] {
         let output = run(&words);

@@ -5,6 +5,7 @@ use gallra_model::plan::Plan;
 use gallra_testkit::{Story, day};
 use gallra_wire::v1;
 use gallra_wire::v1::contract_service_client::ContractServiceClient;
+use gallra_wire::v1::plan_service_client::PlanServiceClient;
 use tonic::Code;
 use tonic::transport::Channel;
 
@@ -174,4 +175,39 @@ async fn a_target_that_vanished_holds_no_other_up() {
         request.done.is_empty() && request.unproven.iter().any(|target| target.starts_with("web1/mail: ")),
         "{request:?}"
     );
+}
+
+#[tokio::test]
+async fn a_live_request_is_previewed_and_a_new_plan_says_what_changed() {
+    let (mut story, mut contracts) = site().await;
+    let service = story.leaver.service.clone();
+    let request = contracts.end_contract(end(&story, &service)).await.expect("ended").into_inner().request;
+    story.advance(day(2026, 1, 31), 15, 1).await.expect("the clock moves");
+    let first = story.plan(&request).await.expect("a plan");
+    let mut plans = PlanServiceClient::new(story.site.channel().expect("a channel"));
+    let of_request = || v1::PreviewPlanRequest { request: request.clone(), ..v1::PreviewPlanRequest::default() };
+    let shown = plans.preview_plan(of_request()).await.expect("a preview").into_inner();
+    let again: Plan = serde_json::from_str(&shown.plan).expect("a plan");
+    assert_eq!(
+        (again.number, again.changes.len(), shown.problems.len()),
+        (first.number + 1, 0, 0),
+        "nothing has changed"
+    );
+    assert_eq!(story.plan(&request).await.expect("a plan").number, first.number, "a preview is not kept");
+
+    contracts.settle_contract(settle(&service, "2026-01-31")).await.expect("settled");
+    story.advance(day(2026, 1, 31), 15, 2).await.expect("the clock moves");
+    let second = story.plan(&request).await.expect("a plan");
+    let change = |what: &str, target: &str| {
+        let found = second.changes.iter().find(|change| change.what == what && change.target.ends_with(target));
+        found.map(|change| (change.before.clone(), change.after.clone()))
+    };
+    assert_eq!(change("contract-settled", ""), Some((None, Some("2026-01-31".to_owned()))), "{:?}", second.changes);
+    let fate = (Some("wait".to_owned()), Some("erase 2026-02-28".to_owned()));
+    assert_eq!(change("fate", "/www"), Some(fate), "{:?}", second.changes);
+
+    let both = v1::PreviewPlanRequest { service, ..of_request() };
+    assert_eq!(plans.preview_plan(both).await.expect_err("refused").code(), Code::InvalidArgument);
+    let unknown = v1::PreviewPlanRequest { request: "0".repeat(32), ..v1::PreviewPlanRequest::default() };
+    assert_eq!(plans.preview_plan(unknown).await.expect_err("refused").code(), Code::NotFound);
 }

@@ -173,7 +173,7 @@ async fn a_held_entry_waits_and_a_new_agents_directory_restores_nothing() {
     let mut holds = v1::hold_service_client::HoldServiceClient::new(story.site.channel().expect("a channel"));
     let target = v1::HeldTarget { agent: "web1".to_owned(), target: "mail".to_owned() };
     let covers = Some(v1::place_hold_request::Covers::Target(target));
-    let hold = v1::PlaceHoldRequest { covers, ground: "a court asked".to_owned(), review: String::new() };
+    let hold = v1::PlaceHoldRequest { covers, ground: "a court asked".to_owned(), ..Default::default() };
     holds.place_hold(hold).await.expect("placed");
     wait_for_lines(&story.site, 4).await;
     story.site.stop_coordinator().await.expect("stops");

@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 
 use gallra_flow::address::{self, MAX_OFFERED, Refused, Term};
 use gallra_flow::view::View;
-use gallra_model::Instant;
-use gallra_model::contract::{Contract, ContractIdentity, Customer, CustomerIdentity};
+use gallra_model::contract::{Contract, ContractIdentity, Customer, CustomerIdentity, MAX_MOVED_AWAY};
 use gallra_model::request::{JobRecord, Parties};
 use gallra_model::selector::{AddressUse, ExternalId};
 use gallra_model::target::{Scope, TargetKind};
 use gallra_model::time::start_of;
+use gallra_model::{Day, Instant};
 use gallra_store::Txn;
 use gallra_store::keys::{self, What};
 
@@ -179,6 +179,53 @@ impl Core {
         self.seal_again(txn, &contract.subject, what, &identity).await
     }
 
+    /// Adds, when a contract goes on under another customer, that its addresses until then stay the earlier one's: among that
+    /// one's identifiers, and in the index of who has which. Nobody is searched by them but the earlier customer, and nobody
+    /// else may claim them for that time.
+    ///
+    /// # Errors
+    /// [`CoreError::Precondition`] where they do not fit, or one is on record beyond that day; as [`Core::addresses`].
+    pub(crate) async fn leave_addresses(
+        &self,
+        txn: Txn,
+        contract: &Contract,
+        customer: &Customer,
+        last: Day,
+    ) -> Result<Txn, CoreError> {
+        let over = last.tomorrow().and_then(start_of);
+        let over = over.map_err(|_| CoreError::Precondition("on: beyond what an instant can say".into()))?;
+        let what = What::Contract(contract.id);
+        let mut of_contract: ContractIdentity = self.open(&contract.subject, what).await?;
+        if of_contract.uses.iter().any(|used| used.from >= over) {
+            return Err(CoreError::Precondition(
+                "an IP address is on record from a later day: withdraw it, and record it again after the move".into(),
+            ));
+        }
+        let uses = address::closed(&of_contract.uses, Some(over));
+        if uses.is_empty() {
+            return Ok(txn);
+        }
+        let mut of_customer: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
+        of_customer.former.extend(uses);
+        of_customer.former = address::unite(of_customer.former);
+        if of_customer.former.len() > MAX_OFFERED || of_customer.holders.len() >= MAX_MOVED_AWAY {
+            return Err(CoreError::Precondition(
+                "the earlier customer has too many IP addresses on record, or too many contracts went from it".into(),
+            ));
+        }
+        of_contract.uses = Vec::new();
+        // None where they are on record from before there was an index.
+        let txn = match of_contract.holder.take() {
+            Some(holder) => {
+                of_customer.holders.push(holder);
+                self.hand_over_holder(txn, &holder, customer).await?
+            }
+            None => txn,
+        };
+        let txn = self.seal_again(txn, &contract.subject, what, &of_contract).await?;
+        self.seal_again(txn, &customer.subject, What::Customer(customer.id), &of_customer).await
+    }
+
     /// Adds, when a contract is forgotten and its customer stays, the contract's addresses to the customer's identifiers, if
     /// some target of the customer's scope is searched by addresses. Else the customer's own end would pass over the lines of
     /// this contract and be called whole.
@@ -195,11 +242,13 @@ impl Core {
         let (_, customer, _) = self.customer_and_siblings(contract).await?;
         let what = What::Customer(customer.id);
         let mut identity: CustomerIdentity = self.open(&customer.subject, what).await?;
-        identity.former.extend(uses);
-        identity.former = address::unite(identity.former);
-        // Said for good: a later use may unite some of them, and what is left would look whole.
-        identity.former_incomplete |= identity.former.len() > MAX_OFFERED;
-        identity.former.truncate(MAX_OFFERED);
+        let all = address::unite(identity.former.iter().cloned().chain(uses).collect());
+        if all.len() > MAX_OFFERED {
+            // Said for good: a later use may unite some of them, and what is left would look whole.
+            identity.former_incomplete = true;
+        } else {
+            identity.former = all;
+        }
         self.seal_again(txn, &customer.subject, what, &identity).await
     }
 }
@@ -211,8 +260,8 @@ fn has_searched(job: &JobRecord) -> bool {
 
 /// A contract's own time.
 fn term_of(contract: &Contract) -> Result<Term, CoreError> {
-    let from = start_of(contract.started);
-    let from = from.map_err(|_| CoreError::Precondition("started: beyond what an instant can say".into()))?;
+    let from = contract.first_day().and_then(|day| start_of(day).ok());
+    let from = from.ok_or_else(|| CoreError::Precondition("started: beyond what an instant can say".into()))?;
     Ok(Term { from, until: end_of(contract)? })
 }
 

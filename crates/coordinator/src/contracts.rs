@@ -1,21 +1,28 @@
-//! Contract events: started, ended, settled. Versioned per contract: a late or doubled event is answered with the present
-//! state and does no harm. An end opens a request in the same transaction, so what was acknowledged is never lost (I8).
+//! Contract events: what starts a contract, and what all of them share. Versioned per contract: a late or doubled event does no
+//! harm, in whatever order they arrive (`flow::contract`). An end opens a request in the same transaction, so what was
+//! acknowledged is never lost (I8).
+
+mod moved;
+mod told;
 
 use gallra_flow::view::View;
-use gallra_model::contract::{Contract, ContractIdentity, ContractState, Customer, CustomerIdentity, MAX_CONTRACTS};
+use gallra_model::contract::{
+    Contract, ContractIdentity, ContractState, Customer, CustomerIdentity, MAX_CONTRACTS, Words,
+};
 use gallra_model::plan::Anchors;
 use gallra_model::request::{About, Approvals, Facts, Parties, Request, RequestState};
 use gallra_model::selector::ExternalId;
-use gallra_model::time::day_of;
 use gallra_model::{ContractId, CustomerId, Day, Nonce, RequestId, SubjectId};
 use gallra_store::keys::{self, IndexKind, What};
 use gallra_store::{Entry, Txn};
 
-use crate::causes::{Brought, Ends};
-use crate::core::{Core, merge, random, until_committed};
+use crate::causes::Brought;
+use crate::core::{Core, random, until_committed};
 use crate::error::{CoreError, decode, encode};
 use crate::guards;
 use crate::state;
+
+pub use moved::{Move, Moved};
 
 /// Most addresses hosted under one service that are indexed.
 pub const MAX_ADDRESSES: usize = 64;
@@ -74,19 +81,22 @@ impl Core {
         let salt = Nonce::from_bytes(random()?);
         let (txn, customer) = match known {
             Some((entry, customer)) => self.join_customer(&entry, customer, id).await?,
-            None => self.new_customer(start, id)?,
+            None => self.new_customer(&start.customer, id)?,
         };
         let contract = Contract {
             id,
             customer,
             subject,
             version,
+            words: Words { since: version, ..Words::default() },
             state: ContractState::Active,
             started: start.started,
             ended: None,
             settled: None,
             request: None,
             cancelled: Vec::new(),
+            came: None,
+            went: None,
         };
         let identity = ContractIdentity {
             service: start.service.clone(),
@@ -106,7 +116,7 @@ impl Core {
         Ok(contract)
     }
 
-    fn new_customer(&self, start: &Start, contract: ContractId) -> Result<(Txn, CustomerId), CoreError> {
+    fn new_customer(&self, number: &ExternalId, contract: ContractId) -> Result<(Txn, CustomerId), CoreError> {
         let now = self.time.now();
         let customer = Customer {
             id: CustomerId::at(now, random()?),
@@ -115,15 +125,15 @@ impl Core {
             ending: None,
         };
         let identity = CustomerIdentity {
-            number: start.customer.clone(),
+            number: number.clone(),
             former: Vec::new(),
             former_incomplete: false,
+            holders: Vec::new(),
             salt: Nonce::from_bytes(random()?),
         };
         let txn = self.seal_new(Txn::new(), &customer.subject, What::Customer(customer.id), &identity)?;
         let txn = txn.create(keys::customer(&customer.id), encode(&customer)?);
-        let number = start.customer.expose();
-        let txn = self.keyring.claim_index(txn, IndexKind::CustomerNumber, number, encode(&customer.id)?);
+        let txn = self.keyring.claim_index(txn, IndexKind::CustomerNumber, number.expose(), encode(&customer.id)?);
         Ok((txn, customer.id))
     }
 
@@ -149,65 +159,6 @@ impl Core {
         let txn = txn.replace(entry, encode(&customer)?);
         let txn = guards::bump_whom(&*self.store, txn, keys::guard_customer(&customer.id)).await?;
         Ok((txn, customer.id))
-    }
-
-    /// Takes an end: opens a request.
-    ///
-    /// # Errors
-    /// [`CoreError::NotFound`], [`CoreError::Invalid`].
-    pub async fn end_contract(&self, end: &End) -> Result<Contract, CoreError> {
-        // All ends write the brake's count: one at a time, they do not make each other repeat.
-        let _alone = self.ending.lock().await;
-        until_committed!(self.try_end(end))
-    }
-
-    async fn try_end(&self, end: &End) -> Result<Contract, CoreError> {
-        let (ended, version) = (end.ended, end.version);
-        let (entry, mut contract) = self.find_contract(&end.service).await?;
-        if is_old(&contract, version) || contract.state != ContractState::Active {
-            return Ok(contract);
-        }
-        if ended < contract.started {
-            return Err(CoreError::Invalid("ended: the contract began later".into()));
-        }
-        let (customer_entry, mut customer, siblings) = self.customer_and_siblings(&contract).await?;
-        let last = siblings.iter().all(|other| other.state != ContractState::Active);
-        // The customer's end goes with the last contract's where both wait for the same settlement; else it is a request of
-        // its own, so that neither holds the other up.
-        let together = last && siblings.iter().all(|other| other.state == ContractState::Settled);
-        let customer_ended = siblings.iter().filter_map(|other| other.ended).chain([ended]).max();
-        let of_contract = Anchors { contract_ended: Some(ended), ..Anchors::default() };
-        let of_both = Anchors { customer_ended, ..of_contract };
-        let mut own = self.new_request(&contract, &customer, if together { of_both } else { of_contract })?;
-        let mut sealed = Txn::new();
-        let ends = Ends { contract: &contract.clone(), customer: &customer.clone() };
-        let cause = match &end.cause {
-            None => None,
-            Some(brought) => Some(self.check_cause(brought, ends, (true, Some(ended))).await?),
-        };
-        if let Some(cause) = &cause {
-            (sealed, own.approvals) = self.back(sealed, (&own.id, &own.anchors), ends, cause).await?;
-        }
-        contract.version = next_version(&contract, version);
-        contract.state = ContractState::Ended;
-        contract.ended = Some(ended);
-        contract.request = Some(own.id);
-        let mut txn = state::create(Txn::new().replace(&entry, encode(&contract)?), &only(own.clone()))?;
-        if together {
-            customer.ending = Some(own.id);
-        } else if last {
-            let mut end = self.new_request(&contract, &customer, Anchors { customer_ended, ..Anchors::default() })?;
-            if let Some(cause) = &cause {
-                (sealed, end.approvals) = self.back(sealed, (&end.id, &end.anchors), ends, cause).await?;
-            }
-            customer.ending = Some(end.id);
-            txn = state::create(txn, &only(end))?;
-        }
-        // Written even when unchanged: of two contracts that end at once, one must see the other.
-        txn = merge(txn.replace(&customer_entry, encode(&customer)?), sealed);
-        txn = self.brake(txn).await?;
-        self.commit_event(txn, &contract).await?;
-        Ok(contract)
     }
 
     pub(crate) fn new_request(
@@ -245,58 +196,6 @@ impl Core {
             wake: Some(now),
             done: None,
         })
-    }
-
-    /// Takes a settlement: the request gets a plan with dates.
-    ///
-    /// # Errors
-    /// [`CoreError::NotFound`], [`CoreError::Invalid`], [`CoreError::Precondition`].
-    pub async fn settle_contract(
-        &self,
-        service: &ExternalId,
-        settled: Day,
-        version: u64,
-    ) -> Result<Contract, CoreError> {
-        until_committed!(self.try_settle(service, settled, version))
-    }
-
-    async fn try_settle(&self, service: &ExternalId, settled: Day, version: u64) -> Result<Contract, CoreError> {
-        let (entry, mut contract) = self.find_contract(service).await?;
-        if is_old(&contract, version) || contract.state == ContractState::Settled {
-            return Ok(contract);
-        }
-        let (Some(ended), Some(own)) = (contract.ended, contract.request) else {
-            return Err(CoreError::Precondition("the contract has not ended: report its end first".into()));
-        };
-        if settled < ended {
-            return Err(CoreError::Invalid("settled: before the contract ended".into()));
-        }
-        if settled > day_of(self.time.now()) {
-            return Err(CoreError::Precondition("settled: a day in the future is not known yet".into()));
-        }
-        let (customer_entry, customer, siblings) = self.customer_and_siblings(&contract).await?;
-        let all = siblings.iter().all(|other| other.state == ContractState::Settled);
-        let customer_settled = siblings.iter().filter_map(|other| other.settled).chain([settled]).max().filter(|_| all);
-        contract.version = next_version(&contract, version);
-        contract.state = ContractState::Settled;
-        contract.settled = Some(settled);
-        let mut txn =
-            Txn::new().replace(&entry, encode(&contract)?).replace(&customer_entry, customer_entry.value.clone());
-        let ending = customer.ending.filter(|_| all);
-        for id in [Some(own), ending.filter(|ending| *ending != own)].into_iter().flatten() {
-            let loaded = state::load(&*self.store, &id).await?;
-            let mut next = loaded.view.clone();
-            if id == own {
-                next.request.anchors.contract_settled = Some(settled);
-            }
-            if Some(id) == ending {
-                next.request.anchors.customer_settled = customer_settled;
-            }
-            next.request.wake = Some(self.time.now());
-            txn = merge(txn, state::save(&*self.store, &loaded, &next).await?);
-        }
-        self.commit_event(txn, &contract).await?;
-        Ok(contract)
     }
 
     /// Commits a contract's event with the bump of the guards that it moves.
@@ -372,8 +271,4 @@ pub(crate) fn only(request: Request) -> View {
 
 pub(crate) fn is_old(contract: &Contract, version: u64) -> bool {
     version != 0 && version <= contract.version
-}
-
-pub(crate) fn next_version(contract: &Contract, version: u64) -> u64 {
-    if version == 0 { contract.version + 1 } else { version }
 }

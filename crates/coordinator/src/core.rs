@@ -51,8 +51,10 @@ pub struct Core {
     pub effects: OnDisk,
     /// The policies that this process has read.
     pub rules: Rules,
-    /// The policy that every open request was last looked at under.
-    pub followed: Mutex<Option<Digest>>,
+    /// The policy in force, and its turn, that every open request was last looked at under.
+    pub followed: Mutex<Option<(Digest, u64)>>,
+    /// The local day on which it was last looked whether instructions' first days have come.
+    pub instructed: Mutex<Option<Day>>,
     /// When no target was concerned by a rolling purge, and on which day: not looked at again for a while.
     pub unconcerned: Mutex<Option<(Day, Instant)>>,
     /// Contracts that may end on one local day before the brake pulls the emergency stop.

@@ -7,8 +7,9 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use gallra_model::Nonce;
 use gallra_model::contract::{ContractIdentity, CustomerIdentity};
-use gallra_model::selector::ExternalId;
+use gallra_model::selector::{AddressUse, ExternalId};
 use gallra_store::epochs::{Due, OnDisk, Progress, Turning};
 use gallra_store::keys::{self, IndexKind, What};
 use gallra_store::{Embedded, Keyring, Txn};
@@ -26,22 +27,34 @@ const STEPS: usize = 256;
 fn names(what: What, plain: &[u8]) -> Vec<(IndexKind, zeroize::Zeroizing<String>)> {
     let text = |kind, id: &ExternalId| (kind, zeroize::Zeroizing::new(id.expose().to_owned()));
     match what {
-        What::Customer(_) => decode::<CustomerIdentity>("identity", plain)
-            .map_or_else(|_| Vec::new(), |identity| vec![text(IndexKind::CustomerNumber, &identity.number)]),
+        What::Customer(_) => decode::<CustomerIdentity>("identity", plain).map_or_else(
+            |_| Vec::new(),
+            |identity| {
+                let number = text(IndexKind::CustomerNumber, &identity.number);
+                // Of what contracts left here that went on under another customer; else nobody is found by a former address.
+                let former = if identity.holders.is_empty() { Vec::new() } else { identity.former };
+                std::iter::once(number).chain(held(&identity.holders, &former)).collect()
+            },
+        ),
         What::Contract(_) => decode::<ContractIdentity>("identity", plain).map_or_else(
             |_| Vec::new(),
             |identity| {
                 let addresses = identity.addresses.iter().map(|address| text(IndexKind::Address, address));
-                let plain = |kind, word: String| (kind, zeroize::Zeroizing::new(word));
-                let used: BTreeSet<_> = identity.uses.iter().map(|used| used.address).collect();
-                let used = used.into_iter().map(|address| plain(IndexKind::UsedAddress, address.to_string()));
-                let holder = identity.holder.map(|holder| plain(IndexKind::Holder, holder.to_string()));
                 let service = text(IndexKind::ServiceId, &identity.service);
-                std::iter::once(service).chain(addresses).chain(holder).chain(used).collect()
+                let held = held(identity.holder.as_slice(), &identity.uses);
+                std::iter::once(service).chain(addresses).chain(held).collect()
             },
         ),
-        What::Request(_) | What::Job(_) => Vec::new(),
+        What::Request(_) | What::Job(_) | What::Instructions(_) => Vec::new(),
     }
+}
+
+/// Tokens, and the addresses that they are listed under.
+fn held(holders: &[Nonce], uses: &[AddressUse]) -> Vec<(IndexKind, zeroize::Zeroizing<String>)> {
+    let plain = |kind, word: String| (kind, zeroize::Zeroizing::new(word));
+    let used: BTreeSet<_> = uses.iter().map(|used| used.address).collect();
+    let holders = holders.iter().map(|holder| plain(IndexKind::Holder, holder.to_string()));
+    holders.chain(used.into_iter().map(|address| plain(IndexKind::UsedAddress, address.to_string()))).collect()
 }
 
 impl Core {

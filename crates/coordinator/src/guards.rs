@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use gallra_flow::view::View;
-use gallra_model::hold::{Guard, Level, Restraint};
+use gallra_model::HoldId;
+use gallra_model::hold::{Guard, Instructed, Level, Restraint};
 use gallra_model::job::Action;
 use gallra_model::plan::Step;
 use gallra_model::request::Request;
@@ -34,6 +35,11 @@ fn of_request(request: &Request) -> Vec<Key> {
     let parties = request.about.parties();
     let parties = parties.map(|who| [keys::guard_customer(&who.customer), keys::guard_contract(&who.contract)]);
     parties.into_iter().flatten().chain([keys::guard_request(&request.id)]).collect()
+}
+
+/// Where the guards of a request lie that all of its jobs share: the global one, and its parties' and its own.
+pub fn shared_by(request: &Request) -> Vec<Key> {
+    of_request(request).into_iter().chain([keys::guard_global()]).collect()
 }
 
 /// Which guards a stream watches for a job. Any hold at all can concern a purge: it may be on somebody whose items it has to
@@ -84,7 +90,13 @@ impl Read {
         Restraint {
             held: self.guards.iter().any(|(_, _, guard)| !guard.holds.is_empty()),
             halted: self.guards.iter().any(|(_, _, guard)| guard.halt.is_some()),
+            review: self.instructed().is_some_and(|instructed| instructed.review),
         }
+    }
+
+    /// Which of the customer's instructions hold; only a customer's guard says so.
+    pub fn instructed(&self) -> Option<Instructed> {
+        self.guards.iter().find_map(|(_, _, guard)| guard.instructed)
     }
 }
 
@@ -103,15 +115,22 @@ pub async fn one(store: &dyn Store, key: &Key) -> Result<(Option<Entry>, Guard),
 /// # Errors
 /// The store's.
 pub async fn is_held(store: &dyn Store, view: &View) -> Result<bool, CoreError> {
+    Ok(!held_by(store, view).await?.is_empty())
+}
+
+/// The open holds that lie on those guards.
+///
+/// # Errors
+/// The store's.
+pub async fn held_by(store: &dyn Store, view: &View) -> Result<BTreeSet<HoldId>, CoreError> {
     let request = &view.request;
-    let mut all: BTreeSet<Key> = of_request(request).into_iter().chain([keys::guard_global()]).collect();
+    let mut all: BTreeSet<Key> = shared_by(request).into_iter().collect();
     all.extend(view.current_jobs().flat_map(|job| keys_of(request, &job.step)));
+    let mut holds = BTreeSet::new();
     for key in all {
-        if !one(store, &key).await?.1.holds.is_empty() {
-            return Ok(true);
-        }
+        holds.extend(one(store, &key).await?.1.holds);
     }
-    Ok(false)
+    Ok(holds)
 }
 
 /// Adds the bump of one guard to a transaction. What lies on it stays.

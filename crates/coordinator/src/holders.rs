@@ -6,11 +6,11 @@ use core::net::IpAddr;
 use std::collections::BTreeSet;
 
 use gallra_flow::address::{self, Refused};
-use gallra_model::contract::{Contract, ContractIdentity};
+use gallra_model::contract::{Contract, ContractIdentity, Customer, CustomerIdentity};
 use gallra_model::selector::AddressUse;
-use gallra_model::{CustomerId, Nonce};
+use gallra_model::{ContractId, CustomerId, Nonce};
 use gallra_store::Txn;
-use gallra_store::keys::{self, IndexKind};
+use gallra_store::keys::{self, IndexKind, What};
 
 use crate::core::{Core, random};
 use crate::error::{CoreError, decode, encode};
@@ -21,6 +21,19 @@ const MAX_HOLDERS: usize = 256;
 /// Addresses that are taken out of the index in the transaction that forgets a contract, which has other things to write. What
 /// is left of more finds nobody, and goes when the key epoch turns.
 const TAKEN_OUT: usize = 4;
+
+/// Whom a random token of the index stands for.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+enum Holder {
+    /// A contract.
+    Contract(ContractId),
+    /// A customer whose contract went on under another one: its addresses until then.
+    Customer {
+        /// The customer.
+        customer: CustomerId,
+    },
+}
 
 impl Core {
     /// Adds a contract to those that have this address on record. Every writer waits for the one before
@@ -67,13 +80,59 @@ impl Core {
     async fn uses_of_holder(&self, holder: &Nonce) -> Result<Option<(CustomerId, Vec<AddressUse>)>, CoreError> {
         let index = self.keyring.find(&*self.store, IndexKind::Holder, &holder.to_string()).await?;
         let Some(index) = index else { return Ok(None) };
-        let id = decode("index", &index.value)?;
+        let id = match decode("index", &index.value)? {
+            Holder::Contract(id) => id,
+            Holder::Customer { customer } => return self.former_uses(&customer).await,
+        };
         let entry = self.store.get(&keys::contract(&id)).await?.ok_or(CoreError::NotFound("contract"))?;
         let contract: Contract = decode("contract", &entry.value)?;
         if self.keyring.find_subject(&*self.store, &contract.subject).await?.is_none() {
             return Ok(None);
         }
         Ok(Some((contract.customer, self.uses_of(&contract).await?)))
+    }
+
+    /// The same of a customer that contracts went from.
+    async fn former_uses(&self, id: &CustomerId) -> Result<Option<(CustomerId, Vec<AddressUse>)>, CoreError> {
+        let entry = self.store.get(&keys::customer(id)).await?.ok_or(CoreError::NotFound("customer"))?;
+        let customer: Customer = decode("customer", &entry.value)?;
+        if self.keyring.find_subject(&*self.store, &customer.subject).await?.is_none() {
+            return Ok(None);
+        }
+        let identity: CustomerIdentity = self.open(&customer.subject, What::Customer(*id)).await?;
+        Ok(Some((*id, identity.former)))
+    }
+
+    /// Has a contract's token stand for its customer from now on: wherever it is listed, the customer is.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn hand_over_holder(
+        &self,
+        txn: Txn,
+        holder: &Nonce,
+        customer: &Customer,
+    ) -> Result<Txn, CoreError> {
+        let index = self.keyring.find(&*self.store, IndexKind::Holder, &holder.to_string()).await?;
+        let index = index.ok_or(CoreError::NotFound("index of addresses"))?;
+        Ok(txn.replace(&index, encode(&Holder::Customer { customer: customer.id })?))
+    }
+
+    /// Takes the tokens of a customer that is forgotten out of the index: what is still listed leads to nobody.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn release_customer(
+        &self,
+        mut txn: Txn,
+        customer: &Customer,
+        identity: &CustomerIdentity,
+    ) -> Result<Txn, CoreError> {
+        let owner = encode(&Holder::Customer { customer: customer.id })?;
+        for holder in &identity.holders {
+            txn = self.drop_index(txn, IndexKind::Holder, &holder.to_string(), &owner).await?;
+        }
+        Ok(txn)
     }
 
     /// Takes a contract out of those that have this address on record.

@@ -2,12 +2,16 @@
 //! place on the guard are one transaction with the guard's bump, so a permit sees it or loses to it (I1). Nothing else
 //! remembers that a hold lies somewhere: whoever asks reads the guards. Holds carry references, never an identifier.
 
-use gallra_flow::request::Input;
+mod expire;
+mod follow;
+mod review;
+
 use gallra_model::contract::{Contract, Customer};
 use gallra_model::hold::{Hold, Level, MAX_HOLDS_AT_ONE_LEVEL, Release};
-use gallra_model::request::{JobRecord, JobState, Request, RequestState};
+use gallra_model::request::{JobRecord, JobState, Request};
+use gallra_model::time::day_of;
 use gallra_model::{ContractId, Day, HoldId, RequestId};
-use gallra_store::{KeyPrefix, Txn, keys};
+use gallra_store::{Entry, KeyPrefix, Txn, keys};
 
 use crate::core::{Core, random, until_committed};
 use crate::error::{CoreError, decode, encode};
@@ -15,6 +19,24 @@ use crate::{guards, state};
 
 /// Longest ground or reason, in characters.
 pub const MAX_WORDS: usize = 500;
+
+/// Why a hold is placed, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Why<'a> {
+    /// The ground in words; names nobody.
+    pub ground: &'a str,
+    /// The same as a word that the policy in force lists.
+    pub on: Option<&'a str>,
+    /// Last local day on which it lies by itself.
+    pub until: Option<Day>,
+}
+
+impl<'a> From<&'a str> for Why<'a> {
+    /// Words alone: it lies until somebody releases it.
+    fn from(ground: &'a str) -> Self {
+        Self { ground, on: None, until: None }
+    }
+}
 
 /// A hold as it was placed.
 pub struct Placed {
@@ -29,26 +51,36 @@ impl Core {
     /// Places a hold. From when this returns no permit is given for what it covers.
     ///
     /// # Errors
-    /// [`CoreError::Invalid`] for the ground, [`CoreError::NotFound`] where there is nothing at this level,
+    /// [`CoreError::Invalid`] for the ground or the last day, [`CoreError::NotFound`] where there is nothing at this level,
     /// [`CoreError::Precondition`] where too many holds lie there.
     pub async fn place_hold(
         &self,
         level: Level,
-        ground: &str,
+        why: impl Into<Why<'_>>,
         review: Option<Day>,
         by: &str,
     ) -> Result<Placed, CoreError> {
-        words("ground", ground)?;
-        self.must_exist(&level).await?;
+        let why: Why<'_> = why.into();
+        words("ground", why.ground)?;
         let now = self.time.now();
+        if why.until.is_some_and(|until| until <= day_of(now)) {
+            return Err(CoreError::Invalid("until: the last day of a hold lies in the future".into()));
+        }
+        if let Some(word) = why.on {
+            self.must_be_a_ground(word).await?;
+        }
+        self.must_exist(&level).await?;
         let hold = Hold {
             id: HoldId::at(now, random()?),
             level,
-            ground: ground.trim().to_owned(),
+            ground: why.ground.trim().to_owned(),
+            on: why.on.map(str::to_owned),
             placed_by: by.to_owned(),
             placed: now,
             review,
-            expires: None,
+            expires: why.until,
+            reviews: Vec::new(),
+            earlier_reviews: 0,
             released: None,
         };
         until_committed!(self.try_place(&hold))?;
@@ -62,6 +94,11 @@ impl Core {
     async fn try_place(&self, hold: &Hold) -> Result<(), CoreError> {
         // Whatever its value, a final proof that was made without this hold expects the version that it replaces.
         let txn = Txn::new().create(keys::hold(&hold.id), encode(hold)?).put(keys::guard_any_hold(), encode(&hold.id)?);
+        let txn = match expire::key_of(hold)? {
+            Some(expiry) => txn.put(expiry, Vec::new()),
+            None => txn,
+        };
+        let txn = follow::note(txn, &hold.id)?;
         let txn = guards::change(&*self.store, txn, guards::key_of(&hold.level), |guard| {
             if guard.holds.len() >= MAX_HOLDS_AT_ONE_LEVEL {
                 let text = format!("at most {MAX_HOLDS_AT_ONE_LEVEL} holds lie at one level: release one first");
@@ -75,7 +112,21 @@ impl Core {
         Ok(())
     }
 
-    /// Releases a hold. Who placed it may not. What waited for it goes on: jobs by the streams' watches, a final proof here.
+    /// A word that nobody's rules know as a ground would say of a hold what is not so.
+    async fn must_be_a_ground(&self, word: &str) -> Result<(), CoreError> {
+        let policy = self.policy().await?;
+        let mut known: Vec<String> = policy.hold_grounds().map(|(_, ground)| ground.to_string()).collect();
+        known.sort_unstable();
+        known.dedup();
+        if known.iter().any(|ground| ground == word) {
+            return Ok(());
+        }
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Err(CoreError::Invalid(format!("on: no ground of holds in the policy in force, which lists: {known}")))
+    }
+
+    /// Releases a hold. Who placed it may not. What waited for it goes on: jobs by the streams' watches, a final proof here,
+    /// plans by the leader.
     ///
     /// # Errors
     /// [`CoreError::NotFound`], [`CoreError::Invalid`] for the reason, [`CoreError::Precondition`] for the person.
@@ -84,44 +135,52 @@ impl Core {
         let (hold, now) = until_committed!(self.try_release(id, reason.trim(), by))?;
         if now {
             tracing::info!(hold = %hold.id, by, "a hold was released");
-            for request in self.requests_of(&hold.level).await? {
-                self.consider_again(&request).await;
+            if !follow::concerns_many(&hold.level) {
+                for request in self.requests_of(&hold.level).await? {
+                    self.consider_again(&request).await;
+                }
             }
+            self.wake.notify_one();
         }
         Ok(hold)
     }
 
     /// The hold, and whether it was this call that released it.
     async fn try_release(&self, id: &HoldId, reason: &str, by: &str) -> Result<(Hold, bool), CoreError> {
-        let entry = self.store.get(&keys::hold(id)).await?.ok_or(CoreError::NotFound("hold"))?;
-        let mut hold: Hold = decode("hold", &entry.value)?;
+        let (entry, hold) = self.hold(id).await?;
         if hold.released.is_some() {
             return Ok((hold, false));
         }
         if hold.placed_by == by {
             return Err(CoreError::Precondition("who placed a hold does not release it: ask another approver".into()));
         }
-        hold.released = Some(Release { by: by.to_owned(), at: self.time.now(), reason: reason.to_owned() });
+        let release = Release { by: by.to_owned(), at: self.time.now(), reason: reason.to_owned() };
+        Ok((self.end_hold(&entry, hold, release).await?, true))
+    }
+
+    /// Takes a hold off, in one transaction with its guard's bump.
+    async fn end_hold(&self, entry: &Entry, mut hold: Hold, release: Release) -> Result<Hold, CoreError> {
+        hold.released = Some(release);
         // Suppression lists follow what lies anywhere by this one key.
-        let txn = Txn::new().replace(&entry, encode(&hold)?).put(keys::guard_any_hold(), encode(&hold.id)?);
+        let txn = Txn::new().replace(entry, encode(&hold)?).put(keys::guard_any_hold(), encode(&hold.id)?);
+        let txn = match expire::key_of(&hold)? {
+            Some(expiry) => txn.delete(expiry),
+            None => txn,
+        };
+        let txn = follow::note(txn, &hold.id)?;
         let txn = guards::change(&*self.store, txn, guards::key_of(&hold.level), |guard| {
             guard.holds.remove(&hold.id);
             Ok(())
         });
         self.store.commit(txn.await?).await?;
-        Ok((hold, true))
+        Ok(hold)
     }
 
-    /// Looks at a request whose final proof a hold may have kept back. One that fails is looked at within a day anyway.
-    async fn consider_again(&self, request: &RequestId) {
-        let waits = async {
-            let view = state::load(&*self.store, request).await?.view;
-            let waits = view.request.state == RequestState::AwaitingCopies && !view.request.facts.cancelled;
-            if waits { self.move_request(request, &Input::Tick).await.map(drop) } else { Ok(()) }
-        };
-        if let Err(error) = waits.await {
-            tracing::warn!(%request, %error, "a request could not be looked at after a release");
-        }
+    /// One hold, as it was read.
+    async fn hold(&self, id: &HoldId) -> Result<(Entry, Hold), CoreError> {
+        let entry = self.store.get(&keys::hold(id)).await?.ok_or(CoreError::NotFound("hold"))?;
+        let hold = decode("hold", &entry.value)?;
+        Ok((entry, hold))
     }
 
     /// All holds, oldest first; those that still lie, or released ones too.
@@ -197,7 +256,7 @@ impl Core {
     }
 
     /// The requests that a hold at this level may concern; for the levels of many, all that are open.
-    async fn requests_of(&self, level: &Level) -> Result<Vec<RequestId>, CoreError> {
+    pub(crate) async fn requests_of(&self, level: &Level) -> Result<Vec<RequestId>, CoreError> {
         match level {
             Level::Request { request } => Ok(vec![*request]),
             Level::Contract { contract } => self.requests_of_contracts(&[*contract], None).await,

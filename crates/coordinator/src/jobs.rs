@@ -181,7 +181,7 @@ impl Core {
         let clock_is_doubted = standing != Standing::Trusted;
         let around = Around {
             restraint: guards.restraint(),
-            policy: self.policy_digest().await?,
+            rules: self.under_now(&loaded.view.request, &guards).await?,
             clock_is_doubted,
             lacks_address: false,
         };
@@ -232,8 +232,8 @@ impl Core {
 
     async fn what_stops(&self, view: &View, job: &JobRecord) -> Result<Option<Denial>, CoreError> {
         let guards = guards::read(&*self.store, &view.request, &job.step).await?;
-        let policy = self.policy_digest().await?;
-        let around = Around { restraint: guards.restraint(), policy, clock_is_doubted: false, lacks_address: false };
+        let rules = self.under_now(&view.request, &guards).await?;
+        let around = Around { restraint: guards.restraint(), rules, clock_is_doubted: false, lacks_address: false };
         Ok(stands(view, job, around).err())
     }
 

@@ -32,10 +32,22 @@ pub async fn run(core: &Core) {
 pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
     let _alone = core.leading.lock().await;
     // A key that is destroyed does not come back.
+    let mut moved = 0;
     if core.watch_clock().await? {
         core.turn_epoch().await;
+        moved += core.expire_holds().await?;
     }
-    let mut moved = core.follow_policy().await?;
+    // Rules that cannot be put into force permit nothing, and hold up nobody's receipts and proofs.
+    for put in [core.put_in_force().await, core.follow_instructions().await] {
+        match put {
+            Ok(changed) => moved += changed,
+            Err(error) => {
+                tracing::error!(%error, "rules whose day has come could not be put into force; it is tried again")
+            }
+        }
+    }
+    moved += core.follow_policy().await?;
+    moved += core.follow_holds().await?;
     // Trouble with a purge holds nobody else's request up.
     match core.open_purge().await {
         Ok(opened) => moved += opened,

@@ -19,6 +19,7 @@ pub mod halt;
 pub mod holders;
 pub mod holds;
 pub mod init;
+pub mod instructions;
 pub mod issue;
 pub mod jobs;
 pub mod layout;

@@ -258,7 +258,11 @@ impl Core {
         if !stays {
             let identity: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
             txn = self.destroy(txn, &customer.subject, What::Customer(customer.id)).await?;
+            txn = self.release_customer(txn, &customer, &identity).await?;
             let owner = encode(&customer.id)?;
+            // What it told us to do instead names nobody, and is told of to nobody any more.
+            txn = txn.delete(keys::instructed(&customer.id));
+            txn = txn.delete(keys::sealed(&customer.subject, What::Instructions(customer.id)));
             txn = self.drop_index(txn, IndexKind::CustomerNumber, identity.number.expose(), &owner).await?;
         }
         Ok((txn, stays))

@@ -1,10 +1,13 @@
 //! Makes plans from what is stored: policy, anchors, inventories. The planning itself is `gallra-planner`'s; here are the
 //! inputs, the second opinion before anything is issued, and the signature.
 
+pub(crate) mod as_held;
+
 use gallra_flow::request::Input;
 use gallra_model::Digest;
 use gallra_model::envelope::Envelope;
-use gallra_model::plan::{Anchors, BackupExpectation, Plan, Step};
+use gallra_model::hold::Hold;
+use gallra_model::plan::{Anchors, BackupExpectation, Held, Plan, Step};
 use gallra_model::request::RequestState;
 use gallra_model::target::{Inventory, TargetId, TargetInfo};
 use gallra_model::{AgentName, RequestId};
@@ -14,6 +17,7 @@ use gallra_store::{Txn, keys};
 
 use crate::core::{Along, Core, MAX_TRIES};
 use crate::error::{CoreError, encode};
+use crate::policies::Ruled;
 use crate::state::{self, Loaded};
 
 impl Core {
@@ -63,22 +67,32 @@ impl Core {
         if request.done.is_some() || request.facts.cancelled {
             return Ok(false);
         }
-        let policy = self.policy().await?;
-        let upheld = loaded.view.planned_under() == Some(policy.digest());
+        let ruled = match self.rules_of(request).await {
+            // Nobody can say what holds: it shows, and nothing is erased until somebody has looked.
+            Err(CoreError::Precondition(why)) => {
+                if !request.facts.legal_review {
+                    self.move_request(id, &Input::Review).await?;
+                }
+                return Err(CoreError::Precondition(why));
+            }
+            ruled => ruled?,
+        };
+        let upheld = loaded.view.planned_under() == Some(ruled.under);
+        let settled = upheld && request.facts.legal_review == ruled.review;
         // Once data has begun to go the plan stands: what is reported later is not in it, nor in the proof.
         if request.state >= RequestState::Running {
-            let settled = upheld && !request.facts.legal_review;
-            return if settled { Ok(false) } else { self.judge(loaded, &policy, upheld).await };
+            return if settled { Ok(false) } else { self.judge(loaded, &ruled, upheld).await };
         }
         let inventories = self.inventories().await?;
-        let plan = self.make_plan(loaded, &policy, &inventories)?;
+        let holds = self.holds_on(request).await?;
+        let plan = self.make_plan(loaded, &ruled.policy, &inventories, &holds)?;
         // A purge is signed for by its policy version: under another one it is another plan, whatever it does.
         let another = request.about.purge_day().is_some() && !upheld;
-        if !another && loaded.view.plan.as_ref().is_some_and(|current| does_the_same(current, &plan)) {
-            if upheld {
+        if !another && loaded.view.plan.as_ref().is_some_and(|current| says_the_same(current, &plan)) {
+            if settled {
                 return Ok(false);
             }
-            self.move_request(id, &Input::Upheld { policy: policy.digest() }).await?;
+            self.move_request(id, &Input::Upheld { under: ruled.under, review: ruled.review }).await?;
             return Ok(true);
         }
         let envelope =
@@ -86,7 +100,7 @@ impl Core {
         let digest = payload_digest(&envelope)?;
         let number = plan.number;
         let stored = encode(&envelope)?;
-        let input = Input::Planned { plan: Box::new(plan), digest };
+        let input = Input::Planned { plan: Box::new(plan), digest, under: ruled.under, review: ruled.review };
         self.apply(id, &input, |_| {
             Ok(Along { txn: Txn::new().create(keys::plan(id, number), stored.clone()), receipt: None })
         })
@@ -95,32 +109,47 @@ impl Core {
         Ok(true)
     }
 
-    /// Compares the plan of a request whose data has begun to go with what another policy would do to the same targets.
-    /// The policy that it was made under is right by itself.
-    async fn judge(&self, loaded: &Loaded, policy: &Policy, upheld: bool) -> Result<bool, CoreError> {
+    /// Compares the plan of a request whose data has begun to go with what the rules that hold would do to the same targets.
+    /// Those that it was made under are right by themselves.
+    async fn judge(&self, loaded: &Loaded, ruled: &Ruled, upheld: bool) -> Result<bool, CoreError> {
         let (request, Some(current)) = (&loaded.view.request, &loaded.view.plan) else { return Ok(false) };
-        let mut inventories = self.inventories().await?;
-        for inventory in &mut inventories {
-            let agent = inventory.agent.clone();
-            inventory
-                .targets
-                .retain(|target| current.steps.iter().any(|step| step.agent == agent && step.target == target.id));
-        }
+        let inventories = self.of_plan(loaded).await?;
         let signed = request.about.purge_day().is_none();
-        let same = upheld
-            || signed && self.make_plan(loaded, policy, &inventories).is_ok_and(|plan| does_the_same(current, &plan));
+        // The policies are compared; what a hold stops now is the guards' to say.
+        let holds = as_held::holds_of(current);
+        let made_anew = || self.make_plan(loaded, &ruled.policy, &inventories, &holds);
+        let same = upheld || signed && made_anew().is_ok_and(|plan| does_the_same(current, &plan));
         if !same && request.facts.legal_review {
             return Ok(false);
         }
-        let input = if same { Input::Upheld { policy: policy.digest() } } else { Input::Review };
+        let upheld = Input::Upheld { under: ruled.under, review: ruled.review };
+        let input = if same { upheld } else { Input::Review };
         self.move_request(&request.id, &input).await?;
         Ok(true)
     }
 
-    fn make_plan(&self, loaded: &Loaded, policy: &Policy, inventories: &[Inventory]) -> Result<Plan, CoreError> {
+    /// What agents report of the targets that a request's plan knows: once data has begun to go no other is its.
+    pub(crate) async fn of_plan(&self, loaded: &Loaded) -> Result<Vec<Inventory>, CoreError> {
+        let steps = loaded.view.plan.as_ref().map(|plan| plan.steps.as_slice()).unwrap_or_default();
+        let mut inventories = self.inventories().await?;
+        for inventory in &mut inventories {
+            let agent = inventory.agent.clone();
+            inventory.targets.retain(|target| steps.iter().any(|step| step.agent == agent && step.target == target.id));
+        }
+        Ok(inventories)
+    }
+
+    pub(crate) fn make_plan(
+        &self,
+        loaded: &Loaded,
+        policy: &Policy,
+        inventories: &[Inventory],
+        holds: &[Hold],
+    ) -> Result<Plan, CoreError> {
         let request = &loaded.view.request;
         let current = request.plan.map(|plan| (plan.number, plan.digest));
         let facts = Facts {
+            holds,
             before: loaded.view.plan.as_ref(),
             ..self.facts(policy, request.id, current, request.anchors, inventories)
         };
@@ -170,7 +199,7 @@ impl Core {
 
 /// Whether two plans do the same: the same steps on the same targets by the same dates, and the same hopes for backups.
 /// Their numbers, and when steps that are due at once were found due, do not count.
-fn does_the_same(plan: &Plan, other: &Plan) -> bool {
+pub(crate) fn does_the_same(plan: &Plan, other: &Plan) -> bool {
     let of_step = |step: &Step| {
         let place = (step.agent.clone(), step.target.clone(), step.kind, step.category.clone());
         (place, step.action, step.rule.clone(), step.earliest, step.latest, step.keep.clone(), step.older_than)
@@ -179,6 +208,20 @@ fn does_the_same(plan: &Plan, other: &Plan) -> bool {
     plan.anchors == other.anchors
         && plan.steps.iter().map(of_step).eq(other.steps.iter().map(of_step))
         && plan.backups.iter().map(of_backup).eq(other.backups.iter().map(of_backup))
+}
+
+/// Whether the same holds lie on the same targets of both. That somebody reviewed one makes no other plan.
+fn says_the_same_holds(plan: &Plan, other: &Plan) -> bool {
+    let of_hold = |held: &Held| (held.hold, held.targets.clone(), held.expires);
+    plan.holds.iter().map(of_hold).eq(other.holds.iter().map(of_hold))
+}
+
+/// Whether two plans say the same, too: of holds, of locks, and of what must be said first.
+fn says_the_same(plan: &Plan, other: &Plan) -> bool {
+    does_the_same(plan, other)
+        && says_the_same_holds(plan, other)
+        && plan.restrictions == other.restrictions
+        && plan.approvals == other.approvals
 }
 
 /// SHA-256 of an envelope's payload.

@@ -1,26 +1,38 @@
-//! The policy in force: the newest that an approver applied, else the one that `init` was given. Applying one is one
-//! transaction with the bump of the global guard, and a permit reads the digest from the store after its guards, so an
-//! erasure is never begun under rules that were replaced (I1). Knows nothing of what a rule means.
+//! Policies as they are kept: the versions' texts, which one is in force, which wait for their first day, and what came into
+//! force after what. Which of them holds for a request is in `effective`, how one comes into force in `apply`, what it does
+//! to open requests in `follow` and `changes`. Knows nothing of what a rule means.
+
+mod apply;
+pub mod changes;
+mod effective;
+mod follow;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gallra_model::envelope::Envelope;
-use gallra_model::hold::Level;
 use gallra_model::request::Approval;
-use gallra_model::{Digest, Instant};
+use gallra_model::{Day, Digest, Instant};
 use gallra_policy::Policy;
-use gallra_store::{Store, Txn, keys};
+use gallra_store::{Entry, keys};
 
-use crate::causes::Brought;
-use crate::core::{Core, until_committed};
-use crate::error::{CoreError, decode, encode};
-use crate::guards;
+use crate::core::Core;
+use crate::error::{CoreError, decode};
+use crate::state;
+
+pub use apply::{Applied, Known, Standing};
+pub(crate) use effective::is_over;
+pub use effective::{Ruled, Supposed};
 
 /// Most bytes of all packs of a policy together: ten times the largest known, and well below one transaction's bound.
 pub const MAX_POLICY_BYTES: usize = 512 * 1024;
 /// Most packs of one policy.
 pub const MAX_PACKS: usize = 32;
+/// Most versions that wait for their first day, since they are kept in one value.
+pub const MAX_WAITING: usize = 32;
+
+/// Policies that are kept read, and what they come to for contracts that had ended: reading one takes a while.
+const MAX_READ: usize = 64;
 
 /// A policy as it was given: the packs' exact texts.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -60,46 +72,165 @@ impl StoredPolicy {
         Policy::parse(&self.name, text, |include: &str| self.packs.get(include).cloned())
             .map_err(|problems| CoreError::Invalid(problems.to_string()))
     }
+
+    /// The same, within what is stored.
+    fn parse_bounded(&self) -> Result<Policy, CoreError> {
+        let bytes: usize = self.packs.values().map(String::len).sum();
+        if bytes > MAX_POLICY_BYTES || self.packs.len() > MAX_PACKS {
+            return Err(CoreError::Invalid(format!("packs: at most {MAX_PACKS} and {MAX_POLICY_BYTES} bytes")));
+        }
+        self.parse()
+    }
 }
 
-/// What came of applying a policy.
-pub struct Applied {
-    /// The policy.
-    pub policy: Policy,
-    /// Jobs that change data and had their permit before: they stop at their next item.
-    pub begun: usize,
-    /// Whether it is signed for rolling purges, now or before.
-    pub purges: bool,
+/// The policy in force, and what comes after it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "StoredInForce")]
+pub struct InForce {
+    /// Digest of the policy in force.
+    pub digest: Digest,
+    /// How many came into force before it.
+    pub turn: u64,
+    /// Versions whose first day has not come, by that day.
+    pub waiting: Vec<Waiting>,
 }
 
-/// The policy that this process has read last; the store says which one holds.
+/// A version that waits for its first day.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waiting {
+    /// Its first local day.
+    pub day: Day,
+    /// The version.
+    pub digest: Digest,
+    /// The pack's name.
+    pub name: String,
+    /// Who applied it: the name in the caller's certificate.
+    pub by: String,
+    /// When.
+    pub at: Instant,
+    /// Whether that approver said that its longer periods reach contracts that have ended by then.
+    pub reaches_ended: bool,
+}
+
+/// As it is stored: before there were turns, the digest alone.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum StoredInForce {
+    First(Digest),
+    Whole(WholeInForce),
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WholeInForce {
+    digest: Digest,
+    turn: u64,
+    waiting: Vec<Waiting>,
+}
+
+impl From<StoredInForce> for InForce {
+    fn from(stored: StoredInForce) -> Self {
+        match stored {
+            StoredInForce::First(digest) => Self { digest, turn: 0, waiting: Vec::new() },
+            StoredInForce::Whole(WholeInForce { digest, turn, waiting }) => Self { digest, turn, waiting },
+        }
+    }
+}
+
+impl InForce {
+    /// Whether the first day of another has come: then this one holds no more, and nobody has put that one into force yet.
+    pub fn is_over(&self, today: Day) -> bool {
+        self.waiting.first().is_some_and(|next| next.day <= today)
+    }
+}
+
+/// One coming into force; the first, number 0, is what `init` was given, or what was in force before this was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Turn {
+    /// How many came before.
+    pub turn: u64,
+    /// The version.
+    pub digest: Digest,
+    /// The pack's name.
+    pub name: String,
+    /// The first day on which the pack may be in force, as it says itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<Day>,
+    /// The first local day on which it was in force; unset for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Day>,
+    /// Who applied it: the name in the caller's certificate; `init` for the first.
+    pub by: String,
+    /// When that was, on the coordinator's clock.
+    pub at: Instant,
+    /// Whether that approver said that its longer periods reach contracts that had ended.
+    pub reaches_ended: bool,
+}
+
+/// What this process has read of policies; the store says which one holds.
 pub struct Rules {
     /// What `init` was given: holds until one is applied.
-    first: Arc<Policy>,
-    read: RwLock<Arc<Policy>>,
+    first: StoredPolicy,
+    first_digest: Digest,
+    read: Mutex<BTreeMap<Digest, Arc<Policy>>>,
+    turns: Mutex<Arc<Vec<Turn>>>,
+    effective: Mutex<BTreeMap<effective::Standpoint, Arc<Policy>>>,
 }
 
 impl Rules {
     /// Rules that begin with the layout's.
-    pub fn new(first: Policy) -> Self {
-        let first = Arc::new(first);
-        Self { read: RwLock::new(Arc::clone(&first)), first }
-    }
-
-    fn known(&self, digest: &Digest) -> Option<Arc<Policy>> {
-        let read = Arc::clone(&self.read.read().unwrap_or_else(PoisonError::into_inner));
-        [read, Arc::clone(&self.first)].into_iter().find(|policy| policy.digest() == *digest)
+    ///
+    /// # Errors
+    /// [`CoreError::Invalid`] with every problem of the packs.
+    pub fn new(first: StoredPolicy) -> Result<Self, CoreError> {
+        let policy = Arc::new(first.parse()?);
+        let first_digest = policy.digest();
+        let read = Mutex::new(BTreeMap::from([(first_digest, policy)]));
+        Ok(Self { first, first_digest, read, turns: Mutex::default(), effective: Mutex::default() })
     }
 }
 
+/// Keeps a value that takes long to make, within a bound.
+fn remember<K: Ord, V>(known: &Mutex<BTreeMap<K, Arc<V>>>, key: K, value: &Arc<V>) {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.len() >= MAX_READ {
+        known.clear();
+    }
+    known.insert(key, Arc::clone(value));
+}
+
+fn recall<K: Ord, V>(known: &Mutex<BTreeMap<K, Arc<V>>>, key: &K) -> Option<Arc<V>> {
+    known.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+}
+
 impl Core {
+    /// The policy in force and those that wait, as the store says now; with the entry, for a write that expects it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn in_force_as_read(&self) -> Result<(Option<Entry>, InForce), CoreError> {
+        let entry = self.store.get(&keys::meta_policy()).await?;
+        let first = InForce { digest: self.rules.first_digest, turn: 0, waiting: Vec::new() };
+        let in_force = entry.as_ref().map_or(Ok(first), |entry| decode("policy in force", &entry.value))?;
+        Ok((entry, in_force))
+    }
+
+    /// The policy in force and those that wait.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn in_force(&self) -> Result<InForce, CoreError> {
+        Ok(self.in_force_as_read().await?.1)
+    }
+
     /// Digest of the policy in force, as the store says now.
     ///
     /// # Errors
     /// The store's.
     pub async fn policy_digest(&self) -> Result<Digest, CoreError> {
-        let entry = self.store.get(&keys::meta_policy()).await?;
-        entry.map_or_else(|| Ok(self.rules.first.digest()), |entry| decode("policy in force", &entry.value))
+        Ok(self.in_force().await?.digest)
     }
 
     /// The policy in force.
@@ -107,58 +238,65 @@ impl Core {
     /// # Errors
     /// The store's, or when a stored policy cannot be read any more.
     pub async fn policy(&self) -> Result<Arc<Policy>, CoreError> {
-        let digest = self.policy_digest().await?;
-        if let Some(policy) = self.rules.known(&digest) {
-            return Ok(policy);
+        self.policy_version(&self.policy_digest().await?).await
+    }
+
+    /// One version.
+    ///
+    /// # Errors
+    /// [`CoreError::NotFound`], the store's, or when it cannot be read any more.
+    pub async fn policy_version(&self, digest: &Digest) -> Result<Arc<Policy>, CoreError> {
+        let policy = self.past_version(digest).await?;
+        // A newer program may read the same text as other rules: then the old digest names nothing that it could follow.
+        if policy.digest() != *digest {
+            let why = "it reads as other rules than it was applied as: apply it again".to_owned();
+            return Err(CoreError::Unreadable { what: "policy", why });
         }
-        let policy = Arc::new(read(&*self.store, &digest).await?);
-        *self.rules.read.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&policy);
         Ok(policy)
     }
 
-    /// Puts a policy into force. Requests whose data has not begun to go are planned anew; the others go on if it would do
-    /// the same, and wait for somebody otherwise.
+    /// One version as this program reads its texts. What is not in force any more is followed as its texts say, whatever digest
+    /// an older program gave it: nobody can apply it again.
     ///
     /// # Errors
-    /// [`CoreError::Invalid`] with every problem of the packs, or for a cause that does not fit.
-    pub async fn apply_policy(&self, stored: StoredPolicy, cause: Option<&Brought>) -> Result<Applied, CoreError> {
-        let bytes: usize = stored.packs.values().map(String::len).sum();
-        if bytes > MAX_POLICY_BYTES || stored.packs.len() > MAX_PACKS {
-            return Err(CoreError::Invalid(format!("packs: at most {MAX_PACKS} and {MAX_POLICY_BYTES} bytes")));
+    /// As [`Core::policy_version`].
+    pub(crate) async fn past_version(&self, digest: &Digest) -> Result<Arc<Policy>, CoreError> {
+        if let Some(policy) = recall(&self.rules.read, digest) {
+            return Ok(policy);
         }
-        let policy = stored.parse()?;
-        let cause = match cause {
-            Some(cause) => Some(self.check_purge_cause(cause, &policy.digest()).await?),
-            None => None,
+        let entry = self.store.get(&keys::policy(digest)).await?;
+        let stored: StoredPolicy = match entry {
+            Some(entry) => decode("policy", &entry.value)?,
+            None if *digest == self.rules.first_digest => self.rules.first.clone(),
+            None => return Err(CoreError::NotFound("policy version")),
         };
-        let stored = StoredPolicy { cause, ..stored };
-        let purges = until_committed!(self.try_apply_policy(&stored, &policy.digest()))?;
-        tracing::info!(digest = %policy.digest(), by = stored.by, "a policy was applied");
-        // A purge that waits for this signature goes on. The policy holds whatever becomes of that.
-        if let Err(error) = self.approve_newest_purge().await {
-            tracing::warn!(%error, "the purge of the day could not be looked at; it is at the next pass");
-        }
-        self.wake.notify_one();
-        Ok(Applied { policy, begun: self.begun_under(&Level::Global).await?, purges })
+        let policy = Arc::new(stored.parse()?);
+        remember(&self.rules.read, *digest, &policy);
+        Ok(policy)
     }
 
-    /// Whether the version is signed for rolling purges, then.
-    async fn try_apply_policy(&self, stored: &StoredPolicy, digest: &Digest) -> Result<bool, CoreError> {
-        let at = keys::policy(digest);
-        let txn = Txn::new().put(keys::meta_policy(), encode(digest)?);
-        let (txn, purges) = match self.store.get(&at).await? {
-            None => (txn.create(at, encode(stored)?), stored.cause.is_some()),
-            // The same rules again: who applied them first, and the texts as they were then, stay on record.
-            Some(entry) => {
-                let first: StoredPolicy = decode("policy", &entry.value)?;
-                let cause = stored.cause.clone().or(first.cause.clone());
-                let purges = cause.is_some();
-                (txn.replace(&entry, encode(&StoredPolicy { cause, ..first })?), purges)
+    /// What came into force after what, up to the policy in force. Empty where only the first ever was.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn turns(&self, in_force: &InForce) -> Result<Arc<Vec<Turn>>, CoreError> {
+        let known = || self.rules.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = Arc::clone(&*known());
+        if in_force.turn == 0 || read.last().is_some_and(|last| last.turn >= in_force.turn) {
+            return Ok(read);
+        }
+        let mut turns = (*read).clone();
+        let mut range = Some(keys::policy_turns().range().starting_at(&keys::policy_turn(turns.len() as u64)));
+        while let Some(next) = range {
+            let page = self.store.range(&next, state::page_size()).await?;
+            for entry in &page.entries {
+                turns.push(decode("policy turn", &entry.value)?);
             }
-        };
-        let txn = guards::bump(&*self.store, txn, keys::guard_global()).await?;
-        self.store.commit(txn).await?;
-        Ok(purges)
+            range = page.more.map(|more| next.starting_at(&more));
+        }
+        let turns = Arc::new(turns);
+        *known() = Arc::clone(&turns);
+        Ok(turns)
     }
 
     /// The signature under which a policy version's purges begin; none where nobody signed it.
@@ -169,42 +307,38 @@ impl Core {
         let Some(entry) = self.store.get(&keys::policy(policy)).await? else { return Ok(None) };
         Ok(decode::<StoredPolicy>("policy", &entry.value)?.cause)
     }
-
-    /// Looks at every open request that was planned under another policy than the one in force. Returns how many there were.
-    ///
-    /// # Errors
-    /// The store's; one request's trouble is logged, and its plan permits nothing until it is looked at again.
-    pub async fn follow_policy(&self) -> Result<usize, CoreError> {
-        let digest = self.policy_digest().await?;
-        let followed = || self.followed.lock().unwrap_or_else(PoisonError::into_inner);
-        if *followed() == Some(digest) {
-            return Ok(0);
-        }
-        let behind = self
-            .open_requests(|request| {
-                let behind = request.planned_under != Some(digest) || request.facts.legal_review;
-                request.plan.is_some() && !request.facts.cancelled && behind
-            })
-            .await?;
-        for request in &behind {
-            if let Err(error) = self.replan(request).await {
-                tracing::warn!(%request, %error, "no plan could be made under the policy in force");
-            }
-        }
-        *followed() = Some(digest);
-        Ok(behind.len())
-    }
 }
 
-async fn read(store: &dyn Store, digest: &Digest) -> Result<Policy, CoreError> {
-    let entry = store.get(&keys::policy(digest)).await?.ok_or(CoreError::NotFound("policy in force"))?;
-    let stored: StoredPolicy = decode("policy", &entry.value)?;
-    let policy = stored.parse()?;
-    // A newer program may read the same text as other rules: then the old digest names nothing that it could follow.
-    if policy.digest() == *digest {
-        Ok(policy)
-    } else {
-        let why = "it reads as other rules than it was applied as: apply it again".to_owned();
-        Err(CoreError::Unreadable { what: "policy", why })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stored_before_there_were_turns_is_read() {
+        let digest = Digest::of(b"policy");
+        let old = serde_json::to_vec(&digest).expect("JSON");
+        let first = InForce { digest, turn: 0, waiting: Vec::new() };
+        assert_eq!(decode::<InForce>("policy in force", &old).expect("reads"), first);
+        let whole = serde_json::to_vec(&InForce { turn: 2, ..first.clone() }).expect("JSON");
+        assert_eq!(decode::<InForce>("policy in force", &whole).expect("reads").turn, 2);
+        assert!(decode::<InForce>("policy in force", b"{\"turn\":2}").is_err());
+    }
+
+    #[test]
+    fn a_policy_in_force_is_over_on_the_first_day_of_the_next() {
+        let digest = Digest::of(b"policy");
+        let at = Instant::UNIX_EPOCH;
+        let next = Waiting {
+            day: Day::constant(2026, 7, 1),
+            digest,
+            name: "webone".into(),
+            by: "bertil".into(),
+            at,
+            reaches_ended: false,
+        };
+        let in_force = InForce { digest, turn: 0, waiting: vec![next] };
+        assert!(!in_force.is_over(Day::constant(2026, 6, 30)));
+        assert!(in_force.is_over(Day::constant(2026, 7, 1)));
+        assert!(!InForce { waiting: Vec::new(), ..in_force }.is_over(Day::MAX));
     }
 }

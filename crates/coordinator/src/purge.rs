@@ -4,7 +4,7 @@
 //! days' sweeps those were, so at most one is open. Owns no date: what is too old is the planner's.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use gallra_flow::cancel::cancel;
 use gallra_flow::request::Input;
@@ -20,6 +20,7 @@ use gallra_model::target::{Scope, TargetInfo};
 use gallra_model::time::day_of;
 use gallra_model::{ContractId, CustomerId, Day, Instant, Nonce, RequestId, SubjectId};
 use gallra_planner::purge::Sweeps;
+use gallra_policy::Policy;
 use gallra_policy::calendar::daily_sweep;
 use gallra_store::keys::{self, What};
 use gallra_store::{Entry, StoreError, Txn};
@@ -194,7 +195,10 @@ impl Core {
     pub async fn approve_purge(&self, id: &RequestId) -> Result<(), CoreError> {
         let entry = self.store.get(&keys::request(id)).await?.ok_or(CoreError::NotFound("request"))?;
         let request: Request = decode("request", &entry.value)?;
-        let (Some(policy), Some(_)) = (request.planned_under, request.about.purge_day()) else { return Ok(()) };
+        let (Some(policy), Some(_)) = (request.planned_under.map(|under| under.policy), request.about.purge_day())
+        else {
+            return Ok(());
+        };
         if request.done.is_some() || request.facts.cancelled {
             return Ok(());
         }
@@ -230,15 +234,17 @@ impl Core {
         info: &TargetInfo,
     ) -> Result<Option<Purge>, CoreError> {
         let (Some(older_than), Some(plan)) = (step.older_than, &view.plan) else { return Ok(None) };
-        let preserve = self.held_selectors(info).await?;
+        let preserve = self.held_selectors(info, &self.policy_version(&plan.policy).await?).await?;
         Ok(Some(Purge { older_than, policy: plan.policy, preserve }))
     }
 
     /// Everybody under a hold of their own, in the words of a target; in one order, so that the same holds make the same
     /// offer. Holds on a category, a target or everything stop the purge itself. Whose identifiers are destroyed has
     /// nothing left that could be told from others'.
-    async fn held_selectors(&self, info: &TargetInfo) -> Result<Vec<Selector>, CoreError> {
-        let held = self.held().await?;
+    async fn held_selectors(&self, info: &TargetInfo, policy: &Arc<Policy>) -> Result<Vec<Selector>, CoreError> {
+        let mut held = self.held().await?;
+        // Theirs stay, too, who gave another age than everybody's.
+        held.customers.extend(self.instructed_otherwise(policy, &info.category).await?);
         let mut preserved = Preserved::default();
         match info.scope {
             Scope::Customer => {
@@ -296,12 +302,33 @@ impl Core {
 
     async fn selector_of_contract(&self, id: &ContractId, info: &TargetInfo) -> Result<Option<Selector>, CoreError> {
         let Some(contract) = self.contract(id).await? else { return Ok(None) };
+        if let Some(now) = contract.went {
+            return self.selector_of_part(&contract, &now, info).await;
+        }
         let identity = self.open::<ContractIdentity>(&contract.subject, What::Contract(contract.id)).await;
         Ok(unless_destroyed(identity)?.map(|identity| Selector {
             service: Some(identity.service),
             customer: None,
             addresses: if info.by_address { identity.uses } else { Vec::new() },
         }))
+    }
+
+    /// The time of a contract before it went on under another customer: under its service id, which went along, and under the
+    /// addresses that stayed with the customer. That is more than was asked, and all of it stays.
+    async fn selector_of_part(
+        &self,
+        part: &Contract,
+        now: &ContractId,
+        info: &TargetInfo,
+    ) -> Result<Option<Selector>, CoreError> {
+        let Some(contract) = self.contract(now).await? else { return Ok(None) };
+        let of_contract = self.open::<ContractIdentity>(&contract.subject, What::Contract(contract.id)).await;
+        let Some(of_contract) = unless_destroyed(of_contract)? else { return Ok(None) };
+        let Some(customer) = self.customer(&part.customer).await? else { return Ok(None) };
+        let of_customer = self.open::<CustomerIdentity>(&customer.subject, What::Customer(customer.id)).await;
+        let former = unless_destroyed(of_customer)?.map(|identity| identity.former).unwrap_or_default();
+        let addresses = if info.by_address { former } else { Vec::new() };
+        Ok(Some(Selector { service: Some(of_contract.service), customer: None, addresses }))
     }
 
     async fn selector_of_customer(&self, id: &CustomerId, info: &TargetInfo) -> Result<Option<Selector>, CoreError> {

@@ -3,16 +3,18 @@
 //! answer says so, the rest is cancelled, and the requests stay on record.
 
 use gallra_flow::cancel::{cancel, has_begun};
+use gallra_flow::remains::{Remains, remains};
 use gallra_model::contract::{Contract, ContractState, Customer};
 use gallra_model::plan::Anchors;
+use gallra_model::receipt::Receipt;
 use gallra_model::request::RequestState;
 use gallra_model::selector::ExternalId;
 use gallra_model::{RequestId, SubjectId};
-use gallra_store::Txn;
 use gallra_store::keys::{self, What};
+use gallra_store::{Entry, Txn};
 
-use crate::contracts::{is_old, next_version, only, take_back_end};
-use crate::core::{Core, merge, until_committed};
+use crate::contracts::{only, take_back_end};
+use crate::core::{Core, merge};
 use crate::error::{CoreError, decode, encode};
 use crate::state;
 
@@ -22,6 +24,8 @@ pub struct Resumed {
     pub contract: Contract,
     /// Whether data had begun to go: some of it may be erased, or put aside, already.
     pub begun: bool,
+    /// What is gone and what was saved, target by target, as far as receipts say: asked again, it says more.
+    pub remains: Vec<(RequestId, Remains)>,
 }
 
 impl Core {
@@ -31,35 +35,32 @@ impl Core {
     /// # Errors
     /// [`CoreError::NotFound`]; [`CoreError::Precondition`] when everything is erased.
     pub async fn resume_contract(&self, service: &ExternalId, version: u64) -> Result<Resumed, CoreError> {
-        let contract = until_committed!(self.try_resume(service, version))?;
-        let mut begun = false;
+        let contract = self.told_resumed(service, version).await?;
+        let (mut begun, mut all) = (false, Vec::new());
         for id in &contract.cancelled {
-            begun |= has_begun(&state::load(&*self.store, id).await?.view);
+            let view = state::load(&*self.store, id).await?.view;
+            begun |= has_begun(&view);
+            let stored = state::receipts(&*self.store, id).await?;
+            let taken = stored.into_iter().filter(|stored| stored.taken);
+            let receipts = taken.map(|stored| {
+                let payload = gallra_proof::dsse::payload(&stored.envelope);
+                decode("receipt", &payload.map_err(|error| CoreError::Crypto(error.to_string()))?)
+            });
+            let receipts = receipts.collect::<Result<Vec<Receipt>, CoreError>>()?;
+            all.extend(remains(&view, &receipts).into_iter().map(|one| (*id, one)));
         }
-        Ok(Resumed { contract, begun })
+        Ok(Resumed { contract, begun, remains: all })
     }
 
-    async fn try_resume(&self, service: &ExternalId, version: u64) -> Result<Contract, CoreError> {
-        let (entry, mut contract) = self.find_contract(service).await?;
-        if is_old(&contract, version) {
-            return Ok(contract);
-        }
-        let Some(own) = contract.request else {
-            // Nothing ended yet. The version is kept, so that the end that this event came after does no harm when it
-            // arrives late.
-            if version != 0 {
-                contract.version = version;
-                self.commit_event(Txn::new().replace(&entry, encode(&contract)?), &contract).await?;
-            }
-            return Ok(contract);
-        };
+    /// Takes the end of a contract back whose words say that it goes on.
+    pub(crate) async fn take_back(&self, entry: &Entry, mut contract: Contract) -> Result<Contract, CoreError> {
+        let own = contract.request.ok_or(CoreError::NotFound("request"))?;
         let loaded = state::load(&*self.store, &own).await?;
         if loaded.view.request.done.is_some() {
             return Err(CoreError::Precondition("everything of this contract is erased: sell it anew".into()));
         }
         let (customer_entry, mut customer, _) = self.customer_and_siblings(&contract).await?;
         let sealed = self.end_uses(Txn::new(), &contract).await?;
-        contract.version = next_version(&contract, version);
         contract.state = ContractState::Active;
         (contract.ended, contract.settled, contract.request) = (None, None, None);
         contract.cancelled = vec![own];
@@ -72,7 +73,7 @@ impl Core {
                 txn = self.keep_customer(txn, &ending, &customer, &mut contract).await?;
             }
         }
-        txn = merge(txn.replace(&entry, encode(&contract)?).replace(&customer_entry, encode(&customer)?), sealed);
+        txn = merge(txn.replace(entry, encode(&contract)?).replace(&customer_entry, encode(&customer)?), sealed);
         self.commit_event(txn, &contract).await?;
         tracing::info!(contract = %contract.id, request = %own, "a contract was resumed");
         Ok(contract)

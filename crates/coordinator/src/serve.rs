@@ -23,7 +23,7 @@ use crate::fleet::Fleet;
 use crate::gate::GateLayer;
 use crate::layout::Layout;
 use crate::leader;
-use crate::policies::Rules;
+use crate::policies::{Rules, StoredPolicy};
 
 /// Most calls under way on one connection.
 const MAX_STREAMS: u32 = 256;
@@ -97,15 +97,15 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
     let mark = store.get(&keys::meta_clock()).await?;
     let mark = mark.map(|entry| decode("clock mark", &entry.value)).transpose()?;
     let (key, cert) = split_pem(&layout.read("authority.pem")?)?;
-    let text = layout.pack(&config.policy).with_context(|| format!("policy/{}.toml is missing", config.policy))?;
-    let policy = Policy::parse(&config.policy, &text, |include: &str| layout.pack(include))
-        .map_err(|problems| anyhow::anyhow!("policy/{}.toml: {problems}", config.policy))?;
+    let first = first_policy(layout, &config.policy)?;
+    let rules = Rules::new(first).map_err(|problems| anyhow::anyhow!("policy/{}.toml: {problems}", config.policy))?;
     Ok(Core {
         effects: OnDisk::new(Arc::clone(&store), layout.path("backups")),
         store,
         keyring: Keyring::open(&layout.path("keys")).context("the key-wrapping keys cannot be read")?,
-        rules: Rules::new(policy),
+        rules,
         followed: std::sync::Mutex::default(),
+        instructed: std::sync::Mutex::default(),
         unconcerned: std::sync::Mutex::default(),
         brake_ends_per_day: config.brake_ends_per_day,
         ending: tokio::sync::Mutex::default(),
@@ -120,6 +120,25 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
         leading: tokio::sync::Mutex::default(),
         session_address: format!("https://{}", config.listen),
         enrolment_address: format!("https://{}", config.enrol_listen),
+    })
+}
+
+/// The policy that `init` was given, with the packs that lie beside it.
+fn first_policy(layout: &Layout, name: &str) -> anyhow::Result<StoredPolicy> {
+    let text = layout.pack(name).with_context(|| format!("policy/{name}.toml is missing"))?;
+    let read = std::cell::RefCell::new(std::collections::BTreeMap::from([(name.to_owned(), text.clone())]));
+    let include = |word: &str| {
+        let text = layout.pack(word)?;
+        read.borrow_mut().insert(word.to_owned(), text.clone());
+        Some(text)
+    };
+    Policy::parse(name, &text, include).map_err(|problems| anyhow::anyhow!("policy/{name}.toml: {problems}"))?;
+    Ok(StoredPolicy {
+        name: name.to_owned(),
+        packs: read.into_inner(),
+        by: "init".to_owned(),
+        at: Instant::UNIX_EPOCH,
+        cause: None,
     })
 }
 

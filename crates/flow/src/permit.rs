@@ -6,7 +6,7 @@ use gallra_model::digest::Digest;
 use gallra_model::hold::Restraint;
 use gallra_model::job::{Action, JobSpec};
 use gallra_model::permit::{Denial, Permit};
-use gallra_model::request::{JobRecord, JobState, RequestState};
+use gallra_model::request::{JobRecord, JobState, RequestState, Under};
 use gallra_model::{AgentName, Instant, JobId, Nonce};
 
 use crate::view::View;
@@ -40,8 +40,9 @@ pub struct Asking {
 pub struct Around {
     /// What the job's six guards say.
     pub restraint: Restraint,
-    /// Digest of the policy in force.
-    pub policy: Digest,
+    /// The rules that hold for the request now; unset where the day of others has come, and nobody has put them into force
+    /// yet.
+    pub rules: Option<Under>,
     /// Whether the coordinator's clock is doubted: then nobody knows what is due.
     pub clock_is_doubted: bool,
     /// Whether the target is searched by addresses and the offer has none.
@@ -144,8 +145,17 @@ pub fn stands(view: &View, job: &JobRecord, around: Around) -> Result<(), Denial
     if around.restraint.held {
         return Err(Denial::Held);
     }
-    if Some(job.plan) != view.request.plan || view.planned_under() != Some(around.policy) {
+    if Some(job.plan) != view.request.plan || around.rules.is_none() || view.planned_under() != around.rules {
         return Err(Denial::Stale);
+    }
+    // A day was corrected, or an end taken out, and the plan that follows it is not made yet. What has begun keeps its plan.
+    let outdated = view.plan.as_ref().is_some_and(|plan| plan.anchors != view.request.anchors);
+    if outdated && view.request.state < RequestState::Running {
+        return Err(Denial::Stale);
+    }
+    // The right plan under the rules that hold, and somebody has to look at these first.
+    if around.restraint.review || view.request.facts.legal_review {
+        return Err(Denial::NotApproved);
     }
     Ok(())
 }

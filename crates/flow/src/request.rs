@@ -16,7 +16,7 @@ use gallra_model::job::Action;
 use gallra_model::plan::{After, Plan};
 use gallra_model::proof::Stage;
 use gallra_model::receipt::Receipt;
-use gallra_model::request::{Approvals, JobRecord, JobState, Obligation, PlanRef, RequestState};
+use gallra_model::request::{Approvals, JobRecord, JobState, Obligation, PlanRef, RequestState, Under};
 use gallra_model::time::day_of;
 use jiff::SignedDuration;
 
@@ -32,6 +32,10 @@ pub enum Input {
         plan: Box<Plan>,
         /// Digest of its exact bytes.
         digest: Digest,
+        /// The rules that it was made under.
+        under: Under,
+        /// Whether somebody has to look at these rules before anything is erased by them.
+        review: bool,
     },
     /// Time moved, or somebody wants it looked at.
     Tick,
@@ -55,13 +59,15 @@ pub enum Input {
     },
     /// An operator wants a job tried now.
     Retry(gallra_model::JobId),
-    /// Data has begun to go, and the policy that came into force meanwhile would do the same: the plan goes on under it.
+    /// The rules that hold now would do the same: the plan goes on under them.
     Upheld {
-        /// Digest of that policy.
-        policy: Digest,
+        /// Those rules.
+        under: Under,
+        /// Whether somebody has to look at them before anything more is erased.
+        review: bool,
     },
-    /// Data has begun to go, and the policy that came into force meanwhile would do something else: it stops until somebody
-    /// has looked.
+    /// The rules that hold now would do something else, and data has begun to go; or nobody can say what they would do,
+    /// since they contradict each other. It stops until somebody has looked.
     Review,
     /// A purge's next day has come: what is left of it is that day's, which reaches everything that this one did.
     Superseded,
@@ -108,7 +114,11 @@ pub enum Refused {
 pub fn step(view: &View, input: &Input, now: Instant) -> Result<(View, Vec<Effect>), Refused> {
     let mut next = view.clone();
     match input {
-        Input::Planned { plan, digest } => take_plan(&mut next, plan, *digest, now)?,
+        Input::Planned { plan, digest, under, review } => {
+            take_plan(&mut next, plan, *digest, now)?;
+            next.request.planned_under = Some(*under);
+            next.request.facts.legal_review = *review;
+        }
         Input::Tick => {}
         Input::Permitted(id) => {
             let action = change_job(&mut next, *id, &job::Event::Permitted, now)?;
@@ -134,9 +144,9 @@ pub fn step(view: &View, input: &Input, now: Instant) -> Result<(View, Vec<Effec
                 inspect_anew(&mut next, *id);
             }
         }
-        Input::Upheld { policy } => {
-            next.request.planned_under = Some(*policy);
-            next.request.facts.legal_review = false;
+        Input::Upheld { under, review } => {
+            next.request.planned_under = Some(*under);
+            next.request.facts.legal_review = *review;
         }
         Input::Review => next.request.facts.legal_review = true,
         Input::Superseded => next = cancel::cancel(&next, now),
@@ -190,8 +200,6 @@ fn take_plan(view: &mut View, plan: &Plan, digest: Digest, now: Instant) -> Resu
     }));
     let waits = |code: &str| plan.notes.iter().any(|note| note.code == code);
     view.request.plan = Some(plan_ref);
-    view.request.planned_under = Some(plan.policy);
-    view.request.facts.legal_review = false;
     view.request.facts.unsettled = waits("waits-for-settlement");
     view.request.facts.needs_period = waits("needs-a-period");
     view.request.facts.unmet = plan.purge.is_some() && (waits("not-purged") || waits("observe-mode"));
@@ -362,7 +370,8 @@ fn is_overdue(view: &View, now: Instant) -> bool {
         backup.latest.is_some_and(|latest| latest < today)
             && view.copies_left().any(|copy| copy.agent == backup.agent && copy.target == backup.target)
     });
-    late_job || late_copy || is_overtaken(view, now)
+    // What no text gives a period for is late from the first day on, until somebody gives one (combination rule 7).
+    late_job || late_copy || view.request.facts.needs_period || is_overtaken(view, now)
 }
 
 /// Whether a run of a purge is not done although the next one of its target has come: a promise in hours is broken by then,

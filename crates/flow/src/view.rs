@@ -2,10 +2,9 @@
 //! questions that several machines ask of it, and changes nothing.
 
 use gallra_model::copy::{CopyRecord, CopyState};
-use gallra_model::digest::Digest;
 use gallra_model::job::Action;
 use gallra_model::plan::{After, Plan, Step};
-use gallra_model::request::{JobRecord, JobState, Obligation, Request};
+use gallra_model::request::{JobRecord, JobState, Obligation, Request, Under};
 use gallra_model::target::{Instance, TargetId};
 use gallra_model::{AgentName, Instant, JobId};
 
@@ -25,9 +24,9 @@ pub struct View {
 }
 
 impl View {
-    /// Under which policy the current plan was last found right.
-    pub fn planned_under(&self) -> Option<Digest> {
-        self.request.planned_under.or_else(|| self.plan.as_ref().map(|plan| plan.policy))
+    /// Under which rules the current plan was last found right.
+    pub fn planned_under(&self) -> Option<Under> {
+        self.request.planned_under.or_else(|| self.plan.as_ref().map(|plan| Under::policy(plan.policy)))
     }
 
     /// The current plan's jobs.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -146,10 +147,11 @@ reference!(
     Nonce
 );
 
-/// The name of an agent, as the operator gave it when inviting it: like a host name's label.
+/// The name of an agent, as the operator gave it when inviting it: like a host name's label. Shared when cloned: a plan has it
+/// in each step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct AgentName(String);
+pub struct AgentName(Arc<str>);
 
 impl AgentName {
     /// The name as text.
@@ -171,7 +173,7 @@ impl FromStr for AgentName {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if is_label(text) { Ok(Self(text.to_owned())) } else { Err(IdError::Name) }
+        if is_label(text) { Ok(Self(text.into())) } else { Err(IdError::Name) }
     }
 }
 
@@ -185,7 +187,7 @@ impl TryFrom<String> for AgentName {
 
 impl From<AgentName> for String {
     fn from(name: AgentName) -> Self {
-        name.0
+        name.as_str().to_owned()
     }
 }
 

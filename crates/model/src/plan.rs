@@ -125,7 +125,8 @@ pub struct Note {
     pub text: String,
 }
 
-/// A hold that lies on part of the plan or all of it, as it lay when the plan was made.
+/// A hold that lies on part of the plan or all of it, as it lay when the plan was made. Why it lies is not here: the plan goes
+/// with its proof to whom it is about, and an order to preserve may have to stay unknown (`gallra hold list` tells operators).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Held {
@@ -134,8 +135,6 @@ pub struct Held {
     /// The live targets that it covers, as `agent/target`; empty: all of them, and what may come.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
-    /// Why, in the operator's words; names nobody.
-    pub ground: String,
     /// Local day on which somebody looks whether it is still needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Day>,

@@ -71,7 +71,8 @@ pub struct Facts {
     pub overdue: bool,
     /// A purge's plan says of a target that a promise is not carried out there.
     pub unmet: bool,
-    /// Data has begun to go, and the policy that holds now would do something else: somebody has to look.
+    /// Somebody has to look, and nothing is erased until then: data has begun to go and the rules that hold now would do
+    /// something else, or the customer's instruction strays so far that an approver has to accept it.
     pub legal_review: bool,
     /// An approver lifted a suppression of what it erased: a restore may bring that back, and its proof says so no longer.
     pub reopened: bool,
@@ -194,9 +195,9 @@ pub struct Request {
     /// Number and digest of the current plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanRef>,
-    /// Digest of the policy under which the current plan was last found right: it permits nothing under another one.
+    /// The rules under which the current plan was last found right: it permits nothing under others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub planned_under: Option<Digest>,
+    pub planned_under: Option<Under>,
     /// When all live data was confirmed gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_confirmed: Option<Instant>,
@@ -217,6 +218,54 @@ pub struct Request {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<Instant>,
+}
+
+/// Which rules hold for a request: the policy in force, how it came to be, and the customer's instructions. Two are the same
+/// only where every date that follows from them is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredUnder")]
+pub struct Under {
+    /// Digest of the policy in force.
+    pub policy: Digest,
+    /// How many policies had come into force before it: what a version means for a contract that had ended hangs on those
+    /// before. 0 for a purge, which is about nobody's end.
+    pub turn: u64,
+    /// Digest of the customer's instructions that hold; unset where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<Digest>,
+}
+
+impl Under {
+    /// A policy by itself: the first one, and no instruction.
+    pub fn policy(policy: Digest) -> Self {
+        Self { policy, turn: 0, instructions: None }
+    }
+}
+
+/// As it is stored: before there were turns and instructions, the policy's digest alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredUnder {
+    Policy(Digest),
+    Whole(WholeUnder),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WholeUnder {
+    policy: Digest,
+    turn: u64,
+    #[serde(default)]
+    instructions: Option<Digest>,
+}
+
+impl From<StoredUnder> for Under {
+    fn from(stored: StoredUnder) -> Self {
+        match stored {
+            StoredUnder::Policy(policy) => Self::policy(policy),
+            StoredUnder::Whole(WholeUnder { policy, turn, instructions }) => Self { policy, turn, instructions },
+        }
+    }
 }
 
 /// Which plan.
@@ -335,4 +384,22 @@ pub struct Obligation {
     pub items: u64,
     /// Ground and date.
     pub keep: Keep,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_that_were_stored_as_a_digest_alone_are_read() {
+        let digest = Digest::of(b"policy");
+        let old = serde_json::to_string(&digest).expect("JSON");
+        assert_eq!(serde_json::from_str::<Under>(&old).expect("reads"), Under::policy(digest));
+        for instructions in [None, Some(Digest::of(b"instructions"))] {
+            let under = Under { policy: digest, turn: 3, instructions };
+            let text = serde_json::to_string(&under).expect("JSON");
+            assert_eq!(serde_json::from_str::<Under>(&text).expect("reads"), under);
+        }
+        assert!(serde_json::from_str::<Under>("{\"turn\":1}").is_err());
+    }
 }

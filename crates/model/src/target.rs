@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use crate::id::{AgentName, IdError, is_label};
 /// A target's name on its agent, as `agent.toml` gives it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct TargetId(String);
+pub struct TargetId(Arc<str>);
 
 impl TargetId {
     /// The name as text.
@@ -25,7 +26,7 @@ impl FromStr for TargetId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if is_label(text) { Ok(Self(text.to_owned())) } else { Err(IdError::Name) }
+        if is_label(text) { Ok(Self(text.into())) } else { Err(IdError::Name) }
     }
 }
 
@@ -39,7 +40,7 @@ impl TryFrom<String> for TargetId {
 
 impl From<TargetId> for String {
     fn from(id: TargetId) -> Self {
-        id.0
+        id.as_str().to_owned()
     }
 }
 
@@ -86,7 +87,7 @@ impl TargetKind {
 /// A retention category: one of the words in the category column of the policy packs. The closed list is the policy's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Category(String);
+pub struct Category(Arc<str>);
 
 impl Category {
     /// The word.
@@ -99,7 +100,7 @@ impl FromStr for Category {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if is_label(text) { Ok(Self(text.to_owned())) } else { Err(IdError::Name) }
+        if is_label(text) { Ok(Self(text.into())) } else { Err(IdError::Name) }
     }
 }
 
@@ -113,7 +114,7 @@ impl TryFrom<String> for Category {
 
 impl From<Category> for String {
     fn from(category: Category) -> Self {
-        category.0
+        category.as_str().to_owned()
     }
 }
 

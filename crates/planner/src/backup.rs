@@ -4,7 +4,6 @@
 
 use gallra_model::plan::{BackupExpectation, Note};
 use gallra_model::target::{Category, CopyLife, Strategy, TargetInfo};
-use gallra_model::time::day_of;
 use gallra_model::{AgentName, Day};
 use gallra_policy::calendar::last_day;
 use gallra_policy::{Anchor, Bound, CalendarError, Clause, Deed, Extra, Rule};
@@ -58,7 +57,7 @@ pub(crate) fn decide<'a>(
     }
     let place = note::place(agent, &target.id);
     // The last covered data to leave decides: a copy made until then can hold some of it.
-    let left = covered.iter().filter_map(|live| live.erased()).max().map(day_of);
+    let left = covered.iter().filter_map(|live| live.leaves()).max();
     // Copies of what is kept are kept with it: nothing leaves, so there is nothing to wait for and no promise to hold.
     if left.is_none() && covered.iter().all(|live| matches!(live.fate, Fate::Kept(_))) {
         let text = "its copies hold what is kept, and are kept with it";
@@ -161,9 +160,13 @@ fn shorter_rules(
         for (rule, clause) in of_records(facts, &live.target.category) {
             let (longer, lives) = match target.copy_life.unwrap_or(CopyLife::Unknown) {
                 CopyLife::Unknown => continue,
-                CopyLife::Never => (true, "for ever".to_owned()),
-                CopyLife::AtMost { days } => (lives_longer(days, clause, day)?, format!("{days} days")),
+                CopyLife::Never => (true, None),
+                CopyLife::AtMost { days } => (lives_longer(days, clause, day)?, Some(days)),
             };
+            if !longer {
+                continue;
+            }
+            let lives = lives.map_or_else(|| "for ever".to_owned(), |days| format!("{days} days"));
             let text = format!(
                 "{} lets {} go {} after it was recorded, and copies here live {lives}: {}",
                 rule.id,
@@ -171,7 +174,7 @@ fn shorter_rules(
                 clause.period,
                 note::MEASURES
             );
-            if longer && notes.iter().all(|note| note.text != text) {
+            if notes.iter().all(|note| note.text != text) {
                 notes.push(note(note::OUTLIVE_RULE, place, text));
             }
         }

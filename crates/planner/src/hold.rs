@@ -36,6 +36,9 @@ pub(crate) fn until<'a>(
     agent: &AgentName,
     target: &TargetInfo,
 ) -> Result<Option<(&'a Hold, Day)>, CalendarError> {
+    if facts.holds.is_empty() {
+        return Ok(None);
+    }
     let ending = lying(facts.holds).into_iter().filter(|hold| covers(&hold.level, agent, target));
     let last = ending.filter_map(|hold| Some((hold, hold.expires?))).max_by_key(|(hold, day)| (*day, hold.id));
     last.map(|(hold, day)| Ok((hold, day_after(day)?))).transpose()
@@ -55,22 +58,17 @@ pub(crate) fn said(facts: &Facts<'_>, lives: &[Live<'_>]) -> (Vec<Held>, Vec<Not
             notes.push(note(note::HELD, "", sentence(hold)));
         }
         notes.extend(targets.iter().map(|place| note(note::HELD, place, sentence(hold))));
-        held.push(Held {
-            hold: hold.id,
-            targets,
-            ground: hold.ground.clone(),
-            review: hold.review,
-            expires: hold.expires,
-        });
+        held.push(Held { hold: hold.id, targets, review: hold.review, expires: hold.expires });
     }
     (held, notes)
 }
 
+/// Why it lies is not said: a plan goes with its proof to whom it is about, and an order to preserve may have to stay unknown.
 fn sentence(hold: &Hold) -> String {
     let end = match hold.expires {
         Some(day) => format!("nothing here is erased before the end of {day}"),
         None => "nothing here is erased until it is released, and then what is overdue is".to_owned(),
     };
     let review = hold.review.map_or_else(|| "no review day".to_owned(), |day| format!("review on {day}"));
-    format!("hold {} ({}): {end}; {review}", hold.id, hold.ground)
+    format!("hold {}: {end}; {review}", hold.id)
 }

@@ -4,16 +4,17 @@
 
 use gallra_model::hold::Hold;
 use gallra_model::job::Keep;
-use gallra_model::plan::{Anchors, Note, Restriction};
+use gallra_model::plan::{Note, Restriction};
 use gallra_model::target::{Mode, TargetInfo};
-use gallra_model::time::{day_of, start_of};
+use gallra_model::time::day_of;
 use gallra_model::{AgentName, Day, Instant};
-use gallra_policy::calendar::{Period, daily_sweep, day_after};
-use gallra_policy::{CalendarError, Combined, Extra};
+use gallra_policy::calendar::day_after;
+use gallra_policy::{CalendarError, Combined};
 
 use crate::facts::Facts;
 use crate::hold;
 use crate::note::{self, note};
+use crate::reading::{Reading, Readings};
 
 /// The rule named on a step that no rule asks for: looking at a target whose category has no period.
 pub(crate) const NO_RULE: &str = "none";
@@ -38,6 +39,8 @@ pub(crate) enum Fate {
     Erased {
         /// Not before this instant.
         due: Instant,
+        /// The day of that instant.
+        day: Day,
         /// The end of its hours; unset where they are over.
         until: Option<Instant>,
         /// First permitted day.
@@ -57,6 +60,14 @@ impl Live<'_> {
             Fate::Waits | Fate::Kept(_) => None,
         }
     }
+
+    /// On which day that is.
+    pub(crate) fn leaves(&self) -> Option<Day> {
+        match self.fate {
+            Fate::Erased { day, .. } => Some(day),
+            Fate::Waits | Fate::Kept(_) => None,
+        }
+    }
 }
 
 impl Fate {
@@ -64,7 +75,7 @@ impl Fate {
     fn ends(&self) -> Option<Day> {
         match self {
             Self::Waits => None,
-            Self::Erased { due, .. } => Some(day_of(*due)),
+            Self::Erased { day, .. } => Some(*day),
             Self::Kept(keep) => Some(keep.earliest),
         }
     }
@@ -73,11 +84,13 @@ impl Fate {
 /// Decides on one live target that the dates bind.
 pub(crate) fn decide<'a>(
     facts: &Facts<'_>,
+    readings: &mut Readings<'_>,
     agent: &'a AgentName,
     target: &'a TargetInfo,
 ) -> Result<Live<'a>, CalendarError> {
     let held = hold::until(facts, agent, target)?;
-    let window = window(facts, target, held.map(|(_, day)| day))?;
+    let reading = readings.of(&target.category, held.map(|(_, day)| day))?;
+    let window = &reading.window;
     let place = note::place(agent, &target.id);
     let mut notes = Vec::new();
     let fate = match (window.planned, window.waits_for_settlement) {
@@ -86,40 +99,36 @@ pub(crate) fn decide<'a>(
             Fate::Waits
         }
         (None, false) => {
-            notes.push(note(note::NEEDS_PERIOD, &place, needs_period(facts, &window, target)));
+            notes.push(note(note::NEEDS_PERIOD, &place, needs_period(facts, window, target)));
             Fate::Waits
         }
         (Some(planned), false) => {
             // A hold makes nothing an obligation: what the rows let go within the year waits for it as a job.
-            let by_rows = if held.is_some() { self::window(facts, target, None)?.planned } else { Some(planned) };
-            if by_rows <= Some(a_year_on(&facts.anchors)?) {
-                erased(facts, &window, planned)?
-            } else {
-                kept(&window, planned)
+            let by_rows =
+                if held.is_some() { readings.of(&target.category, None)?.window.planned } else { Some(planned) };
+            match reading.hours.filter(|_| by_rows <= Some(readings.horizon)) {
+                Some(hours) => erased(facts.now, window, hours, planned),
+                None => kept(window, planned),
             }
         }
     };
-    notes.extend(consequences(&window, held.map(|(hold, _)| hold), &fate, &place));
+    notes.extend(consequences(window, held.map(|(hold, _)| hold), &fate, &place));
     if target.mode == Mode::Observe {
         let text = "the host's admin allows looking only: nothing changes here until mode = \"act\"";
         notes.push(note(note::OBSERVE_MODE, &place, text));
     }
-    if facts.policy.expects_none(&target.category) {
+    if reading.expects_none {
         let text =
             format!("the provider's text says that no {} is collected, and here is a target of it", target.category);
         notes.push(note(note::UNEXPECTED, &place, text));
     }
-    let restrictions = restrictions(facts, (agent, target), &window, &fate)?;
+    let restrictions = restrictions(&reading, (agent, target), &fate)?;
     notes.extend(restrictions.iter().map(|lock| note(note::RESTRICT, &place, by_hand(lock))));
     let rule = match &fate {
         Fate::Kept(keep) => keep.rule.clone(),
-        Fate::Waits | Fate::Erased { .. } => window.rule.unwrap_or_else(|| NO_RULE.to_owned()),
+        Fate::Waits | Fate::Erased { .. } => window.rule.clone().unwrap_or_else(|| NO_RULE.to_owned()),
     };
     Ok(Live { agent, target, rule, fate, restrictions, notes })
-}
-
-fn window(facts: &Facts<'_>, target: &TargetInfo, held: Option<Day>) -> Result<Combined, CalendarError> {
-    facts.policy.window(&target.category, &facts.anchors, &Extra { held, ..Extra::default() })
 }
 
 fn needs_period(facts: &Facts<'_>, window: &Combined, target: &TargetInfo) -> String {
@@ -142,23 +151,11 @@ fn needs_period(facts: &Facts<'_>, window: &Combined, target: &TargetInfo) -> St
     }
 }
 
-/// The last day that belongs to this request's own run of steps; what is due later becomes an obligation.
-fn a_year_on(anchors: &Anchors) -> Result<Day, CalendarError> {
-    let all = [anchors.contract_ended, anchors.contract_settled, anchors.customer_ended, anchors.customer_settled];
-    let year: Period = "1 year".parse()?;
-    let newest = all.into_iter().flatten().max().ok_or(CalendarError::OutOfRange)?;
-    year.last_day(newest)
-}
-
-fn erased(facts: &Facts<'_>, window: &Combined, planned: Day) -> Result<Fate, CalendarError> {
-    let hours = facts.policy.window_hours();
-    let (opens, closes) = if window.in_window {
-        (hours.opens_on(planned)?, hours.closes_on(planned)?)
-    } else {
-        (daily_sweep(planned)?, start_of(day_after(planned)?).map_err(|_| CalendarError::OutOfRange)?)
-    };
-    let due = opens.max(facts.now);
-    Ok(Fate::Erased { due, until: (closes > due).then_some(closes), earliest: window.earliest, latest: window.latest })
+fn erased(now: Instant, window: &Combined, (opens, closes): (Instant, Instant), planned: Day) -> Fate {
+    let due = opens.max(now);
+    let day = if due == opens { planned } else { day_of(due) };
+    let until = (closes > due).then_some(closes);
+    Fate::Erased { due, day, until, earliest: window.earliest, latest: window.latest }
 }
 
 /// The planned day is the obligation's: what a shorter duty would let go sooner is still promised until then.
@@ -169,15 +166,14 @@ fn kept(window: &Combined, planned: Day) -> Fate {
 
 /// What is locked while it stays: by a rule of its own, and where a duty or a hold breaks a promise to forget (rule 2).
 fn restrictions(
-    facts: &Facts<'_>,
+    reading: &Reading,
     (agent, target): (&AgentName, &TargetInfo),
-    window: &Combined,
     fate: &Fate,
 ) -> Result<Vec<Restriction>, CalendarError> {
     let until = fate.ends();
-    let lock = facts.policy.locks(&target.category, &facts.anchors)?.map(|(rule, day)| (rule.id.clone(), day));
+    let lock = reading.lock.clone();
     // While a settlement is missing, nobody knows yet which promise the last is.
-    let broken = match &window.unmet {
+    let broken = match &reading.window.unmet {
         Some(unmet) if *fate != Fate::Waits => Some((unmet.rule.clone(), day_after(unmet.latest)?)),
         Some(_) | None => None,
     };
@@ -214,8 +210,8 @@ fn consequences(window: &Combined, held: Option<&Hold>, fate: &Fate, place: &str
         let text = format!("{} promises {}; {by} forbids erasure{earliest}", unmet.rule, unmet.latest);
         notes.push(note(note::NOT_MET, place, text));
     }
-    if let Fate::Erased { due, latest: Some(latest), .. } = fate
-        && day_of(*due) > *latest
+    if let Fate::Erased { day, latest: Some(latest), .. } = fate
+        && day > latest
     {
         let rule = window.rule.as_deref().unwrap_or(NO_RULE);
         notes.push(note(note::NOT_MET, place, format!("{rule} promised {latest}: late, so it is erased at once")));

@@ -14,6 +14,7 @@ use crate::backup::{self, Backup, Copies};
 use crate::change::changes;
 use crate::facts::{Facts, MAX_STEPS, PlanError};
 use crate::live::{self, Fate, Live};
+use crate::reading::Readings;
 use crate::{hold, said};
 
 /// Makes the plan that these facts lead to: the same facts, the same plan.
@@ -23,12 +24,13 @@ use crate::{hold, said};
 pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
     facts.refuse_contradictions()?;
     let mut lives = Vec::new();
+    let mut readings = Readings::new(facts)?;
     let mut backups = Vec::new();
     let mut of_kept: Vec<Note> = Vec::new();
     for inventory in facts.sorted() {
         let bound = inventory.targets.iter().filter(|target| !target.kind.is_backup() && facts.binds(target));
         for target in bound {
-            lives.push(live::decide(facts, &inventory.agent, target)?);
+            lives.push(live::decide(facts, &mut readings, &inventory.agent, target)?);
         }
         for target in inventory.targets.iter().filter(|target| target.kind.is_backup()) {
             match backup::decide(facts, &inventory.agent, target, &lives)? {
@@ -77,7 +79,9 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
 }
 
 pub(crate) fn evidence_keys(facts: &Facts<'_>, steps: &[Step]) -> Vec<EvidenceKey> {
-    let used: BTreeSet<_> = steps.iter().map(|step| &step.agent).collect();
+    // Steps of one agent stand together: each run of them is looked up once.
+    let runs = steps.chunk_by(|one, next| one.agent == next.agent).filter_map(|run| Some(&run.first()?.agent));
+    let used: BTreeSet<_> = runs.collect();
     let inventories = facts.sorted().into_iter().filter(|inventory| used.contains(&inventory.agent));
     inventories
         .map(|inventory| EvidenceKey { agent: inventory.agent.clone(), key: inventory.evidence_key.clone() })
@@ -116,7 +120,8 @@ struct Steps<'f> {
 
 impl<'f> Steps<'f> {
     fn new(facts: &'f Facts<'f>) -> Self {
-        Self { facts, made: Vec::new() }
+        // Most plans have fewer steps: moving what is there is most of what pushing a step costs.
+        Self { facts, made: Vec::with_capacity(64) }
     }
 
     fn ordered(mut self, lives: &[Live<'_>], backups: &[Backup<'_>]) -> Vec<Step> {
@@ -152,7 +157,7 @@ impl<'f> Steps<'f> {
     }
 
     fn erase(&mut self, live: &Live<'_>, inspect: u32) {
-        let Fate::Erased { due, until, earliest, latest } = live.fate else { return };
+        let Fate::Erased { due, until, earliest, latest, .. } = live.fate else { return };
         let terms = Terms { until, earliest, latest, ..Terms::after(After::Step(inspect)) };
         let erase = self.add(place(live), Action::Erase, due, terms);
         self.add(place(live), Action::Confirm, due, Terms::after(After::Step(erase)));

@@ -14,6 +14,9 @@ const COPIES: &str = "backup";
 
 /// The instructions in force about a category that the plan touches, each rule with what it said before.
 pub(crate) fn instructions(facts: &Facts<'_>, lives: &[Live<'_>], copies: bool) -> Vec<Note> {
+    if facts.policy.instructions().is_empty() {
+        return Vec::new();
+    }
     let mut categories: BTreeSet<_> = lives.iter().map(|live| live.target.category.as_str()).collect();
     categories.extend(copies.then_some(COPIES));
     let all =

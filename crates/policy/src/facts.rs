@@ -88,6 +88,9 @@ impl Policy {
     /// # Errors
     /// [`CalendarError::OutOfRange`] past the year 9999.
     pub fn locks(&self, category: &Category, anchors: &Anchors) -> Result<Option<(&Rule, Day)>, CalendarError> {
+        if self.rules_for(category).all(|rule| rule.action != Deed::Restrict) {
+            return Ok(None);
+        }
         let extra = Extra::default();
         let rows = Known { policy: self, anchors, extra: &extra }.rows(category)?;
         let locks = rows.into_iter().filter(|row| row.rule.action == Deed::Restrict);
@@ -179,6 +182,39 @@ mod tests {
              basis = \"contract\"\ncount = [{{ from = \"contract_ended\", period = \"2 months\" }}]\n"
         );
         assert!(!parse(&promised).lacks_a_period(&category("customer-data")));
+    }
+
+    #[test]
+    fn the_row_that_leaves_a_period_open_is_named() {
+        let text = include_str!("../../../policies/netip.toml");
+        let netip = Policy::parse("netip", text, includes).expect("in order");
+        let open = |word: &str| netip.leaves_open(&word.parse().expect("a category")).map(|entry| entry.id.clone());
+        assert_eq!(open("hosted-logs").as_deref(), Some("netip/hosted-logs"));
+        assert_eq!(open("own-site-logs").as_deref(), Some("netip/visitors"));
+        assert_eq!(open("mail"), None, "how mail travels says nothing of how long it stays");
+        assert_eq!(open("chat"), None);
+    }
+
+    #[test]
+    fn the_soonest_lock_counts_and_only_locks_do() {
+        let text = include_str!("../../../policies/connect2ip.toml");
+        let ended = Day::new(2026, 1, 31).expect("a day");
+        let anchors = Anchors { customer_ended: Some(ended), contract_ended: Some(ended), ..Anchors::default() };
+        let locks = |text: &str, word: &str, anchors: &Anchors| {
+            let policy = Policy::parse("connect2ip", text, includes).expect("in order");
+            let category = word.parse().expect("a category");
+            policy.locks(&category, anchors).expect("in range").map(|(rule, day)| (rule.id.clone(), day.to_string()))
+        };
+        let lock = Some(("connect2ip/record-lock".to_owned(), "2026-07-31".to_owned()));
+        assert_eq!(locks(text, "register", &anchors), lock);
+        assert_eq!(locks(text, "register", &Anchors::default()), None, "nobody has ended");
+        assert_eq!(locks(text, "bookkeeping", &anchors), None);
+        let sooner = format!(
+            "{text}\n[[rule]]\nid = \"connect2ip/sooner\"\ncategory = \"register\"\naction = \"restrict\"\nbound = \"at\"\n\
+             basis = \"contract\"\ncites = []\ncount = [{{ from = \"contract_ended\", period = \"3 months\" }}]\n"
+        );
+        let sooner = locks(&sooner, "register", &anchors);
+        assert_eq!(sooner, Some(("connect2ip/sooner".to_owned(), "2026-04-30".to_owned())));
     }
 
     #[test]

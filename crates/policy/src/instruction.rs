@@ -5,6 +5,7 @@
 mod apply;
 mod deviation;
 mod file;
+mod records;
 
 use gallra_model::Day;
 use gallra_model::target::Category;
@@ -15,6 +16,7 @@ use crate::rule::Clause;
 use crate::word::{Bound, Sweep};
 
 pub use deviation::{Deviation, Turn, turn};
+pub use records::record_turn;
 
 /// An instruction, read and in order by itself. Whether a policy lets it in is seen when it is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,6 +19,7 @@ pub mod problem;
 pub mod reading;
 pub mod render;
 pub mod rule;
+pub mod succession;
 pub mod unsettled;
 pub mod word;
 

@@ -62,7 +62,6 @@ fn what_a_plan_says_for_people_is_read_and_changes_no_verdict() {
     story.plan.holds = vec![Held {
         hold: HoldId::from_bytes([3; 16]),
         targets: vec!["db1/register".to_owned()],
-        ground: "legal claim".to_owned(),
         review: Some(day("2026-03-01")),
         expires: None,
     }];

@@ -83,12 +83,42 @@ pub enum ContractCommand {
     /// A service goes on after all: its request is cancelled, as far as it has not begun.
     #[command(
         after_help = "Example:\n  gallra contract resume anna.example\n\nAt any time before the request is done. What \
-        has begun to go is not brought back; the answer says whether anything has.\n\nIP addresses that ended with \
+        has begun to go is not brought back; the answer says target by target what is gone and what is left, as far as \
+        receipts say. Asked again, it says more.\n\nIP addresses that ended with \
         the contract stay ended: record again what is still theirs, with --from the day after its last day."
     )]
     Resume {
         /// Service id.
         service: String,
+        /// The event's version; unset means one more than the last.
+        #[arg(long, default_value_t = 0)]
+        version: u64,
+        /// How it is printed.
+        #[command(flatten)]
+        shown: Shown,
+    },
+    /// A service goes on under another customer: its data goes along, the earlier customer's own stays.
+    #[command(
+        after_help = "Examples:\n  gallra contract move --service anna.example --to-customer 1002 --on 2026-03-31\n  gallra \
+        contract move --service anna.example --to-customer 1002 --on 2026-03-31 --settled 2026-04-15\n\nThe second, which may \
+        come later, settles what the earlier customer owed for it. If it was that one's last contract, the customer has ended on \
+        that day: a request is opened, and nothing of it is erased until an approver brings a cause: gallra request \
+        approve.\n\nIP addresses until that day stay the earlier customer's: record again, with --from the day after, what goes \
+        on. Refused while a hold lies on the contract or on either customer."
+    )]
+    Move {
+        /// Service id.
+        #[arg(long)]
+        service: String,
+        /// Customer number under which it goes on; known or new.
+        #[arg(long, value_name = "NUMBER")]
+        to_customer: String,
+        /// Last day under the customer so far, YYYY-MM-DD.
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        on: String,
+        /// Day on which that one's last invoice for it was settled; unset while it is open.
+        #[arg(long, value_name = "YYYY-MM-DD", default_value = "", hide_default_value = true)]
+        settled: String,
         /// The event's version; unset means one more than the last.
         #[arg(long, default_value_t = 0)]
         version: u64,
@@ -168,6 +198,11 @@ pub async fn run(profile: Option<&Path>, command: ContractCommand) -> Result<u8,
             resumed(&client.resume_contract(v1::ResumeContractRequest { service, version }).await?.into_inner(), shown);
             return Ok(OK);
         }
+        ContractCommand::Move { service, to_customer, on, settled, version, shown } => {
+            let request = v1::MoveContractRequest { service, to_customer, on, settled, version };
+            moved(&client.move_contract(request).await?.into_inner(), shown);
+            return Ok(OK);
+        }
         ContractCommand::Address { service, ip: address, from, until, withdraw, shown } => {
             let (from, until) = (from.unwrap_or_default(), until.unwrap_or_default());
             let request = v1::RecordAddressRequest { service, address, from, until, withdraw };
@@ -202,13 +237,50 @@ fn recorded(answer: &v1::RecordAddressResponse, shown: Shown) {
     output::one(shown.output, answer, &lines);
 }
 
+fn moved(answer: &v1::MoveContractResponse, shown: Shown) {
+    let mut lines = answer.contract.as_ref().map(|contract| pairs(contract).to_vec()).unwrap_or_default();
+    if let Some(before) = &answer.before {
+        lines.push(("earlier customer", before.customer.clone()));
+        lines.push(("until", before.ended.clone()));
+        lines.push(("settled there", before.settled.clone()));
+        lines.push(("customer's end", answer.ending.clone()));
+    }
+    output::one(shown.output, answer, &lines);
+    if answer.before.as_ref().is_some_and(|before| before.settled.is_empty()) {
+        output::note(
+            "what the earlier customer owed for it is not settled: say so later by the same move with --settled",
+        );
+    }
+}
+
 fn resumed(answer: &v1::ResumeContractResponse, shown: Shown) {
     let mut lines = answer.contract.as_ref().map(|contract| pairs(contract).to_vec()).unwrap_or_default();
     lines.extend(answer.cancelled.iter().map(|request| ("cancelled", request.clone())));
+    lines.extend(answer.remains.iter().map(|one| ("target", remains(one))));
     output::one(shown.output, answer, &lines);
     if answer.begun {
         output::note(
-            "data had begun to go: a part of it may be erased already, see `gallra job list` of what was cancelled",
+            "data had begun to go, and is not brought back: what is gone and what was saved is said target by target",
         );
+        if answer.remains.iter().any(|one| one.reached == "under-way") {
+            output::note("what is under way stops at its next item: ask again, its receipt says what is gone");
+        }
     }
+}
+
+/// What became of one target, in a line.
+fn remains(one: &v1::Remains) -> String {
+    let counts = [
+        (one.erased, "erased"),
+        (one.anonymised, "anonymised"),
+        (one.key_destroyed, "unreadable: key destroyed"),
+        (one.retained, "kept behind a handle"),
+        (one.restricted, "out of reach"),
+        (one.unknown, "unknown"),
+    ];
+    let gone = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+    let left = one.left.map(|left| format!("{left} left"));
+    let said: Vec<_> = gone.chain(left).collect();
+    let said = if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) };
+    format!("{}/{} {} {}{said}", one.agent, one.target, one.action, one.reached)
 }

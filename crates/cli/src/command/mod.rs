@@ -5,6 +5,7 @@ pub mod backup;
 pub mod contract;
 pub mod halt;
 pub mod hold;
+pub mod instruction;
 pub mod job;
 pub mod key;
 pub mod plan;
@@ -70,6 +71,9 @@ enum Command {
     /// Stop erasure of something until somebody else releases it.
     #[command(subcommand)]
     Hold(hold::HoldCommand),
+    /// Set, list, remove and accept customers' instructions.
+    #[command(subcommand)]
+    Instruction(instruction::InstructionCommand),
     /// The emergency stop: nothing changes data on any host any more. With --show: whether it is pulled.
     #[command(after_help = halt::STOP_HELP)]
     Stop(halt::StopArgs),
@@ -123,6 +127,7 @@ pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Request(command) => request::run(profile, command).await,
         Command::Key(command) => key::run(profile, command).await,
         Command::Hold(command) => hold::run(profile, command).await,
+        Command::Instruction(command) => instruction::run(profile, command).await,
         Command::Stop(args) => halt::stop(profile, args).await,
         Command::Start(args) => halt::start(profile, args).await,
         Command::Job(command) => job::run(profile, command).await,

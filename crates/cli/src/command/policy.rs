@@ -1,7 +1,9 @@
-//! `gallra policy …`: check, show and explain a provider's retention rules, offline, and put them into force. Owns the flags and the reading of
-//! files; every answer is made and worded in `gallra-policy`. Data goes to stdout; a refusal prints nothing there.
+//! `gallra policy …`: check, show and explain a provider's retention rules, offline, and put them into force (`online`). Owns
+//! the flags and the reading of files; every answer is made and worded in `gallra-policy`. Data goes to stdout; a refusal prints
+//! nothing there.
 
-use std::cell::RefCell;
+mod online;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -11,12 +13,10 @@ use gallra_policy::diff::diff;
 use gallra_policy::explain::{Ask, explain};
 use gallra_policy::inventory::{Reported, targets, unruled};
 use gallra_policy::{Instruction, Policy, doubled, render};
-use gallra_wire::v1::policy_service_client::PolicyServiceClient;
 use gallra_wire::v1::target_service_client::TargetServiceClient;
 use gallra_wire::{v1, words};
 
 use super::Shown;
-use crate::cause;
 use crate::client::connect;
 use crate::exit::{Failure, OK, USAGE};
 use crate::output::{self, Format};
@@ -49,13 +49,20 @@ pub enum PolicyCommand {
     },
     /// Say what differs between two versions of a pack: rows that came, went or changed, with both periods and whether they
     /// grew longer or shorter.
-    #[command(after_help = "Example:\n  gallra policy diff old/webone.toml policies/webone.toml\n\n\
+    #[command(after_help = "Examples:\n  gallra policy diff old/webone.toml policies/webone.toml\n  \
+        gallra policy diff old/webone.toml policies/webone.toml --live     and what becomes of open requests\n\n\
         Exit codes: 0 compared, 2 a pack has problems.")]
     Diff {
         /// The pack as it was.
         old: PathBuf,
         /// The pack as it is.
         new: PathBuf,
+        /// Also ask the coordinator which open requests the new one would change, and how.
+        #[arg(long)]
+        live: bool,
+        /// With --live: as if an approver said that longer periods reach contracts that have ended.
+        #[arg(long, requires = "live")]
+        reach_ended: bool,
         /// How it is printed.
         #[command(flatten)]
         shown: Shown,
@@ -69,19 +76,43 @@ pub enum PolicyCommand {
         #[command(flatten)]
         shown: Shown,
     },
-    /// Put a policy into force: requests that have not begun are planned anew, the others wait where it would do something
-    /// else. For approvers.
+    /// Put a policy into force, at once or on its valid_from day: requests that have not begun are planned anew, the others wait
+    /// where it would do something else. Says first, on stderr, which open requests change. For approvers.
     #[command(after_help = "Examples:\n  \
+        gallra policy apply policies/webone.toml --dry-run                  only say which open requests would change\n  \
         gallra policy check policies/webone.toml && gallra policy apply policies/webone.toml\n  \
         gallra policy apply policies/webone.toml --cause-key cause.key      also sign its rolling purges\n\n\
-        Without a signature nothing is purged by its age under this version. Applying the same pack again can bring it later.")]
+        Without a signature nothing is purged by its age under this version. Applying the same pack again can bring it later. A \
+        longer period does not reach a contract that has ended, unless --reach-ended says so.")]
     Apply {
         /// The pack.
         file: PathBuf,
+        /// Only say, on stdout, which open requests would change, and how.
+        #[arg(long, conflicts_with = "cause_key")]
+        dry_run: bool,
+        /// Longer periods reach contracts that have ended by then, too: recorded with your name.
+        #[arg(long)]
+        reach_ended: bool,
         /// A cause key's file: signs that records may leave by their own age under exactly these rules. Never taken from the
         /// environment: applying a policy is one thing, letting it purge another.
         #[arg(long, value_name = "FILE")]
         cause_key: Option<PathBuf>,
+        /// How it is printed.
+        #[command(flatten)]
+        shown: Shown,
+    },
+    /// List the policies that were, are and will be in force, and since when.
+    #[command(after_help = "Example:\n  gallra policy list --output json")]
+    List {
+        /// How it is printed.
+        #[command(flatten)]
+        shown: Shown,
+    },
+    /// Withdraw a policy while it waits for its first day. For approvers.
+    #[command(after_help = "Example:\n  gallra policy withdraw DIGEST")]
+    Withdraw {
+        /// Its digest, as `gallra policy list` shows it.
+        digest: String,
         /// How it is printed.
         #[command(flatten)]
         shown: Shown,
@@ -138,14 +169,22 @@ pub struct ExplainArgs {
 /// Of `apply`: what to say on stderr, and the exit code.
 pub async fn run(profile: Option<&Path>, command: PolicyCommand) -> Result<u8, Failure> {
     let answer = match command {
-        PolicyCommand::Apply { file, cause_key, shown } => {
-            return apply(profile, &file, cause_key.as_deref(), shown).await;
+        PolicyCommand::Apply { file, dry_run: true, reach_ended, shown, .. } => {
+            return online::changes(profile, &file, reach_ended, shown).await;
+        }
+        PolicyCommand::Apply { file, cause_key, reach_ended, shown, .. } => {
+            return online::apply(profile, &file, cause_key.as_deref(), reach_ended, shown).await;
+        }
+        PolicyCommand::List { shown } => return online::list(profile, shown).await,
+        PolicyCommand::Withdraw { digest, shown } => return online::withdraw(profile, digest, shown).await,
+        PolicyCommand::Diff { old, new, live: true, reach_ended, shown } => {
+            return online::diff_live(profile, (&old, &new), reach_ended, shown).await;
         }
         PolicyCommand::Check { files, inventory, live, shown } => {
             let live = if live { Some(live_targets(profile).await?) } else { None };
             checked(&files, inventory.as_deref(), live, shown)
         }
-        PolicyCommand::Diff { old, new, shown } => differing(&old, &new, shown),
+        PolicyCommand::Diff { old, new, shown, .. } => differing(&old, &new, shown),
         PolicyCommand::Show { file, shown } => listed(&file, shown),
         PolicyCommand::Explain(args) => explained(*args),
     };
@@ -159,35 +198,6 @@ pub async fn run(profile: Option<&Path>, command: PolicyCommand) -> Result<u8, F
             Ok(USAGE)
         }
     }
-}
-
-/// Sends the pack with all that it includes; it is checked here first, so that every problem is shown with its line.
-async fn apply(profile: Option<&Path>, file: &Path, cause_key: Option<&Path>, shown: Shown) -> Result<u8, Failure> {
-    let wrong = |reason: String| Failure::new(USAGE, format!("error: {reason}"));
-    let read = RefCell::new(Vec::new());
-    let policy = read_packs(file, |name, text| {
-        read.borrow_mut().push(v1::PolicyPack { name: name.to_owned(), text: text.to_owned() });
-    })
-    .map_err(wrong)?;
-    let channel = connect(profile).await?;
-    let cause = match cause_key {
-        Some(key) => {
-            let key = cause::read_key(key)?;
-            Some(cause::sign_policy(&key, policy.digest(), cause::clock(channel.clone()).await?)?)
-        }
-        None => None,
-    };
-    let request = v1::ApplyPolicyRequest { name: policy.name().to_owned(), packs: read.into_inner(), cause };
-    let mut client = PolicyServiceClient::new(channel);
-    let applied = client.apply_policy(request).await?.into_inner();
-    let pairs = [
-        ("policy", applied.name.clone()),
-        ("digest", applied.digest.clone()),
-        ("begun", applied.begun.to_string()),
-        ("purges by age", if applied.purges { "signed" } else { "not signed: nothing is purged by age" }.to_owned()),
-    ];
-    output::one(shown.output, &applied, &pairs);
-    Ok(OK)
 }
 
 /// The targets that the coordinator knows, as a policy sees them.
@@ -239,11 +249,17 @@ fn checked(
 }
 
 fn differing(old: &Path, new: &Path, shown: Shown) -> Result<String, String> {
+    let [old, new] = both(old, new)?;
+    let differences = diff(&old, &new);
+    Ok(shown_as(&shown, || render::diff_json(&differences), || render::diff_table(&differences)))
+}
+
+/// Two packs, or the problems of both.
+fn both(old: &Path, new: &Path) -> Result<[Policy; 2], String> {
     let packs = [read_pack(old), read_pack(new)];
     let problems: Vec<_> = packs.iter().filter_map(|pack| pack.as_ref().err().cloned()).collect();
     let [Ok(old), Ok(new)] = packs else { return Err(problems.join("\n")) };
-    let differences = diff(&old, &new);
-    Ok(shown_as(&shown, || render::diff_json(&differences), || render::diff_table(&differences)))
+    Ok([old, new])
 }
 
 fn listed(file: &Path, shown: Shown) -> Result<String, String> {
@@ -254,9 +270,7 @@ fn listed(file: &Path, shown: Shown) -> Result<String, String> {
 fn explained(args: ExplainArgs) -> Result<String, String> {
     let mut policy = read_pack(&args.file)?;
     if let Some(file) = &args.instruction {
-        let refused = |refused: gallra_policy::Refused| refused.to_string();
-        let instruction = Instruction::parse(stem(file), &read(file)?).map_err(refused)?;
-        policy = policy.with(&instruction).map_err(refused)?;
+        policy = instructed(&policy, file)?;
     }
     let ask = Ask {
         category: args.category,
@@ -279,8 +293,15 @@ fn shown_as(shown: &Shown, json: impl Fn() -> String, table: impl Fn() -> String
     }
 }
 
+/// The policy with the instruction of a file carried out.
+pub(super) fn instructed(policy: &Policy, file: &Path) -> Result<Policy, String> {
+    let refused = |refused: gallra_policy::Refused| refused.to_string();
+    let instruction = Instruction::parse(stem(file), &read(file)?).map_err(refused)?;
+    policy.with(&instruction).map_err(refused)
+}
+
 /// Reads a pack; its name is the file's stem, and what it includes stands beside it.
-fn read_pack(file: &Path) -> Result<Policy, String> {
+pub(super) fn read_pack(file: &Path) -> Result<Policy, String> {
     read_packs(file, |_, _| ())
 }
 
@@ -304,7 +325,7 @@ fn stem(file: &Path) -> &str {
     file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
 }
 
-fn read(file: &Path) -> Result<String, String> {
+pub(super) fn read(file: &Path) -> Result<String, String> {
     let cannot = |error: std::io::Error| format!("{} cannot be read: {error}", file.display());
     let mut text = String::new();
     File::open(file).map_err(cannot)?.take(MAX_PACK_BYTES + 1).read_to_string(&mut text).map_err(cannot)?;

@@ -219,6 +219,7 @@ fn show(request: &v1::Request, format: Format) {
         };
         pairs.push(("waits for", how.to_owned()));
     }
+    pairs.extend(request.holds.iter().map(|hold| ("held by", hold.clone())));
     if request.facts.iter().any(|fact| fact == "unmet") {
         let how = format!("a promise on some target is not carried out: gallra plan show {} says which", request.id);
         pairs.push(("unmet", how));

@@ -1,5 +1,7 @@
 //! `ContractService`.
 
+use gallra_flow::remains::Remains;
+use gallra_model::RequestId;
 use gallra_model::contract::{Contract, ContractState};
 use gallra_wire::{parse, v1};
 use tonic::{Request, Response, Status};
@@ -7,7 +9,7 @@ use tonic::{Request, Response, Status};
 use super::Api;
 use crate::addresses::Told;
 use crate::causes::Brought;
-use crate::contracts::{End, Start};
+use crate::contracts::{End, Move, Start};
 use crate::gate;
 
 #[tonic::async_trait]
@@ -66,6 +68,27 @@ impl v1::contract_service_server::ContractService for Api {
             cancelled: resumed.contract.cancelled.iter().map(ToString::to_string).collect(),
             contract: Some(to_wire(&resumed.contract)),
             begun: resumed.begun,
+            remains: resumed.remains.iter().map(|(request, one)| remains_to_wire(request, one)).collect(),
+        }))
+    }
+
+    async fn move_contract(
+        &self,
+        request: Request<v1::MoveContractRequest>,
+    ) -> Result<Response<v1::MoveContractResponse>, Status> {
+        let request = request.into_inner();
+        let told = Move {
+            service: parse::field("service", &request.service)?,
+            customer: parse::field("to_customer", &request.to_customer)?,
+            on: parse::day("on", &request.on)?,
+            settled: parse::optional_day("settled", &request.settled)?,
+            version: request.version,
+        };
+        let moved = self.core.move_contract(&told).await?;
+        Ok(Response::new(v1::MoveContractResponse {
+            contract: Some(to_wire(&moved.contract)),
+            before: moved.part.as_ref().map(to_wire),
+            ending: parse::text_or_empty(moved.ending),
         }))
     }
 
@@ -92,6 +115,25 @@ impl v1::contract_service_server::ContractService for Api {
     async fn get_contract(&self, request: Request<v1::GetContractRequest>) -> Result<Response<v1::Contract>, Status> {
         let service = parse::field("service", &request.into_inner().service)?;
         Ok(Response::new(to_wire(&self.core.find_contract(&service).await?.1)))
+    }
+}
+
+fn remains_to_wire(request: &RequestId, one: &Remains) -> v1::Remains {
+    v1::Remains {
+        request: request.to_string(),
+        agent: one.agent.to_string(),
+        target: one.target.to_string(),
+        category: one.category.to_string(),
+        action: one.action.as_str().to_owned(),
+        reached: one.reached.as_str().to_owned(),
+        erased: one.counts.erased,
+        anonymised: one.counts.anonymised,
+        key_destroyed: one.counts.key_destroyed,
+        retained: one.counts.retained,
+        restricted: one.counts.restricted,
+        absent: one.counts.absent,
+        unknown: one.counts.unknown,
+        left: one.left,
     }
 }
 

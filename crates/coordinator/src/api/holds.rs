@@ -1,7 +1,9 @@
 //! `HoldService`. Looks customers and contracts up by their identifiers, and lets go of them: a hold has references only.
 
-use gallra_model::hold::{Hold, Level};
+use gallra_model::Day;
+use gallra_model::hold::{Hold, Level, Review};
 use gallra_model::selector::ExternalId;
+use gallra_model::time::day_of;
 use gallra_wire::v1::place_hold_request::Covers;
 use gallra_wire::{parse, v1};
 use tonic::{Request, Response, Status};
@@ -10,6 +12,7 @@ use super::Api;
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::gate;
+use crate::holds::Why;
 
 #[tonic::async_trait]
 impl v1::hold_service_server::HoldService for Api {
@@ -21,24 +24,49 @@ impl v1::hold_service_server::HoldService for Api {
         let request = request.into_inner();
         let level = level(&self.core, parse::required("covers", request.covers)?).await?;
         let review = parse::optional_day("review", &request.review)?;
-        let placed = self.core.place_hold(level, &request.ground, review, &by).await?;
+        let why = Why {
+            ground: &request.ground,
+            on: Some(request.on.as_str()).filter(|word| !word.is_empty()),
+            until: parse::optional_day("until", &request.until)?,
+        };
+        let placed = self.core.place_hold(level, why, review, &by).await?;
         let begun = u32::try_from(placed.begun).unwrap_or(u32::MAX);
-        Ok(Response::new(v1::PlaceHoldResponse { hold: Some(to_wire(&placed.hold)), begun }))
+        Ok(Response::new(v1::PlaceHoldResponse { hold: Some(to_wire(&placed.hold, self.today())), begun }))
     }
 
     async fn release_hold(&self, request: Request<v1::ReleaseHoldRequest>) -> Result<Response<v1::Hold>, Status> {
         let by = gate::caller(&request)?.name;
         let request = request.into_inner();
         let id = parse::field("id", &request.id)?;
-        Ok(Response::new(to_wire(&self.core.release_hold(&id, &request.reason, &by).await?)))
+        Ok(Response::new(to_wire(&self.core.release_hold(&id, &request.reason, &by).await?, self.today())))
+    }
+
+    async fn review_hold(&self, request: Request<v1::ReviewHoldRequest>) -> Result<Response<v1::Hold>, Status> {
+        let by = gate::caller(&request)?.name;
+        let request = request.into_inner();
+        let id = parse::field("id", &request.id)?;
+        let next = parse::optional_day("next", &request.next)?;
+        Ok(Response::new(to_wire(&self.core.review_hold(&id, &request.note, next, &by).await?, self.today())))
     }
 
     async fn list_holds(
         &self,
         request: Request<v1::ListHoldsRequest>,
     ) -> Result<Response<v1::ListHoldsResponse>, Status> {
-        let holds = self.core.list_holds(request.into_inner().released_too).await?;
-        Ok(Response::new(v1::ListHoldsResponse { holds: holds.iter().map(to_wire).collect() }))
+        let request = request.into_inner();
+        let holds = match (request.released_too, request.due_only) {
+            (true, true) => return Err(Status::invalid_argument("due_only: a hold that lies no more is never due")),
+            (false, true) => self.core.due_holds().await?,
+            (released_too, false) => self.core.list_holds(released_too).await?,
+        };
+        let holds = holds.iter().map(|hold| to_wire(hold, self.today())).collect();
+        Ok(Response::new(v1::ListHoldsResponse { holds }))
+    }
+}
+
+impl Api {
+    fn today(&self) -> Day {
+        day_of(self.core.time.now())
     }
 }
 
@@ -64,7 +92,7 @@ async fn level(core: &Core, covers: Covers) -> Result<Level, Status> {
     })
 }
 
-fn to_wire(hold: &Hold) -> v1::Hold {
+fn to_wire(hold: &Hold, today: Day) -> v1::Hold {
     let (level, of) = match &hold.level {
         Level::Global => ("global", String::new()),
         Level::Category { category } => ("category", category.to_string()),
@@ -85,5 +113,19 @@ fn to_wire(hold: &Hold) -> v1::Hold {
         released_by: parse::text_or_empty(released.map(|release| &release.by)),
         released: parse::text_or_empty(released.map(|release| release.at)),
         reason: parse::text_or_empty(released.map(|release| &release.reason)),
+        on: hold.on.clone().unwrap_or_default(),
+        until: parse::text_or_empty(hold.expires),
+        review_due: hold.is_due(today),
+        reviews: hold.reviews.iter().map(review_to_wire).collect(),
+        earlier_reviews: hold.earlier_reviews,
+    }
+}
+
+fn review_to_wire(review: &Review) -> v1::HoldReview {
+    v1::HoldReview {
+        by: review.by.clone(),
+        at: review.at.to_string(),
+        note: review.note.clone(),
+        next: parse::text_or_empty(review.next),
     }
 }

@@ -7,6 +7,7 @@ mod contracts;
 mod enrolment;
 mod halt;
 mod holds;
+mod instructions;
 mod jobs;
 mod keys;
 mod plans;
@@ -44,6 +45,7 @@ pub fn routes(core: &Arc<Core>) -> Routes {
         .add_service(v1::contract_service_server::ContractServiceServer::new(api.clone()))
         .add_service(v1::halt_service_server::HaltServiceServer::new(api.clone()))
         .add_service(v1::hold_service_server::HoldServiceServer::new(api.clone()))
+        .add_service(v1::instruction_service_server::InstructionServiceServer::new(api.clone()))
         .add_service(v1::job_service_server::JobServiceServer::new(api.clone()))
         .add_service(v1::key_service_server::KeyServiceServer::new(api.clone()))
         .add_service(v1::plan_service_server::PlanServiceServer::new(api.clone()))

@@ -4,6 +4,7 @@ use gallra_model::digest::Digest;
 use gallra_model::plan::Anchors;
 use gallra_model::time::day_of;
 use gallra_model::{RequestId, plan::Plan};
+use gallra_planner::Facts;
 use gallra_wire::{parse, v1};
 use tonic::{Request, Response, Status};
 
@@ -34,7 +35,10 @@ impl v1::plan_service_server::PlanService for Api {
         request: Request<v1::PreviewPlanRequest>,
     ) -> Result<Response<v1::GetPlanResponse>, Status> {
         let request = request.into_inner();
-        self.core.find_contract(&parse::field("service", &request.service)?).await?;
+        if !request.request.is_empty() {
+            return self.preview_again(request).await;
+        }
+        let (_, contract) = self.core.find_contract(&parse::field("service", &request.service)?).await?;
         let now = self.core.time.now();
         let ended = parse::optional_day("ended", &request.ended)?.unwrap_or_else(|| day_of(now));
         let settled = parse::optional_day("settled", &request.settled)?;
@@ -48,13 +52,42 @@ impl v1::plan_service_server::PlanService for Api {
             customer_settled: settled,
         };
         let inventories = self.core.inventories().await?;
-        let (policy, id) = (self.core.policy().await?, RequestId::at(now, random().map_err(Status::from)?));
-        let facts = self.core.facts(&policy, id, None, anchors, &inventories);
-        let plan: Plan =
-            gallra_planner::plan(&facts).map_err(|error| Status::failed_precondition(error.to_string()))?;
-        let problems = gallra_planner::check(&plan, &facts).iter().map(ToString::to_string).collect();
-        answer(serde_json::to_vec(&plan).map_err(|_| Status::internal("the plan cannot be written"))?, problems)
+        let in_force = self.core.in_force().await?;
+        let policy = self.core.rules_at(&in_force, &contract.customer, &anchors).await?.policy;
+        let id = RequestId::at(now, random().map_err(Status::from)?);
+        doubted(&self.core.facts(&policy, id, None, anchors, &inventories))
     }
+}
+
+impl Api {
+    /// What planning a live request now would make, and what would change; nothing of it is kept.
+    async fn preview_again(&self, asked: v1::PreviewPlanRequest) -> Result<Response<v1::GetPlanResponse>, Status> {
+        let id: RequestId = parse::field("request", &asked.request)?;
+        let others = [&asked.service, &asked.ended, &asked.settled];
+        if others.into_iter().any(|field| !field.is_empty()) {
+            return Err(Status::invalid_argument("request: its service and its dates are its own: leave them empty"));
+        }
+        let loaded = state::load(&*self.core.store, &id).await?;
+        let request = &loaded.view.request;
+        if request.about.purge_day().is_some() {
+            return Err(Status::failed_precondition("a purge is planned for its day, and never anew"));
+        }
+        let (policy, inventories) = (self.core.rules_of(request).await?.policy, self.core.inventories().await?);
+        let current = request.plan.map(|plan| (plan.number, plan.digest));
+        let (before, holds) = (loaded.view.plan.as_ref(), self.core.holds_on(request).await?);
+        doubted(&Facts {
+            before,
+            holds: &holds,
+            ..self.core.facts(&policy, id, current, request.anchors, &inventories)
+        })
+    }
+}
+
+/// The plan of these facts, and what the checker says about it.
+fn doubted(facts: &Facts<'_>) -> Result<Response<v1::GetPlanResponse>, Status> {
+    let plan: Plan = gallra_planner::plan(facts).map_err(|error| Status::failed_precondition(error.to_string()))?;
+    let problems = gallra_planner::check(&plan, facts).iter().map(ToString::to_string).collect();
+    answer(serde_json::to_vec(&plan).map_err(|_| Status::internal("the plan cannot be written"))?, problems)
 }
 
 fn answer(plan: Vec<u8>, problems: Vec<String>) -> Result<Response<v1::GetPlanResponse>, Status> {

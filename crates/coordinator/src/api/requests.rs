@@ -3,8 +3,10 @@
 use std::pin::Pin;
 
 use gallra_flow::view::View;
-use gallra_model::RequestId;
+use gallra_model::hold::Hold;
 use gallra_model::request::{Approvals, JobState, Obligation, RequestState};
+use gallra_model::time::day_of;
+use gallra_model::{Day, RequestId};
 use gallra_store::{KeyRange, keys};
 use gallra_wire::{parse, v1};
 use tokio_stream::Stream;
@@ -14,7 +16,6 @@ use super::Api;
 use crate::causes::Brought;
 use crate::core::Core;
 use crate::error::CoreError;
-use crate::guards;
 use crate::{gate, state};
 
 /// Requests on a page unless asked otherwise, and at most.
@@ -122,7 +123,7 @@ impl v1::request_service_server::RequestService for Api {
 }
 
 /// A range from a page token on.
-fn from(range: &KeyRange, token: &str) -> Result<KeyRange, Status> {
+pub(super) fn from(range: &KeyRange, token: &str) -> Result<KeyRange, Status> {
     if token.is_empty() {
         return Ok(range.clone());
     }
@@ -132,17 +133,20 @@ fn from(range: &KeyRange, token: &str) -> Result<KeyRange, Status> {
 
 async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
     let mut loaded = state::load(&*core.store, id).await?;
-    loaded.view.request.facts.held = guards::is_held(&*core.store, &loaded.view).await?;
+    let holds = core.holds_over(&loaded.view).await?;
+    loaded.view.request.facts.held = !holds.is_empty();
     let unproven = core.proofs(id).await?.pop().map(|proof| proof.unproven).unwrap_or_default();
-    Ok(to_wire(&loaded.view, unproven))
+    let today = day_of(core.time.now());
+    Ok(to_wire(&loaded.view, unproven, &holds, today))
 }
 
-fn to_wire(view: &View, unproven: Vec<String>) -> v1::Request {
+fn to_wire(view: &View, unproven: Vec<String>, holds: &[Hold], today: Day) -> v1::Request {
     let request = &view.request;
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let facts = [
         (request.facts.cancelled, "cancelled"),
         (request.facts.held, "held"),
+        (holds.iter().any(|hold| hold.is_due(today)), "hold_review_due"),
         (request.facts.needs_approval, "needs_approval"),
         (request.facts.needs_period, "needs_period"),
         (request.facts.unsettled, "unsettled"),
@@ -171,6 +175,7 @@ fn to_wire(view: &View, unproven: Vec<String>) -> v1::Request {
         approved_by: approvals_to_wire(&request.approvals),
         kind: if request.about.purge_day().is_some() { "purge" } else { "end" }.to_owned(),
         day: parse::text_or_empty(request.about.purge_day()),
+        holds: holds.iter().map(|hold| hold.id.to_string()).collect(),
     }
 }
 

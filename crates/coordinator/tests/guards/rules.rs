@@ -2,12 +2,13 @@
 
 use gallra_coordinator::error::CoreError;
 use gallra_coordinator::{guards, leader};
+use gallra_flow::remains::{Reached, Remains};
 use gallra_flow::request::Input;
 use gallra_model::contract::ContractState;
 use gallra_model::hold::Level;
 use gallra_model::job::Action;
 use gallra_model::permit::Denial;
-use gallra_model::receipt::Verdict;
+use gallra_model::receipt::{Code, Verdict};
 use gallra_model::request::{JobState, RequestState};
 use gallra_store::keys;
 
@@ -54,6 +55,33 @@ async fn a_hold_is_released_once_and_by_somebody_else_and_covers_something() {
     assert_eq!(first, again);
     assert!(site.core.list_holds(false).await.expect("reads").is_empty());
     assert_eq!(site.core.list_holds(true).await.expect("reads"), [first]);
+}
+
+#[tokio::test]
+async fn a_resumption_says_what_is_gone_what_was_saved_and_what_is_still_under_way() {
+    let site = Site::new(&["mail", "old", "www"]).await;
+    let leaving = site.leaves("anna.example", "1001").await;
+    let erases = site.jobs(&leaving.request, Action::Erase).await;
+    let of = |name: &str| erases.iter().find(|job| job.step.target.as_str() == name).expect("a job").id();
+    site.ask(&of("mail")).await.expect("permitted");
+    site.report(&leaving.request, &of("mail"), Verdict::Done, None).await;
+    site.ask(&of("www")).await.expect("permitted");
+    let said = async |version| {
+        let resumed = site.core.resume_contract(&id("anna.example"), version).await.expect("resumed");
+        let one = |(request, one): &(_, Remains)| {
+            assert_eq!(*request, leaving.request);
+            (one.target.to_string(), one.reached, one.counts.erased)
+        };
+        resumed.remains.iter().map(one).collect::<Vec<_>>()
+    };
+    let row = |target: &str, reached, erased| (target.to_owned(), reached, erased);
+    let (gone, saved) = (row("mail", Reached::Done, 1), row("old", Reached::Untouched, 0));
+    let first = said(0).await;
+    assert_eq!(first, [gone.clone(), saved.clone(), row("www", Reached::UnderWay, 0)]);
+    site.report(&leaving.request, &of("www"), Verdict::Unknown, Some(Code::Interrupted)).await;
+    leader::run_due(&site.core).await.expect("moved");
+    // The same again, when the receipt is there.
+    assert_eq!(said(0).await, [gone, saved, row("www", Reached::Unknown, 0)]);
 }
 
 /// Lets the agent erase and confirm, until only what a last look finds is missing.
@@ -179,7 +207,7 @@ async fn another_policy_replans_what_has_not_begun_and_stops_what_has() {
     let (waits, runs) = (site.leaves("a.example", "1").await, site.leaves("b.example", "2").await);
     site.ask(&runs.erase.id()).await.expect("permitted");
     let longer = site.policy(|text| text.replacen("period = \"1 month\"", "period = \"2 months\"", 1));
-    let applied = site.core.apply_policy(longer.clone(), None).await.expect("in order");
+    let applied = site.core.apply_policy_to(longer.clone(), None, true).await.expect("in order");
     assert_eq!(applied.begun, 1);
     assert_eq!(site.core.stopped(&runs.erase.id()).await.expect("reads"), Some(Denial::Stale));
     leader::run_due(&site.core).await.expect("followed");

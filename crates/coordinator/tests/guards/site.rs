@@ -91,9 +91,14 @@ impl Site {
 
     /// One whose brake is pulled by more ends a day than this.
     pub(crate) async fn braked(targets: &[&str], ends_per_day: u32) -> Self {
+        Self::under("webone", targets, ends_per_day).await
+    }
+
+    /// The same under a shipped policy.
+    pub(crate) async fn under(policy: &str, targets: &[&str], ends_per_day: u32) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = folder.path().join("coordinator");
-        let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/webone.toml");
+        let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../policies/{policy}.toml"));
         let init = Init {
             dir: dir.clone(),
             installation: "test".to_owned(),
@@ -170,18 +175,41 @@ impl Site {
 
     /// The same of a contract that was sold, or resumed.
     pub(crate) async fn ends(&self, service: &str, customer: &str) -> Leaving {
+        let (contract, request) = self.ends_only(service, customer).await;
+        self.inspects(&request).await;
+        let erase = self.jobs(&request, Action::Erase).await.remove(0);
+        Leaving { contract, request, erase }
+    }
+
+    /// The same, before anything is inspected.
+    pub(crate) async fn ends_only(&self, service: &str, customer: &str) -> (Contract, RequestId) {
         let end = End { service: id(service), ended: ENDED, version: 0, cause: Some(self.signed(service, customer)) };
         let request = self.core.end_contract(&end).await.expect("ended").request.expect("a request");
         let contract = self.core.settle_contract(&id(service), ENDED, 0).await.expect("settled");
         leader::run_due(&self.core).await.expect("planned");
-        let inspects = self.jobs(&request, Action::Inspect).await;
+        (contract, request)
+    }
+
+    /// The agent inspects what the current plan asks for.
+    pub(crate) async fn inspects(&self, request: &RequestId) {
+        let inspects = self.jobs(request, Action::Inspect).await;
         assert!(!inspects.is_empty(), "a plan with dates inspects");
         for job in inspects {
             self.ask(&job.id()).await.expect("an inspection is permitted");
-            self.report(&request, &job.id(), Verdict::Done, None).await;
+            self.report(request, &job.id(), Verdict::Done, None).await;
         }
-        let erase = self.jobs(&request, Action::Erase).await.remove(0);
-        Leaving { contract, request, erase }
+    }
+
+    /// Has a request planned and its targets inspected. Gives the job that erases.
+    pub(crate) async fn planned(&self, request: &RequestId) -> JobRecord {
+        leader::run_due(&self.core).await.expect("planned");
+        self.inspects(request).await;
+        self.jobs(request, Action::Erase).await.remove(0)
+    }
+
+    /// Billing's signature on the end of this service and this customer.
+    pub(crate) fn cause(&self, service: &str, customer: &str) -> Brought {
+        self.signed(service, customer)
     }
 
     /// The approver's signature on a policy version.

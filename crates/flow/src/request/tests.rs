@@ -132,6 +132,12 @@ pub(crate) fn request() -> Request {
     }
 }
 
+/// A plan, made under the policy that it names.
+pub(super) fn planned(plan: Box<Plan>, digest: Digest) -> Input {
+    let under = Under::policy(plan.policy);
+    Input::Planned { plan, digest, under, review: false }
+}
+
 /// A request under way, and the clock.
 struct Life {
     view: View,
@@ -147,7 +153,7 @@ impl Life {
     fn begin_with(request: Request, plan: Plan) -> Self {
         let view = View { request, plan: None, jobs: vec![], copies: vec![], obligations: vec![] };
         let mut life = Self { view, now: at(END), effects: vec![] };
-        life.take(Input::Planned { plan: Box::new(plan), digest: Digest::of(b"plan 1") });
+        life.take(planned(Box::new(plan), Digest::of(b"plan 1")));
         life
     }
 
@@ -362,11 +368,11 @@ fn a_plan_must_name_its_parent_and_drops_what_has_not_begun() {
     assert_eq!(life.view.request.state, RequestState::Received);
     assert!(life.view.request.facts.unsettled);
     for (number, parent) in [(1, None), (2, None), (3, Some(Digest::of(b"plan 1"))), (2, Some(Digest::of(b"other")))] {
-        let input = Input::Planned { plan: Box::new(plan(number, parent, &[])), digest: Digest::of(b"plan 2") };
+        let input = planned(Box::new(plan(number, parent, &[])), Digest::of(b"plan 2"));
         assert_eq!(step(&life.view, &input, life.now), Err(Refused::NotASuccessor));
     }
     let successor = plan(2, Some(Digest::of(b"plan 1")), &[]);
-    life.take(Input::Planned { plan: Box::new(successor), digest: Digest::of(b"plan 2") });
+    life.take(planned(Box::new(successor), Digest::of(b"plan 2")));
     assert_eq!(life.view.request.state, RequestState::Approved);
     let old = life.view.jobs.iter().filter(|job| job.plan.number == 1);
     assert!(old.map(|job| job.state).all(|state| state == JobState::Dropped));
@@ -377,8 +383,7 @@ fn a_plan_made_from_older_dates_is_refused() {
     let life = Life::begin(plan(1, None, &["waits-for-settlement"]));
     let mut settled = life.view.clone();
     settled.request.anchors.contract_settled = Some(day("2026-01-31"));
-    let stale =
-        Input::Planned { plan: Box::new(plan(2, Some(Digest::of(b"plan 1")), &[])), digest: Digest::of(b"plan 2") };
+    let stale = planned(Box::new(plan(2, Some(Digest::of(b"plan 1")), &[])), Digest::of(b"plan 2"));
     assert_eq!(step(&settled, &stale, life.now), Err(Refused::OtherAnchors));
 }
 

@@ -1,7 +1,9 @@
 //! The store's keys, and the key files beside it.
 
-use gallra_store::keys::{Family, job, parse_job, parse_ready, parse_subject_key, parse_timer};
-use gallra_store::keys::{ready, subject_key, timer};
+use gallra_store::keys::{Family, hold_change, hold_expiry, job, ready, subject_key, timer};
+use gallra_store::keys::{
+    parse_hold_change, parse_hold_expiry, parse_job, parse_ready, parse_subject_key, parse_timer,
+};
 use gallra_store::{Key, KeyPrefix, keyring};
 
 use super::text;
@@ -26,6 +28,8 @@ pub fn key(bytes: &[u8]) -> Seen {
         parse_ready(&key).map(|(agent, due, id)| ready(&agent, due, &id)),
         parse_job(&key).map(|(request, id)| job(&request, &id)),
         parse_subject_key(&key).map(|(epoch, subject)| subject_key(epoch, &subject)),
+        parse_hold_expiry(&key).map(|(at, hold)| hold_expiry(at, &hold)),
+        parse_hold_change(&key).map(|hold| hold_change(&hold)),
     ];
     for made in again.into_iter().flatten() {
         assert_eq!(made, key);

@@ -1,8 +1,9 @@
 //! Values as JSON: what the agent's two halves say to each other, offers, and everything that the store keeps.
 
 use gallra_coordinator::causes::CauseKey;
+use gallra_coordinator::instructions::StoredInstruction;
 use gallra_coordinator::jobs::AgentRecord;
-use gallra_coordinator::policies::StoredPolicy;
+use gallra_coordinator::policies::{InForce, StoredPolicy, Turn};
 use gallra_coordinator::quarantine::Standing;
 use gallra_coordinator::state::StoredReceipt;
 use gallra_coordinator::suppression::Stored;
@@ -61,6 +62,9 @@ pub fn store_value(bytes: &[u8]) -> Seen {
         same_json::<CauseKey>(bytes).is_some(),
         same_json::<Standing>(bytes).is_some(),
         same_json::<StoredPolicy>(bytes).is_some(),
+        same_json::<InForce>(bytes).is_some(),
+        same_json::<Turn>(bytes).is_some(),
+        same_json::<Vec<StoredInstruction>>(bytes).is_some(),
         same_json::<StoredReceipt>(bytes).is_some(),
         same_json::<Stored>(bytes).is_some(),
     ];

@@ -1,4 +1,4 @@
-//! Holds: each one that lies on a bound target is in the plan with its ground and its days, said of what it covers, and no
+//! Holds: each one that lies on a bound target is in the plan with its days, said of what it covers, and no
 //! other is. Upholds I1: an erasure waits until the day after a hold's last.
 
 use std::collections::BTreeMap;
@@ -65,7 +65,7 @@ fn is_said(doubts: &mut Doubts<'_>, hold: &Hold, mut covered: Vec<String>) {
     let same = doubts.plan.holds.iter().filter(|held| held.hold == hold.id).any(|held| {
         let mut targets = held.targets.clone();
         targets.sort();
-        targets == covered && held.ground == hold.ground && held.review == hold.review && held.expires == hold.expires
+        targets == covered && held.review == hold.review && held.expires == hold.expires
     });
     if !same {
         doubts.plan_is_wrong("holds", format!("hold {id} is not told as it lies"));

@@ -7,5 +7,7 @@ mod property;
 mod purge;
 mod refusal;
 mod script;
+mod shown;
 mod spoiled;
 mod sweeps;
+mod touched;

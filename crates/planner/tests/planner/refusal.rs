@@ -1,6 +1,7 @@
 //! Facts that contradict each other give no plan.
 
-use gallra_model::Digest;
+use gallra_model::plan::Plan;
+use gallra_model::{Digest, RequestId};
 use gallra_planner::{PlanError, plan};
 
 use crate::script::World;
@@ -41,6 +42,26 @@ fn a_plan_names_its_parent_from_number_two_on() {
         (facts.number, facts.parent) = (number, parent);
         assert_eq!(plan(&facts), Err(PlanError::Parent { number }));
     }
+}
+
+#[test]
+fn the_plan_before_is_one_of_the_same_request_and_an_earlier_one() {
+    let world = World::read(SOUND);
+    let before = plan(&world.facts()).unwrap();
+    let mut facts = world.facts();
+    (facts.number, facts.parent, facts.before) = (2, Some(Digest::of(b"x")), Some(&before));
+    assert!(plan(&facts).is_ok());
+    let later = Plan { number: 2, ..before.clone() };
+    facts.before = Some(&later);
+    assert_eq!(plan(&facts), Err(PlanError::Before { number: 2, same: true }));
+    let other = Plan { request: RequestId::from_bytes([9; 16]), ..before.clone() };
+    facts.before = Some(&other);
+    let error = plan(&facts).unwrap_err();
+    assert_eq!(error, PlanError::Before { number: 1, same: false });
+    assert_eq!(
+        error.to_string(),
+        "the plan before is plan 1 of another request: it is not the one that this plan succeeds"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! checker catches each.
 
 use gallra_model::job::Action;
-use gallra_model::plan::{Plan, Step};
+use gallra_model::plan::{Change, Plan, Step};
 use gallra_planner::{check, plan};
 use jiff::ToSpan;
 
@@ -76,9 +76,14 @@ fn an_erasure_before_a_hold_is_over_is_caught() {
 fn dropping_or_bending_what_it_says_of_holds_is_caught() {
     let count = plan(&world().facts()).unwrap().holds.len();
     assert_eq!(count, 3, "one is released, and one lies elsewhere");
+    let grounds: Vec<_> = world().holds.iter().map(|hold| hold.ground.clone()).collect();
+    let text = serde_json::to_string(&plan(&world().facts()).unwrap()).unwrap();
+    assert!(
+        grounds.iter().all(|ground| !ground.is_empty() && !text.contains(ground)),
+        "why they lie is nobody's to read"
+    );
     for at in 0..count {
         caught("holds", |plan| drop(plan.holds.remove(at)));
-        caught("holds", |plan| plan.holds[at].ground = "nothing of note".to_owned());
         caught("holds", |plan| plan.holds[at].review = Some("2030-01-01".parse().unwrap()));
         caught("holds", |plan| plan.holds[at].expires = Some("2030-01-01".parse().unwrap()));
         caught("holds", |plan| drop(plan.holds[at].targets.pop()));
@@ -163,6 +168,12 @@ fn dropping_or_bending_a_change_is_caught() {
         caught("changes", |plan| plan.changes[at].after = Some("otherwise".to_owned()));
         caught("changes", |plan| plan.changes[at].before = Some("otherwise".to_owned()));
     }
+    let invented = || Change { before: Some("wait".to_owned()), ..whole.changes[0].clone() };
+    caught("changes", |plan| plan.changes.push(invented()));
+    let first = World::read("contract 2026-01-31 2026-01-31\nagent a\nf files customer-data processor contract act\n");
+    let mut plan = plan(&first.facts()).unwrap();
+    plan.changes.push(invented());
+    assert!(check(&plan, &first.facts()).iter().any(|problem| problem.code == "changes"), "it succeeds none");
 }
 
 #[test]

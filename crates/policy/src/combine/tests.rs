@@ -226,6 +226,13 @@ fn a_hold_beside_a_duty_counts_where_it_ends_later() {
 }
 
 #[test]
+fn a_duty_that_breaks_nothing_is_not_named_for_what_a_hold_breaks() {
+    let policy = policy(&[("keep", "contract_ended", "29 days"), ("by", "contract_ended", "30 days")]);
+    let combined = held_until(&policy, Some(date(2026, 4, 1)));
+    assert_eq!((combined.rule.as_deref(), combined.earliest), (Some("host/aa"), Some(date(2026, 4, 1))));
+}
+
+#[test]
 fn a_hold_alone_gives_no_day() {
     let held = Some(date(2026, 6, 1));
     let waits = held_until(&policy(&[("by", "contract_settled", "1 month")]), held);

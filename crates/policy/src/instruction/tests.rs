@@ -206,3 +206,29 @@ fn periods_turn_longer_shorter_or_otherwise() {
     let words = [Turn::New, Turn::Same, Turn::Longer, Turn::Shorter, Turn::Otherwise].map(Turn::as_str);
     assert_eq!(words, ["new", "same", "longer", "shorter", "otherwise"]);
 }
+
+#[test]
+fn an_instruction_turns_the_age_at_which_records_leave() {
+    let standard = webone();
+    let turned = |rule: &str, count: &str| {
+        let rows = format!("[[replace]]\nrule = \"{rule}\"\n{count}\n");
+        record_turn(&standard, &standard.with(&read(&rows)).expect("let in"), rule)
+    };
+    let settled = "{ from = \"customer_settled\", period = \"6 months\" }";
+    for (record, expected) in [
+        (", { from = \"record\", period = \"12 months\" }", Turn::Same),
+        (", { from = \"record\", period = \"1 year\" }", Turn::Same),
+        (", { from = \"record\", period = \"13 months\" }", Turn::Longer),
+        (", { from = \"record\", period = \"11 months\" }", Turn::Shorter),
+        (", { from = \"record\", period = \"365 days\" }", Turn::Otherwise),
+        ("", Turn::Longer),
+    ] {
+        assert_eq!(turned("webone/chat", &format!("count = [{settled}{record}]")), expected, "{record}");
+    }
+    let at = "count = [{ from = \"record\", period = \"12 months\" }]\nbound = \"at\"";
+    assert_eq!(turned("webone/chat", at), Turn::Otherwise);
+    assert_eq!(turned("webone/customer-data", &format!("count = [{settled}]")), Turn::Same);
+    let record = "count = [{ from = \"record\", period = \"1 month\" }]";
+    assert_eq!(turned("webone/customer-data", record), Turn::New);
+    assert_eq!(record_turn(&standard, &standard, "webone/none"), Turn::Same);
+}

@@ -4,6 +4,7 @@
 use gallra_model::Day;
 use gallra_model::plan::Anchors;
 use gallra_policy::explain::{Ask, Element, explain};
+use gallra_policy::succession::{Ended, succeed};
 use gallra_policy::{Bound, CATEGORIES, Combined, Extra, Moment, Policy};
 use proptest::prelude::*;
 
@@ -94,6 +95,26 @@ fn anchor() -> impl Strategy<Value = &'static str> {
     ])
 }
 
+/// The rows of one category in a small pack of its own: what each counts from, how long, and what that binds.
+fn rows() -> impl Strategy<Value = Vec<(u8, &'static str, &'static str, u16, &'static str)>> {
+    let units = prop::sample::select(vec!["days", "weeks", "months", "years"]);
+    let bounds = prop::sample::select(vec!["by", "by", "at", "keep"]);
+    prop::collection::vec((0u8..3, bounds, anchor(), 1u16..24, units), 0..4)
+}
+
+fn small(rows: &[(u8, &str, &str, u16, &str)]) -> Option<Policy> {
+    let mut text = String::from("name = \"p\"\nprovider = \"P\"\n");
+    for (name, bound, from, count, unit) in rows {
+        let action = if *bound == "keep" { "keep" } else { "erase" };
+        text.push_str(&format!(
+            "[[rule]]\nid = \"p/{}\"\ncategory = \"mail\"\naction = \"{action}\"\nbound = \"{bound}\"\nbasis = \"b\"\n\
+             count = [{{ from = \"{from}\", period = \"{count} {unit}\" }}]\n",
+            ["a", "b", "c"][usize::from(*name)]
+        ));
+    }
+    Policy::parse("p", &text, shipped).ok()
+}
+
 fn erased() -> impl Strategy<Value = &'static str> {
     prop::sample::select(CATEGORIES.into_iter().filter(|category| *category != "response").collect::<Vec<_>>())
 }
@@ -152,6 +173,28 @@ proptest! {
         if let Some((before, after)) = before.latest.zip(after.latest) {
             prop_assert!(!later(after, before), "{before} became {after}");
         }
+    }
+
+    #[test]
+    fn a_new_version_makes_nothing_later_for_who_had_ended_but_by_a_duty(old in rows(), new in rows(), dates in dates()) {
+        let (Some(old), Some(new)) = (small(&old), small(&new)) else { return Ok(()) };
+        let held = succeed(&old, &new, Ended { contract: true, customer: true });
+        let [before, next, after] = [&old, &new, &held].map(|policy| dates.window(policy, "mail"));
+        // A longer duty holds, and so does every one that the new version has.
+        prop_assert_eq!(after.keep.as_ref().map(|keep| keep.earliest), next.keep.as_ref().map(|keep| keep.earliest));
+        // A promise of the old version, and one of the new that turned shorter, is kept or said to be broken by a duty.
+        let last = |window: &Combined| window.unmet.as_ref().map_or(window.latest, |unmet| Some(unmet.latest));
+        if let Some(before) = last(&before) {
+            prop_assert!(last(&after).is_some_and(|after| after <= before), "{after:?} after {before}");
+        }
+        // What had a day waits for no settlement that it did not wait for.
+        let promised = old.rules().iter().any(|rule| rule.bound != Bound::Keep);
+        let duties = |policy: &Policy| policy.rules().iter().filter(|rule| rule.bound == Bound::Keep).cloned().collect::<Vec<_>>();
+        if promised && duties(&old) == duties(&new) {
+            prop_assert!(before.waits_for_settlement || !after.waits_for_settlement);
+        }
+        // Once more changes nothing.
+        prop_assert_eq!(succeed(&held, &held, Ended { contract: true, customer: true }).digest(), held.digest());
     }
 
     #[test]

@@ -34,8 +34,16 @@ families! {
     Guard = "guard",
     /// Holds.
     Hold = "hold",
+    /// Holds that end by themselves, by time.
+    HoldExpiry = "hold-expiry",
+    /// Holds whose requests are to be looked at.
+    HoldChange = "hold-change",
     /// Policy versions.
     Policy = "policy",
+    /// Which policy came into force after which.
+    PolicyTurn = "policy-turn",
+    /// Customers with instructions.
+    Instruction = "instruction",
     /// Customers.
     Customer = "customer",
     /// Contracts.

@@ -1,10 +1,11 @@
 //! Keys of holds, and of what is watched and counted because of them. Upholds that a hold's key tells nothing of whom it
 //! covers: it is a random reference.
 
-use gallra_model::HoldId;
+use gallra_model::{HoldId, Instant};
 
 use super::Family;
-use crate::key::{Key, KeyPrefix};
+use super::time::{instant, millis_down, millis_up, number};
+use crate::key::{Key, KeyPrefix, KeyRange};
 
 /// One hold.
 pub fn hold(id: &HoldId) -> Key {
@@ -14,6 +15,47 @@ pub fn hold(id: &HoldId) -> Key {
 /// All holds, oldest first, released ones included.
 pub fn holds() -> KeyPrefix {
     Family::Hold.prefix()
+}
+
+/// End a hold by itself at an instant.
+pub fn hold_expiry(at: Instant, hold: &HoldId) -> Key {
+    Family::HoldExpiry.under(&[&number(millis_up(at))]).key(&hold.to_string())
+}
+
+/// All holds whose time is over at an instant, the oldest end first.
+pub fn holds_expired(now: Instant) -> KeyRange {
+    KeyRange::through(&Family::HoldExpiry.prefix(), &number(millis_down(now)))
+}
+
+/// Instant (to the millisecond) and hold of such an entry; none for another key.
+pub fn parse_hold_expiry(key: &Key) -> Option<(Instant, HoldId)> {
+    let (at, hold) = Family::HoldExpiry.prefix().rest(key)?.split_once('/')?;
+    Some((instant(at)?, hold.parse().ok()?))
+}
+
+/// A hold that was placed or ended, while the requests that it concerns are not all looked at.
+pub fn hold_change(hold: &HoldId) -> Key {
+    hold_changes().key(&hold.to_string())
+}
+
+/// All of those, oldest holds first.
+pub fn hold_changes() -> KeyPrefix {
+    Family::HoldChange.prefix()
+}
+
+/// The hold of such an entry; none for another key.
+pub fn parse_hold_change(key: &Key) -> Option<HoldId> {
+    hold_changes().rest(key)?.parse().ok()
+}
+
+/// The guards of all categories that were ever held.
+pub fn guards_of_categories() -> KeyPrefix {
+    Family::Guard.under(&["category"])
+}
+
+/// The guards of all targets that were ever held.
+pub fn guards_of_targets() -> KeyPrefix {
+    Family::Guard.under(&["target"])
 }
 
 /// All guards: watched, so that whoever carries out work hears of a stop at once.

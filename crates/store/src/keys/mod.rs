@@ -8,7 +8,7 @@
 //!
 //! | family | key after `v1/` | holds | order |
 //! | --- | --- | --- | --- |
-//! | meta | `meta/{schema,generation,epoch,policy}` | schema version, coordinator's generation, current key epoch and its turning, digest of the current policy | |
+//! | meta | `meta/{schema,generation,epoch,policy}` | schema version, coordinator's generation, current key epoch and its turning, the policy in force and those that wait | |
 //! | | `meta/ends` | contracts ended on one local day: what the brake counts | |
 //! | | `meta/clock` | the last instant at which the machine's clock was believed | |
 //! | | `meta/purge` | local day and request of the newest rolling purge | |
@@ -17,7 +17,11 @@
 //! | guard | `guard/global`, `…/category/<word>`, `…/target/<agent>/<target>`, `…/customer/<id>`, `…/contract/<id>`, `…/request/<id>` | `Guard`: a counter, raised by all that may stop an act (decision 3), and the holds that lie there | |
 //! | | `guard/any-hold` | the newest hold's id: a final proof expects that none came since it was made | |
 //! | hold | `hold/<id>` | `Hold`, released ones included | placed |
+//! | hold-expiry | `hold-expiry/<due>/<hold>` | nothing: which hold ends by itself when. An index, not the truth | due |
+//! | hold-change | `hold-change/<hold>` | how far the requests that the hold concerns were looked at since it was placed or ended | placed |
 //! | policy | `policy/<digest>` | a policy version, exact bytes | |
+//! | policy-turn | `policy-turn/<number>` | which version came into force as which, from which day, and who said so | number |
+//! | instruction | `instruction/<customer>` | which of a customer's instructions hold until when, by digest; their texts are sealed | customer made |
 //! | customer | `customer/<id>` | `Customer`: references only | made |
 //! | contract | `contract/<id>` | `Contract`: references and dates | made |
 //! | event | `event/<contract>/<version>` | a billing event that was taken in | version |
@@ -61,7 +65,10 @@ mod time;
 
 pub use family::Family;
 pub use fleet::{agent, agent_journal, agents, cause_key, cause_keys, inventories, inventory, invite, invites};
-pub use hold::{guard_any_hold, guards, hold, holds, meta_ends, ready_all};
+pub use hold::{
+    guard_any_hold, guards, guards_of_categories, guards_of_targets, hold, hold_change, hold_changes, hold_expiry,
+    holds, holds_expired, meta_ends, parse_hold_change, parse_hold_expiry, ready_all,
+};
 pub use people::{
     IndexKind, What, closed, contract, contracts, customer, customers, event, events, index, indexes_of, parse_sealed,
     parse_subject_key, sealed, sealed_of, subject_key, subject_keys_of,
@@ -71,9 +78,10 @@ pub use request::{
     plan, plans_of, proof, proofs_of, receipt, receipts_of, request, requests,
 };
 pub use rules::{
-    guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target, meta_clock,
-    meta_closed_epoch, meta_epoch, meta_generation, meta_policy, meta_purge, meta_schema, meta_unsettled, policies,
-    policy, unsettled, unsettled_of, unsettled_page,
+    all_instructed, guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target,
+    instructed, meta_clock, meta_closed_epoch, meta_epoch, meta_generation, meta_policy, meta_purge, meta_schema,
+    meta_unsettled, parse_instructed, policies, policy, policy_turn, policy_turns, unsettled, unsettled_of,
+    unsettled_page,
 };
 pub use suppression::{suppression, suppression_head, suppressions, suppressions_after, suppressions_of};
 pub use time::{parse_ready, parse_timer, ready, ready_due, ready_of, timer, timers, timers_due};

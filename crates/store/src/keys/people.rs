@@ -94,6 +94,8 @@ pub enum What {
     Request(RequestId),
     /// The exact offer of a job, its selector included.
     Job(JobId),
+    /// A customer's instructions: their texts should name nobody, and are nobody's to read once the customer is forgotten.
+    Instructions(CustomerId),
 }
 
 impl What {
@@ -103,6 +105,7 @@ impl What {
             "contract" => id.parse().ok().map(Self::Contract),
             "request" => id.parse().ok().map(Self::Request),
             "job" => id.parse().ok().map(Self::Job),
+            "instructions" => id.parse().ok().map(Self::Instructions),
             _ => None,
         }
     }
@@ -113,6 +116,7 @@ impl What {
             Self::Contract(id) => ("contract", id.to_string()),
             Self::Request(id) => ("request", id.to_string()),
             Self::Job(id) => ("job", id.to_string()),
+            Self::Instructions(id) => ("instructions", id.to_string()),
         }
     }
 }

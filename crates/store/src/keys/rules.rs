@@ -32,7 +32,7 @@ pub fn meta_clock() -> Key {
     Family::Meta.prefix().key("clock")
 }
 
-/// Digest of the policy in force.
+/// The policy in force, and those that wait for their first day.
 pub fn meta_policy() -> Key {
     Family::Meta.prefix().key("policy")
 }
@@ -70,6 +70,31 @@ pub fn policy(digest: &Digest) -> Key {
 /// All policy versions.
 pub fn policies() -> KeyPrefix {
     Family::Policy.prefix()
+}
+
+/// What came into force as the policy of this number; the first one is 0.
+pub fn policy_turn(turn: u64) -> Key {
+    policy_turns().key(&format!("{turn:016x}"))
+}
+
+/// All of them, in the order in which they came into force.
+pub fn policy_turns() -> KeyPrefix {
+    Family::PolicyTurn.prefix()
+}
+
+/// Since when which of a customer's instructions hold. Their texts are sealed.
+pub fn instructed(customer: &CustomerId) -> Key {
+    all_instructed().key(&customer.to_string())
+}
+
+/// Every customer with instructions.
+pub fn all_instructed() -> KeyPrefix {
+    Family::Instruction.prefix()
+}
+
+/// Whose instructions a key is about; none for another key.
+pub fn parse_instructed(key: &Key) -> Option<CustomerId> {
+    all_instructed().rest(key)?.parse().ok()
 }
 
 /// The guard of everything.

@@ -41,8 +41,12 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::Guard, guard_request(&request_id)),
         (Family::Guard, guard_any_hold()),
         (Family::Hold, hold(&HoldId::from_bytes(id(11)))),
+        (Family::HoldExpiry, hold_expiry(now, &HoldId::from_bytes(id(11)))),
+        (Family::HoldChange, hold_change(&HoldId::from_bytes(id(11)))),
         (Family::Meta, meta_ends()),
         (Family::Policy, policy(&digest)),
+        (Family::PolicyTurn, policy_turn(1)),
+        (Family::Instruction, instructed(&customer_id)),
         (Family::Customer, customer(&customer_id)),
         (Family::Contract, contract(&contract_id)),
         (Family::Event, event(&contract_id, 7)),
@@ -70,6 +74,7 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::Index, index(epoch, IndexKind::Address, &id(10))),
         (Family::Sealed, sealed(&subject, What::Customer(customer_id))),
         (Family::Sealed, sealed(&subject, What::Job(job_id))),
+        (Family::Sealed, sealed(&subject, What::Instructions(customer_id))),
         (Family::SubjectKey, subject_key(epoch, &subject)),
     ]
 }
@@ -134,6 +139,7 @@ proptest! {
         prop_assert_eq!(event(&contract, a).cmp(&event(&contract, b)), a.cmp(&b));
         prop_assert_eq!(plan(&request, c).cmp(&plan(&request, d)), c.cmp(&d));
         prop_assert_eq!(proof(&request, c).cmp(&proof(&request, d)), c.cmp(&d));
+        prop_assert_eq!(policy_turn(a).cmp(&policy_turn(b)), a.cmp(&b));
     }
 
     #[test]
@@ -146,21 +152,34 @@ proptest! {
         let read = at.max(Instant::UNIX_EPOCH);
         prop_assert_eq!(parse_timer(&timer(at, &request)), Some((read, request)));
         prop_assert_eq!(parse_ready(&ready(&web, at, &job)), Some((web, read, job)));
+        let hold = HoldId::from_bytes(id(byte));
+        prop_assert_eq!(holds_expired(now).contains(&hold_expiry(at, &hold)), due);
+        prop_assert_eq!(parse_hold_expiry(&hold_expiry(at, &hold)), Some((read, hold)));
+        prop_assert_eq!(parse_hold_change(&hold_change(&hold)), Some(hold));
     }
 
     #[test]
-    fn reading_a_key_never_panics_and_takes_its_own_family_only(text in "[!-~]{1,80}|v1/(timer|ready|job|key)/[0-9a-f/]{1,80}") {
+    fn reading_a_key_never_panics_and_takes_its_own_family_only(text in "[!-~]{1,80}|v1/(timer|ready|job|key|hold-expiry|hold-change)/[0-9a-f/]{1,80}") {
         let key = Key::parse(&text).expect("of key characters");
         let read = [
             (Family::Timer, parse_timer(&key).is_some()),
             (Family::Ready, parse_ready(&key).is_some()),
             (Family::Job, parse_job(&key).is_some()),
             (Family::SubjectKey, parse_subject_key(&key).is_some()),
+            (Family::HoldExpiry, parse_hold_expiry(&key).is_some()),
+            (Family::HoldChange, parse_hold_change(&key).is_some()),
         ];
         for (family, read) in read {
             prop_assert!(!read || Family::of(&key) == Some(family));
         }
     }
+}
+
+#[test]
+fn whose_instructions_a_key_is_about_reads_back() {
+    let customer = CustomerId::from_bytes(id(1));
+    assert_eq!(parse_instructed(&instructed(&customer)), Some(customer));
+    assert_eq!(parse_instructed(&super::customer(&customer)), None);
 }
 
 #[test]
@@ -171,6 +190,7 @@ fn whose_a_sealed_value_is_reads_back() {
         What::Contract(ContractId::from_bytes(id(2))),
         What::Request(RequestId::from_bytes(id(3))),
         What::Job(JobId::from_bytes(id(4))),
+        What::Instructions(CustomerId::from_bytes(id(1))),
     ] {
         assert_eq!(parse_sealed(&sealed(&subject, what)), Some((subject, what)));
     }

@@ -7,22 +7,22 @@ use crate::key::{Key, KeyPrefix, KeyRange};
 
 /// Milliseconds of an instant that must not be met early: a part of a millisecond counts as a whole one. Before 1970
 /// counts as 1970, which is as due.
-fn millis_up(at: Instant) -> u64 {
+pub(super) fn millis_up(at: Instant) -> u64 {
     let down = at.as_millisecond();
     let part = i64::from(at.as_nanosecond() > i128::from(down) * 1_000_000);
     u64::try_from(down.saturating_add(part)).unwrap_or(0)
 }
 
 /// Whole milliseconds that have passed at an instant.
-fn millis_down(now: Instant) -> u64 {
+pub(super) fn millis_down(now: Instant) -> u64 {
     u64::try_from(now.as_nanosecond().div_euclid(1_000_000)).unwrap_or(0)
 }
 
-fn number(value: u64) -> String {
+pub(super) fn number(value: u64) -> String {
     format!("{value:016x}")
 }
 
-fn instant(segment: &str) -> Option<Instant> {
+pub(super) fn instant(segment: &str) -> Option<Instant> {
     let millis = u64::from_str_radix(segment, 16).ok()?;
     let instant = Instant::from_millisecond(i64::try_from(millis).ok()?).ok()?;
     // Another spelling of the number would be another key.

@@ -163,7 +163,6 @@ struct Held {
     hold: Id,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     targets: Vec<Name>,
-    ground: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     review: Option<Day>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

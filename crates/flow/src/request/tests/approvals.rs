@@ -36,7 +36,7 @@ fn an_approval_is_lost_when_a_new_plan_has_more_in_it_than_was_signed_for() {
     let both = Anchors { customer_ended: Some(day("2026-01-31")), ..anchors() };
     life.view.request.anchors = both;
     let successor = Plan { anchors: both, ..plan(2, Some(Digest::of(b"plan 1")), &[]) };
-    life.take(Input::Planned { plan: Box::new(successor), digest: Digest::of(b"plan 2") });
+    life.take(planned(Box::new(successor), Digest::of(b"plan 2")));
     assert_eq!(life.view.request.state, RequestState::Planned);
     life.take(Input::Approved(Approvals { service: None, customer: Some(approval()), policy: None }));
     assert_eq!(life.view.request.state, RequestState::Approved, "what was signed for before still counts");
@@ -88,7 +88,12 @@ pub(super) fn answered(
         permitted_on_this_stream: false,
         going_on,
     };
-    let around = Around { restraint, policy: Digest::of(b"policy"), clock_is_doubted: false, lacks_address: false };
+    let around = Around {
+        restraint,
+        rules: Some(Under::policy(Digest::of(b"policy"))),
+        clock_is_doubted: false,
+        lacks_address: false,
+    };
     decide(&life.view, &asking, around, &offer, digest, life.now)
 }
 

@@ -6,7 +6,7 @@ use gallra_model::permit::{Denial, Permit};
 use super::approvals::{answered, backing};
 use super::*;
 
-const FREE: Restraint = Restraint { held: false, halted: false };
+const FREE: Restraint = Restraint { held: false, halted: false, review: false };
 
 /// Asks for another minute of an attempt at the erasure.
 fn going_on(life: &Life, attempt: u32, restraint: Restraint) -> Result<Permit, Denial> {
@@ -67,8 +67,20 @@ fn whatever_came_between_two_minutes_denies_the_next() {
     assert_eq!(going_on(&life, 1, halted).err(), Some(Denial::Halted));
     assert!(going_on(&life, 1, FREE).is_ok(), "released again");
     assert_eq!(answered(&life, None, Some(1), FREE).err(), Some(Denial::NotApproved), "without its cause");
-    life.view.request.planned_under = Some(Digest::of(b"another policy"));
-    assert_eq!(going_on(&life, 1, FREE).err(), Some(Denial::Stale));
+    let review = Restraint { review: true, ..FREE };
+    assert_eq!(going_on(&life, 1, review).err(), Some(Denial::NotApproved), "an instruction waits for an approver");
+    let under = Under::policy(life.view.plan.as_ref().expect("a plan").policy);
+    for other in [
+        Under { policy: Digest::of(b"another policy"), ..under },
+        Under { turn: 1, ..under },
+        Under { instructions: Some(Digest::of(b"an instruction")), ..under },
+    ] {
+        life.view.request.planned_under = Some(other);
+        assert_eq!(going_on(&life, 1, FREE).err(), Some(Denial::Stale));
+    }
+    life.view.request.planned_under = Some(under);
+    life.view.request.facts.legal_review = true;
+    assert_eq!(going_on(&life, 1, FREE).err(), Some(Denial::NotApproved), "somebody has to look");
     let mut cancelled = acting();
     cancelled.view.request.facts.cancelled = true;
     assert_eq!(going_on(&cancelled, 1, FREE).err(), Some(Denial::Cancelled));

@@ -7,14 +7,14 @@ use gallra_model::Day;
 use gallra_model::job::Action;
 use gallra_model::plan::Plan;
 use gallra_model::time::day_of;
-use gallra_planner::{check, plan};
+use gallra_planner::{Touched, check, plan};
 use gallra_policy::calendar::{Period, Unit};
 use gallra_policy::{Anchor, Bound, Clause, Deed, Until};
 use jiff::ToSpan;
 use proptest::prelude::*;
 
 use super::{hold, world};
-use crate::script::World;
+use crate::script::{World, pack, shorter_chat};
 
 /// The day on which each live target's data goes or may go; the far future while nobody knows.
 fn days(plan: &Plan) -> BTreeMap<String, Day> {
@@ -137,6 +137,24 @@ proptest! {
                 let whole = matches!(hold.level, gallra_model::hold::Level::Global);
                 prop_assert!(!whole || hold.expires < Some(*day), "{name} on {day} under {hold:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_a_new_policy_does_not_touch_is_planned_alike(world in world(), row in row(), bound in prop::sample::select(vec!["by", "keep"])) {
+        prop_assume!(world.policy.instructions().is_empty());
+        let mut next = world.clone();
+        if world.policy == pack("webone") && bound == "by" {
+            next.policy = shorter_chat();
+        } else {
+            let Some(more) = with_row(&world, &row, bound) else { return Ok(()) };
+            next = more;
+        }
+        let touched = Touched::between(&world.policy, &next.policy);
+        prop_assert!(!Touched::between(&world.policy, &world.policy).touches(&world.anchors, &world.inventories));
+        let (old, new) = (plan(&world.facts()), plan(&next.facts()));
+        if let (false, Ok(old), Ok(new)) = (touched.touches(&world.anchors, &world.inventories), old, new) {
+            prop_assert_eq!(Plan { policy: new.policy, ..old }, new);
         }
     }
 

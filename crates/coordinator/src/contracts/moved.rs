@@ -1,0 +1,240 @@
+//! Moves: a contract goes on under another customer. What the service stores goes along; what is the earlier customer's own
+//! stays, and so do the IP addresses until that day. The time before stays with the earlier customer as an ended contract
+//! without identifiers, so that its end and settlement count for that one. Refused while a hold lies on either side (I1),
+//! since it would be escaped, and while anything is unclear.
+
+use gallra_flow::contract::{Word, take};
+use gallra_model::contract::{Came, Contract, ContractState, Customer, Said, Words};
+use gallra_model::plan::Anchors;
+use gallra_model::request::JobState;
+use gallra_model::selector::ExternalId;
+use gallra_model::time::day_of;
+use gallra_model::{ContractId, Day, RequestId, SubjectId};
+use gallra_store::{Entry, Txn, keys};
+
+use super::told::customers_days;
+use super::{is_old, only};
+use crate::core::{Core, merge, random, until_committed};
+use crate::error::{CoreError, decode, encode};
+use crate::{guards, state};
+
+/// A move, as it is told.
+pub struct Move {
+    /// Service id.
+    pub service: ExternalId,
+    /// Customer number under which it goes on; known or new.
+    pub customer: ExternalId,
+    /// Last local day under the customer so far.
+    pub on: Day,
+    /// Day on which that one's last invoice for it was settled, where it is.
+    pub settled: Option<Day>,
+    /// The event's version; 0 is one more than the last.
+    pub version: u64,
+}
+
+/// What came of it.
+pub struct Moved {
+    /// The contract as it stands.
+    pub contract: Contract,
+    /// The time before it, under the earlier customer.
+    pub part: Option<Contract>,
+    /// The request that carries the earlier customer's end, where this was its last contract.
+    pub ending: Option<RequestId>,
+}
+
+impl Core {
+    /// Takes a move. The same again, with the day of settlement, settles the time before it.
+    ///
+    /// # Errors
+    /// [`CoreError::NotFound`]; [`CoreError::Invalid`] for the days; [`CoreError::Precondition`] where a hold lies on the
+    /// contract or on either customer, the contract has ended, or data that belongs to either is being erased.
+    pub async fn move_contract(&self, told: &Move) -> Result<Moved, CoreError> {
+        // It may be an end, which the brake counts; and it hands addresses over.
+        let _alone = self.ending.lock().await;
+        let _recording = self.recording.lock().await;
+        until_committed!(self.try_move(told))
+    }
+
+    async fn try_move(&self, told: &Move) -> Result<Moved, CoreError> {
+        let (entry, mut contract) = self.find_contract(&told.service).await?;
+        contract.words = contract.known_words();
+        let known = self.find_customer(&told.customer).await?;
+        let is_there = known.as_ref().is_some_and(|(_, customer)| customer.id == contract.customer);
+        if let Some(came) = contract.came.filter(|came| is_there && came.on == told.on) {
+            return self.settle_part(&entry, contract, came, told).await;
+        }
+        if told.version != 0 && told.version <= contract.words.since {
+            return self.as_moved(contract).await;
+        }
+        self.may_move(&contract, told, is_there).await?;
+        let version = if told.version == 0 { contract.version.saturating_add(1) } else { told.version };
+        // An end that is newer than this one would have been taken under the wrong customer.
+        contract.words = take(&contract.words, version, Word::Moved).ok_or(CoreError::Busy)?;
+        contract.version = contract.version.max(version);
+        let (old_entry, mut old, siblings) = self.customer_and_siblings(&contract).await?;
+        let part = self.part_of(&contract, told)?;
+        let txn = self.leave_addresses(Txn::new(), &contract, &old, told.on).await?;
+        for id in old.contracts.iter_mut().filter(|id| **id == contract.id) {
+            *id = part.id;
+        }
+        let (arrival, customer) = match known {
+            Some((entry, customer)) => self.join_customer(&entry, customer, contract.id).await?,
+            None => self.new_customer(&told.customer, contract.id)?,
+        };
+        let earlier = contract.customer;
+        contract.customer = customer;
+        contract.came = Some(Came { part: part.id, on: told.on });
+        contract.cancelled = Vec::new();
+        let mut txn =
+            merge(txn, arrival).replace(&entry, encode(&contract)?).create(keys::contract(&part.id), encode(&part)?);
+        // Somebody whose last contract goes away has ended with it.
+        if siblings.iter().all(|other| other.state != ContractState::Active) {
+            let (customer_ended, customer_settled) = customers_days(siblings.iter().chain([&part]));
+            let anchors = Anchors { customer_ended, customer_settled, ..Anchors::default() };
+            let ending = self.new_request(&part, &old, anchors)?;
+            old.ending = Some(ending.id);
+            txn = self.brake(state::create(txn, &only(ending))?).await?;
+        }
+        txn = txn.replace(&old_entry, encode(&old)?);
+        let bumped = [keys::guard_contract(&contract.id), keys::guard_customer(&earlier)];
+        for guard in bumped.clone() {
+            txn = guards::bump_whom(&*self.store, txn, guard).await?;
+        }
+        // Read after the guards that the transaction expects: a hold that comes meanwhile is seen here, or makes it fail.
+        for guard in bumped.into_iter().chain([keys::guard_customer(&customer)]) {
+            self.must_be_free(&guard).await?;
+        }
+        self.store.commit(txn).await?;
+        gallra_crash::point("before_ack");
+        self.wake.notify_one();
+        tracing::info!(contract = %contract.id, from = %earlier, to = %customer, "a contract goes on under another customer");
+        Ok(Moved { contract, part: Some(part), ending: old.ending })
+    }
+
+    async fn may_move(&self, contract: &Contract, told: &Move, is_there: bool) -> Result<(), CoreError> {
+        let not_yet = |text: &str| Err(CoreError::Precondition(text.into()));
+        if is_there {
+            return Err(CoreError::Invalid("to-customer: the contract is that customer's already".into()));
+        }
+        if contract.state != ContractState::Active {
+            return not_yet("only an active contract moves: if it goes on, report its resumption first");
+        }
+        if is_old(contract, told.version) {
+            return not_yet("a newer event is known: the move came too late to be put before it");
+        }
+        if contract.first_day().is_none_or(|first| told.on < first) {
+            return Err(CoreError::Invalid("on: the contract began later, or came to this customer later".into()));
+        }
+        if told.on > day_of(self.time.now()) {
+            return not_yet("on: a day in the future is not known yet");
+        }
+        self.is_settlement(told.on, told.settled)?;
+        if let Some(came) = contract.came
+            && self.part(&came).await?.1.state != ContractState::Settled
+        {
+            return not_yet(
+                "the settlement of its earlier move is open: report that first, by the same move with --settled",
+            );
+        }
+        for id in &contract.cancelled {
+            self.must_be_free(&keys::guard_request(id)).await?;
+            if state::load(&*self.store, id).await?.view.jobs.iter().any(|job| job.state == JobState::Begun) {
+                return not_yet("an act on its data that was taken back has not ended: wait for its receipt");
+            }
+        }
+        Ok(())
+    }
+
+    fn is_settlement(&self, on: Day, settled: Option<Day>) -> Result<(), CoreError> {
+        if settled.is_some_and(|settled| settled < on) {
+            return Err(CoreError::Invalid("settled: before the contract moved".into()));
+        }
+        if settled.is_some_and(|settled| settled > day_of(self.time.now())) {
+            return Err(CoreError::Precondition("settled: a day in the future is not known yet".into()));
+        }
+        Ok(())
+    }
+
+    async fn must_be_free(&self, guard: &gallra_store::Key) -> Result<(), CoreError> {
+        if guards::one(&*self.store, guard).await?.1.holds.is_empty() {
+            return Ok(());
+        }
+        Err(CoreError::Precondition(
+            "a hold lies on the contract, on what was taken back of it, or on one of the two customers: moving would take \
+             its data out of the hold; have it released first"
+                .into(),
+        ))
+    }
+
+    /// The time before the move, as an ended contract of the earlier customer's.
+    fn part_of(&self, contract: &Contract, told: &Move) -> Result<Contract, CoreError> {
+        let now = self.time.now();
+        let said = |version, day| Said { version, day };
+        Ok(Contract {
+            id: ContractId::at(now, random()?),
+            // A reference of its own, under which nothing is sealed.
+            subject: SubjectId::at(now, random()?),
+            version: contract.version,
+            words: Words {
+                since: 0,
+                ended: Some(said(contract.version, told.on)),
+                settled: told.settled.map(|day| said(contract.version.saturating_add(1), day)),
+            },
+            state: if told.settled.is_some() { ContractState::Settled } else { ContractState::Ended },
+            started: contract.first_day().unwrap_or(contract.started),
+            ended: Some(told.on),
+            settled: told.settled,
+            request: None,
+            cancelled: Vec::new(),
+            went: Some(contract.id),
+            ..contract.clone()
+        })
+    }
+
+    async fn part(&self, came: &Came) -> Result<(Entry, Contract), CoreError> {
+        let entry = self.store.get(&keys::contract(&came.part)).await?.ok_or(CoreError::NotFound("contract"))?;
+        let part = decode("contract", &entry.value)?;
+        Ok((entry, part))
+    }
+
+    async fn as_moved(&self, contract: Contract) -> Result<Moved, CoreError> {
+        let Some(came) = contract.came else { return Ok(Moved { contract, part: None, ending: None }) };
+        let part = self.part(&came).await?.1;
+        let (_, old, _) = self.customer_and_siblings(&part).await?;
+        Ok(Moved { contract, part: Some(part), ending: old.ending })
+    }
+
+    /// The settlement of the time before a move that is known.
+    async fn settle_part(
+        &self,
+        entry: &Entry,
+        mut contract: Contract,
+        came: Came,
+        told: &Move,
+    ) -> Result<Moved, CoreError> {
+        let (part_entry, mut part) = self.part(&came).await?;
+        if told.settled.is_none() || part.state == ContractState::Settled {
+            return self.as_moved(contract).await;
+        }
+        self.is_settlement(came.on, told.settled)?;
+        part.state = ContractState::Settled;
+        part.settled = told.settled;
+        part.words.settled = told.settled.map(|day| Said { version: part.version.saturating_add(1), day });
+        contract.version = contract.version.max(told.version);
+        let (old_entry, old, siblings): (_, Customer, _) = self.customer_and_siblings(&part).await?;
+        let mut txn = Txn::new()
+            .replace(entry, encode(&contract)?)
+            .replace(&part_entry, encode(&part)?)
+            .replace(&old_entry, old_entry.value.clone());
+        if let Some(ending) = old.ending {
+            let loaded = state::load(&*self.store, &ending).await?;
+            let mut next = loaded.view.clone();
+            let anchors = &mut next.request.anchors;
+            (anchors.customer_ended, anchors.customer_settled) = customers_days(siblings.iter().chain([&part]));
+            next.request.wake = Some(self.time.now());
+            txn = merge(txn, state::save(&*self.store, &loaded, &next).await?);
+        }
+        self.commit_event(txn, &part).await?;
+        Ok(Moved { contract, part: Some(part), ending: old.ending })
+    }
+}
