@@ -52,6 +52,8 @@ pub enum Code {
     Limit,
     /// A purge reaches what is younger than this host lets go, or the host lets nothing be purged there.
     PurgeAge,
+    /// A purge found items that have no age that can be believed: they stay, and the run is not done.
+    Undated,
     /// The job carries no signature of its cause that this host trusts (decision 2).
     BadCause,
     /// The emergency stop is pulled.

@@ -148,7 +148,7 @@ fn decide(policy: &Policy, agent: &AgentName, target: &TargetInfo, sweeps: Sweep
         Aged::Runs(runs) => runs,
     };
     let rule = runs.first().map(|run| run.rule.as_str()).unwrap_or_default();
-    if target.kind != TargetKind::AccessLog && !target.purges {
+    if !has_ages(target.kind) && !target.purges {
         let kind = target.kind.as_str();
         return not_purged(format!(
             "{rule} promises that records leave by age, and nothing purges {kind} targets yet: the promise is not carried \
@@ -166,6 +166,14 @@ fn decide(policy: &Policy, agent: &AgentName, target: &TargetInfo, sweeps: Sweep
         return Ok(Fate::Left(note(note::OBSERVE_MODE, &place, text)));
     }
     Ok(Fate::Purged(runs))
+}
+
+/// Whether there is a driver that tells the age of what is in such a target.
+fn has_ages(kind: TargetKind) -> bool {
+    match kind {
+        TargetKind::AccessLog | TargetKind::Sql | TargetKind::Maildir => true,
+        TargetKind::Files | TargetKind::Restic => false,
+    }
 }
 
 fn too_many(agent: &AgentName, target: &TargetInfo) -> Note {

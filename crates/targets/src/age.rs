@@ -4,8 +4,11 @@
 use std::str::FromStr;
 
 use gallra_model::Instant;
+use gallra_model::receipt::Code;
 use jiff::SignedDuration;
 use serde::Deserialize;
+
+use crate::driver::Failure;
 
 /// Hours in a day, for ages.
 const DAY: u32 = 24;
@@ -31,6 +34,27 @@ impl Age {
         let floor = now.checked_sub(SignedDuration::from_hours(i64::from(self.hours)));
         floor.is_ok_and(|floor| before <= floor)
     }
+}
+
+/// Whether the host lets a purge reach so far.
+///
+/// # Errors
+/// [`Code::PurgeAge`]; nothing was touched.
+pub(crate) fn allowed(youngest: Option<Age>, before: Instant, now: Instant) -> Result<(), Failure> {
+    let Some(youngest) = youngest else {
+        return Err(Failure::new(
+            Code::PurgeAge,
+            "this target has no youngest_purge_age, so nothing is purged by age: set it if that is wanted",
+        ));
+    };
+    if youngest.lets(before, now) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Code::PurgeAge,
+        "the purge reaches what is younger than youngest_purge_age in agent.toml: nothing was touched; for a rule of 24 \
+         hours write 22 hours there: its runs reach to 23, and clocks differ",
+    ))
 }
 
 impl FromStr for Age {

@@ -146,13 +146,17 @@ fn purge(driver: &dyn Driver, spec: &JobSpec, now: Instant, boundary: &mut dyn B
 }
 
 fn purged_report(purged: Purged) -> Report {
-    let Purged { mut counts, before, after, unread, removed_files, mut checks } = purged;
+    let Purged { mut counts, before, after, unread, undone, removed_files, mut checks } = purged;
     if counts == Counts::default() {
         counts.absent = 1;
     }
     checks.push(Check { name: "unread-items".to_owned(), count: unread, ok: true });
     checks.push(Check { name: "removed-files".to_owned(), count: removed_files, ok: true });
-    Report { counts, before, after, checks, ..Report::new() }.done()
+    let report = Report { counts, before, after, checks, ..Report::new() };
+    match undone {
+        None => report.done(),
+        Some(failure) => report.fail(failure),
+    }
 }
 
 fn go_on(boundary: &mut dyn Boundary) -> Result<(), Failure> {

@@ -126,6 +126,9 @@ pub struct Purged {
     pub after: Tally,
     /// Items whose age or owner could not be read: they stay.
     pub unread: u64,
+    /// Why the run is not done, although all that could go went: some items have no age that can be believed, and are
+    /// counted as failed.
+    pub undone: Option<Failure>,
     /// Files that went as a whole.
     pub removed_files: u64,
     /// The checks made.

@@ -3,27 +3,63 @@
 //! from other files, and which of their bytes must be found before an erasure and never after. See
 //! `docs/targets/maildir.md`.
 
+use std::path::PathBuf;
+
+use gallra_model::Instant;
 use gallra_model::outcome::Counts;
 use gallra_model::receipt::Check;
 use gallra_model::selector::Selector;
 use gallra_model::target::TargetKind;
 
-use crate::driver::{Boundary, Confirmation, Driver, Failure, Inspection};
-use crate::tree::Tree;
-pub use crate::tree::{Config, HardLinks};
+use serde::Deserialize;
 
+use crate::age::Age;
+use crate::driver::{Boundary, Confirmation, Driver, Failure, Inspection, PurgeOrder, Purged};
+pub use crate::tree::HardLinks;
+use crate::tree::{self, Tree, default_sentinel, default_trash};
+pub use age::Received;
+
+mod age;
 pub(crate) mod mail;
+mod purge;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use mail::{Search, holds_mails, is_mail, message_id};
 
 /// Message-IDs taken as residue.
 const MAX_RESIDUE: usize = 8;
 
+/// Where the mailboxes lie, and how old their mails may become.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// As of `files`.
+    pub root: PathBuf,
+    /// As of `files`.
+    pub path: String,
+    /// As of `files`.
+    #[serde(default = "default_sentinel")]
+    pub sentinel: String,
+    /// As of `files`.
+    #[serde(default = "default_trash")]
+    pub trash: String,
+    /// As of `files`.
+    #[serde(default)]
+    pub hard_links: HardLinks,
+    /// A purge by age reaches no mail that is younger, in hours or days; unset: no purge at all.
+    #[serde(default)]
+    pub youngest_purge_age: Option<Age>,
+    /// What says when a mail was received.
+    #[serde(default)]
+    pub received: Received,
+}
+
 /// A place with one tree of mailboxes for each subject.
 pub struct Maildir {
     tree: Tree,
+    youngest: Option<Age>,
+    received: Received,
 }
 
 impl Maildir {
@@ -32,13 +68,23 @@ impl Maildir {
     /// # Errors
     /// In words, when a key could never be used safely.
     pub fn open(config: &Config) -> Result<Self, String> {
-        Ok(Self { tree: Tree::open(config, TargetKind::Maildir)? })
+        let Config { root, path, sentinel, trash, hard_links, youngest_purge_age, received } = config.clone();
+        let tree = Tree::open(&tree::Config { root, path, sentinel, trash, hard_links }, TargetKind::Maildir)?;
+        Ok(Self { tree, youngest: youngest_purge_age, received })
     }
 }
 
 impl Driver for Maildir {
     fn kind(&self) -> TargetKind {
         TargetKind::Maildir
+    }
+
+    fn purges(&self) -> bool {
+        self.youngest.is_some()
+    }
+
+    fn purge(&self, order: &PurgeOrder, now: Instant, boundary: &mut dyn Boundary) -> Result<Purged, Failure> {
+        purge::purge(self, order, now, boundary)
     }
 
     fn inspect(&self, selector: &Selector) -> Result<Inspection, Failure> {

@@ -3,6 +3,7 @@
 //! counted before and after) and that freed pages are written over and searched (`docs/targets/sql.md`).
 
 mod act;
+mod batch;
 mod candidates;
 mod config;
 mod engine;
@@ -10,14 +11,18 @@ mod keep;
 mod look;
 mod mapping;
 mod matcher;
+mod purge;
 mod recount;
 mod residue;
 mod sqlite;
+mod survey;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::time::Duration;
 
+use gallra_model::Instant;
 use gallra_model::job::Keep;
 use gallra_model::outcome::Counts;
 use gallra_model::receipt::{Check, Code};
@@ -27,8 +32,10 @@ use gallra_model::target::TargetKind;
 pub use config::{
     ActionConfig, AnchorConfig, Config, EngineKind, RestrictConfig, SentinelConfig, TableConfig, ViaConfig,
 };
+pub use written::Written;
 
-use crate::driver::{Boundary, Confirmation, Driver, Failure, Inspection, Preserved};
+use crate::age::Age;
+use crate::driver::{Boundary, Confirmation, Driver, Failure, Inspection, Preserved, PurgeOrder, Purged};
 use engine::{Engine, Session};
 use look::Look;
 use mapping::Mapping;
@@ -37,6 +44,7 @@ use mapping::Mapping;
 pub struct Sql {
     engine: Box<dyn Engine>,
     mapping: Mapping,
+    youngest: Option<Age>,
 }
 
 impl Sql {
@@ -50,7 +58,7 @@ impl Sql {
         let engine: Box<dyn Engine> = match config.engine {
             EngineKind::Sqlite => Box::new(sqlite::Sqlite::new(config.database.clone(), wait)),
         };
-        Ok(Self { engine, mapping })
+        Ok(Self { engine, mapping, youngest: config.youngest_purge_age })
     }
 
     fn look<'a>(&'a self, session: &'a dyn Session, selector: &'a Selector) -> Result<Look<'a>, Failure> {
@@ -69,7 +77,7 @@ impl Sql {
         if found.is_empty() {
             return Err(Failure::new(
                 Code::CheckBlind,
-                "none of the subject's texts is found in the database's raw files: they may be encrypted or compressed, \
+                "none of the texts that must go is found in the database's raw files: they may be encrypted or compressed, \
                  and a byte search could not be trusted",
             ));
         }
@@ -80,6 +88,14 @@ impl Sql {
 impl Driver for Sql {
     fn kind(&self) -> TargetKind {
         TargetKind::Sql
+    }
+
+    fn purges(&self) -> bool {
+        self.youngest.is_some()
+    }
+
+    fn purge(&self, order: &PurgeOrder, now: Instant, boundary: &mut dyn Boundary) -> Result<Purged, Failure> {
+        purge::purge(self, order, now, boundary)
     }
 
     fn inspect(&self, selector: &Selector) -> Result<Inspection, Failure> {

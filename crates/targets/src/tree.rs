@@ -17,12 +17,15 @@ mod open;
 mod raw;
 mod remove;
 mod shut;
+mod sweep;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trash;
 mod walk;
 
 pub use config::{Config, HardLinks};
+pub(crate) use config::{default_sentinel, default_trash};
 pub(crate) use inspect::Tree;
 pub(crate) use open::trouble;
+pub(crate) use sweep::{Changed, Place, plain, remove};
 pub(crate) use walk::Entry;

@@ -198,7 +198,7 @@ async fn a_promise_that_nothing_carries_out_shows_on_the_request_every_day() {
         let purge = newest(&site).await;
         let view = site.view(&purge.id).await;
         assert!(view.request.facts.unmet);
-        assert!(view.plan.expect("a plan").notes[0].text.contains("nothing purges sql targets yet"));
+        assert!(view.plan.expect("a plan").notes[0].text.contains("agent.toml has no youngest_purge_age"));
         work(&site, &purge.id).await;
         assert_ne!(site.view(&purge.id).await.request.state, RequestState::Done, "it stays open");
     }

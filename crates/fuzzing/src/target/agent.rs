@@ -57,7 +57,12 @@ pub fn config(bytes: &[u8]) -> Seen {
     let Ok(config) = config::parse(text, Path::new("agent.toml")) else { return Seen::Refused };
     let within = |path: &Path| config.limits.roots.iter().any(|root| path.starts_with(root));
     for target in &config.targets {
-        let trees = [&target.files, &target.maildir].into_iter().flatten().map(|tree| tree.root.as_path());
+        let trees = [
+            target.files.as_ref().map(|tree| tree.root.as_path()),
+            target.maildir.as_ref().map(|tree| tree.root.as_path()),
+        ]
+        .into_iter()
+        .flatten();
         let databases = target.sql.iter().map(|sql| sql.database.as_path());
         for path in trees.chain(databases).filter(|path| path.is_absolute()) {
             assert!(within(path), "{} is in no root", path.display());

@@ -24,7 +24,7 @@ pub fn sql_mapping(bytes: &[u8]) -> Seen {
         known && (1..=NAME_BYTES).contains(&name.len()) && !name.starts_with(|c: char| c.is_ascii_digit())
     };
     for table in &config.table {
-        let names = [Some(&table.table), table.key.as_ref(), table.id.as_ref()];
+        let names = [Some(&table.table), table.key.as_ref(), table.id.as_ref(), table.time_column.as_ref()];
         let via = table.via.iter().flat_map(|via| [&via.table, &via.key, &via.foreign]);
         let all = names.into_iter().flatten().chain(&table.columns).chain(via);
         assert!(all.into_iter().all(|name| plain(name)), "a name that is none, of table {:?}", table.table);

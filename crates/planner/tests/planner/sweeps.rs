@@ -180,8 +180,9 @@ fn what_has_no_row_of_its_own_goes_at_the_end_at_the_yearly_sweep() {
 fn a_kind_of_target_that_cannot_purge_is_said_to_leave_its_promise_unmet() {
     let day = Day::constant(2026, 8, 28);
     for (target, says) in [
-        ("chat sql chat controller customer act", "nothing purges sql targets yet: the promise is not carried out"),
-        ("mail maildir mail controller customer act", "nothing purges maildir targets yet"),
+        ("chat files chat controller customer act", "nothing purges files targets yet: the promise is not carried out"),
+        ("mail maildir mail controller customer act", "agent.toml has no youngest_purge_age"),
+        ("chat sql chat controller customer act", "agent.toml has no youngest_purge_age"),
         ("log access-log access-logs controller customer act", "agent.toml has no youngest_purge_age"),
     ] {
         let plan = checked(&world("webone", day, target), of(day));

@@ -5,31 +5,13 @@ use gallra_model::Instant;
 use gallra_model::outcome::Counts;
 use gallra_model::receipt::{Code, Tally};
 
-use crate::age::Age;
+use crate::age;
 use crate::driver::{Boundary, Failure, PurgeOrder, Purged};
 
 use super::place::Place;
 use super::raw::{Rule, Wanted};
 use super::subject::{Aged, Who};
 use super::{AccessLog, act, second};
-
-/// Whether the host lets a purge reach so far.
-fn allowed(youngest: Option<Age>, before: Instant, now: Instant) -> Result<(), Failure> {
-    let Some(youngest) = youngest else {
-        return Err(Failure::new(
-            Code::PurgeAge,
-            "this target has no youngest_purge_age, so nothing is purged by age: set it if that is wanted",
-        ));
-    };
-    if youngest.lets(before, now) {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Code::PurgeAge,
-        "the purge reaches lines younger than youngest_purge_age in agent.toml: nothing was touched; for a rule of 24 \
-         hours write 22 hours there: its runs reach to 23, and clocks differ",
-    ))
-}
 
 pub(super) fn purge(
     log: &AccessLog,
@@ -38,7 +20,7 @@ pub(super) fn purge(
     boundary: &mut dyn Boundary,
 ) -> Result<Purged, Failure> {
     let config = &log.config;
-    allowed(config.youngest(), order.before, now)?;
+    age::allowed(config.youngest(), order.before, now)?;
     let place = Place::open(config)?;
     let held = |_: ()| order.preserve.iter().map(|selector| Who::of(config, selector)).collect::<Result<Vec<_>, _>>();
     let judge = Aged { before: order.before, held: held(())?, format: config.format.clone() };
@@ -66,5 +48,13 @@ pub(super) fn purge(
         return Err(Failure::new(Code::OthersChanged, "younger or held lines are fewer than before: stop and look"));
     }
     let counts = Counts { erased: came.sum.mine, retained: looked.sum.held, ..Counts::default() };
-    Ok(Purged { counts, before, after, unread: looked.sum.unread, removed_files: came.removed, checks: last.checks })
+    Ok(Purged {
+        counts,
+        before,
+        after,
+        unread: looked.sum.unread,
+        undone: None,
+        removed_files: came.removed,
+        checks: last.checks,
+    })
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use gallra_model::job::Action;
 use gallra_model::receipt::{Code, Verdict};
 
-use super::Maildir;
+use super::{Config, Maildir, Received};
 use crate::driver::{Driver, Inspection};
 use crate::testing::{NoAct, inspect_then, service};
 use crate::tree::tests::fixture::{Site, portrait};
@@ -34,8 +34,15 @@ fn mailboxes(site: &Site, service: &str) {
 /// Entries that [`mailboxes`] makes, the top directory included.
 const ENTRIES: u64 = 1 + 2 * (9 + 3 + 3);
 
+mod ages;
+
+pub(crate) fn config(site: &Site) -> Config {
+    let crate::tree::Config { root, path, sentinel, trash, hard_links } = site.config.clone();
+    Config { root, path, sentinel, trash, hard_links, youngest_purge_age: None, received: Received::Both }
+}
+
 fn driver(site: &Site) -> Maildir {
-    Maildir::open(&site.config).expect("a good config")
+    Maildir::open(&config(site)).expect("a good config")
 }
 
 fn check(report: &crate::Report, name: &str) -> u64 {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use gallra_model::receipt::Code;
 
-use super::engine::{Sort, number};
-use super::look::Look;
+use super::engine::{Session, Sort, number};
+use super::look::{Look, all};
 use super::mapping::{Act, Pick, Table, column};
 use super::residue;
 use crate::driver::{Boundary, Failure, Inspection};
@@ -22,7 +22,7 @@ pub(super) fn erase(look: &Look<'_>, seen: &Inspection, boundary: &mut dyn Bound
     let acted: Vec<&Table> = look.mapping.tables.iter().filter(|table| !table.act.keeps()).collect();
     let before = Census::take(look)?;
     let mut rows = 0;
-    let mut deleted = BTreeMap::new();
+    let mut deleted = Rows::new();
     for table in &acted {
         go_on(boundary)?;
         let count = apply(look, table)?;
@@ -80,10 +80,10 @@ fn go_on(boundary: &mut dyn Boundary) -> Result<(), Failure> {
     Err(Failure::new(Code::Stopped, "time or a hold stopped the erasure before it was made lasting: all was undone"))
 }
 
-fn others_changed() -> Failure {
+pub(super) fn others_changed() -> Failure {
     Failure::new(
         Code::OthersChanged,
-        "a trigger or a foreign key's action changed rows beyond the subject's: declare the tables that refer to \
+        "a trigger or a foreign key's action changed rows beyond those that were to go: declare the tables that refer to \
          these above them, or set `allow_triggers` if a trigger's work is wanted; all was undone",
     )
 }
@@ -131,8 +131,7 @@ fn apply(look: &Look<'_>, table: &Table) -> Result<u64, Failure> {
 
 /// What an act must leave as it is.
 struct Census {
-    /// Rows of every ordinary table, declared or not, by its name in lower case.
-    rows: BTreeMap<String, u64>,
+    rows: Rows,
     /// The subject's own rows that an erasure leaves: in kept tables, and in blanked ones.
     kept: u64,
     /// Rows changed so far, by whatever.
@@ -141,24 +140,29 @@ struct Census {
 
 impl Census {
     fn take(look: &Look<'_>) -> Result<Self, Failure> {
-        let rows = look
-            .session
-            .tables()?
-            .into_iter()
-            .filter(|(_, sort)| *sort == Sort::Ordinary)
-            .map(|(table, _)| Ok((table.to_ascii_lowercase(), look.all(&table)?)))
-            .collect::<Result<_, Failure>>()?;
-        Ok(Self { rows, kept: kept(look)?, changed: look.session.changed() })
+        Ok(Self { rows: rows_of(look.session)?, kept: kept(look)?, changed: look.session.changed() })
     }
 
-    /// Whether every table lost exactly the rows that were deleted from it. Triggers may add; nothing may lose more.
-    fn is_less_only(&self, deleted: &BTreeMap<String, u64>, after: &Self) -> bool {
-        let fits = |(table, rows): (&String, &u64)| {
-            let gone = deleted.get(table).copied().unwrap_or(0);
-            after.rows.get(table).is_some_and(|left| *left >= rows.saturating_sub(gone))
-        };
-        self.kept == after.kept && self.rows.iter().all(fits)
+    fn is_less_only(&self, deleted: &Rows, after: &Self) -> bool {
+        self.kept == after.kept && are_less_only(&self.rows, deleted, &after.rows)
     }
+}
+
+/// Rows of tables, by the tables' names in lower case.
+pub(super) type Rows = BTreeMap<String, u64>;
+
+/// Rows of every ordinary table, declared or not.
+pub(super) fn rows_of(session: &dyn Session) -> Result<Rows, Failure> {
+    let ordinary = session.tables()?.into_iter().filter(|(_, sort)| *sort == Sort::Ordinary);
+    ordinary.map(|(table, _)| Ok((table.to_ascii_lowercase(), all(session, &table)?))).collect()
+}
+
+/// Whether every table lost exactly the rows that were deleted from it. Triggers may add; nothing may lose more.
+pub(super) fn are_less_only(before: &Rows, deleted: &Rows, after: &Rows) -> bool {
+    before.iter().all(|(table, rows)| {
+        let gone = deleted.get(table).copied().unwrap_or(0);
+        after.get(table).is_some_and(|left| *left >= rows.saturating_sub(gone))
+    })
 }
 
 fn kept(look: &Look<'_>) -> Result<u64, Failure> {

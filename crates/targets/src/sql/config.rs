@@ -5,8 +5,12 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::mapping::{Act, Anchor, Mapping, Pick, Restrict, Sentinel, Table};
+use super::mapping::{Act, Aged, Anchor, Mapping, Pick, Restrict, Sentinel, Table};
+use super::written::Written;
+use crate::age::Age;
 use crate::template::By;
+
+mod ages;
 
 /// Longest wait for a lock that may be configured, in seconds.
 const MAX_WAIT_SECONDS: u64 = 300;
@@ -40,6 +44,9 @@ pub struct Config {
     /// How long to wait for another program's lock, in seconds; 0 to 300, 5 when unset.
     #[serde(default = "five")]
     pub wait_seconds: u64,
+    /// A purge by age reaches no row that is younger, in hours or days; unset: no purge at all.
+    #[serde(default)]
+    pub youngest_purge_age: Option<Age>,
     /// The mapping, children before parents.
     pub table: Vec<TableConfig>,
 }
@@ -138,6 +145,15 @@ pub struct TableConfig {
     /// Which column names a kept row. Unset: the primary key.
     #[serde(default)]
     pub id: Option<String>,
+    /// Which column says when the row was made. Unset: the row has no age, or its parent's.
+    #[serde(default)]
+    pub time_column: Option<String>,
+    /// With `time_column`: how it is written.
+    #[serde(default)]
+    pub time_written: Option<Written>,
+    /// With `youngest_purge_age`: the rows are no records with an age of their own, and stay until their subject's end.
+    #[serde(default)]
+    pub ageless: bool,
 }
 
 /// Checks the section without touching the database.
@@ -155,7 +171,7 @@ pub(super) fn check(config: &Config) -> Result<Mapping, String> {
         return Err(format!("declare 1 to {MAX_TABLES} [[target.sql.table]]"));
     }
     let tables = config.table.iter().map(table).collect::<Result<Vec<_>, _>>()?;
-    let mapping = Mapping {
+    let mut mapping = Mapping {
         sentinel: Sentinel {
             table: name(&config.sentinel.table)?,
             key: name(&config.sentinel.key)?,
@@ -179,6 +195,7 @@ pub(super) fn check(config: &Config) -> Result<Mapping, String> {
         tables,
     };
     fits(&mapping)?;
+    ages::settle(&mut mapping, config.youngest_purge_age.is_some())?;
     Ok(mapping)
 }
 
@@ -218,7 +235,15 @@ fn table(config: &TableConfig) -> Result<Table, String> {
         }
     };
     let id = config.id.as_deref().map(name).transpose()?;
-    Ok(Table { name: table, pick, act, id })
+    let aged = match (&config.time_column, config.time_written, config.ageless) {
+        (Some(column), Some(written), false) => Aged::Own { column: name(column)?, written },
+        (None, None, true) => Aged::Ageless,
+        (None, None, false) => Aged::Unsaid,
+        (Some(_), _, _) | (_, Some(_), _) => {
+            return Err(format!("table {table}: write `time_column` and `time_written` together, and no `ageless`"));
+        }
+    };
+    Ok(Table { name: table, pick, act, id, aged })
 }
 
 /// What no single table can see: doubles, order, and references between them.

@@ -4,8 +4,10 @@
 
 use std::borrow::Cow;
 
+use gallra_model::Instant;
 use gallra_model::target::Instance;
 
+use super::written::Written;
 use crate::driver::Failure;
 
 /// One value of one row. Personal data, so no `Debug`.
@@ -96,6 +98,14 @@ pub(super) trait Session {
     fn quote(&self, name: &str) -> String {
         format!("\"{}\"", name.replace('"', "\"\""))
     }
+
+    /// An SQL condition, by the engine's own date arithmetic: the column is written so, and older than an instant (a whole
+    /// second).
+    fn is_older(&self, column: &str, written: Written, before: Instant) -> String;
+
+    /// An SQL expression that is a whole number and names one row of the table until this session ends; `None` where
+    /// there is none.
+    fn address(&self, table: &str) -> Result<Option<String>, Failure>;
 
     /// The table's shape; `None` when there is no table of this name (a view is none).
     fn shape(&self, table: &str) -> Result<Option<Shape>, Failure>;

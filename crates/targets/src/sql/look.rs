@@ -24,44 +24,13 @@ impl<'a> Look<'a> {
         if ids.contains(&mapping.sentinel.value.as_str()) {
             return Err(Failure::new(Code::BadSelector, "the job selects the sentinel: nothing was touched"));
         }
-        let look = Self { session, mapping, selector };
         sentinel(session, mapping)?;
-        for table in &mapping.tables {
-            look.fits(table)?;
-        }
-        for shared in &mapping.shared {
-            look.shape(shared)?;
-        }
-        Ok(look)
+        fits(session, mapping)?;
+        Ok(Self { session, mapping, selector })
     }
 
     pub(super) fn shape(&self, table: &str) -> Result<Shape, Failure> {
-        self.session.shape(table)?.ok_or_else(|| {
-            Failure::new(Code::Target, format!("the database has no table {table}: correct the mapping in agent.toml"))
-        })
-    }
-
-    fn fits(&self, table: &Table) -> Result<(), Failure> {
-        let mut wanted: Vec<(&str, &str)> =
-            table.columns().into_iter().map(|name| (table.name.as_str(), name)).collect();
-        if let Pick::Via { parent, key, .. } = &table.pick {
-            wanted.push((parent, key));
-        }
-        if let Some(anchor) = self.mapping.anchor.as_ref().filter(|anchor| table.is_called(&anchor.table)) {
-            wanted.extend(anchor.columns.iter().map(|name| (table.name.as_str(), name.as_str())));
-        }
-        if let Some(restrict) = self.mapping.restrict.as_ref().filter(|restrict| table.is_called(&restrict.table)) {
-            wanted.push((&table.name, &restrict.column));
-        }
-        for (table, name) in wanted {
-            if self.shape(table)?.column(name).is_none() {
-                return Err(Failure::new(
-                    Code::Target,
-                    format!("table {table} has no column {name}: correct the mapping in agent.toml"),
-                ));
-            }
-        }
-        Ok(())
+        shape(self.session, table)
     }
 
     /// The id by which the table is searched.
@@ -84,9 +53,8 @@ impl<'a> Look<'a> {
         number(self.session, &format!("SELECT count(*) FROM {from} WHERE {condition}"), &[self.id(table)?])
     }
 
-    /// All rows of a table.
-    pub(super) fn all(&self, table: &str) -> Result<u64, Failure> {
-        number(self.session, &format!("SELECT count(*) FROM {}", self.session.quote(table)), &[])
+    fn all(&self, table: &str) -> Result<u64, Failure> {
+        all(self.session, table)
     }
 
     /// Items and others; bytes are left at 0.
@@ -166,6 +134,50 @@ impl<'a> Look<'a> {
         let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
         Ok(Digest::of_parts(&parts))
     }
+}
+
+/// All rows of a table.
+pub(super) fn all(session: &dyn Session, table: &str) -> Result<u64, Failure> {
+    number(session, &format!("SELECT count(*) FROM {}", session.quote(table)), &[])
+}
+
+fn shape(session: &dyn Session, table: &str) -> Result<Shape, Failure> {
+    session.shape(table)?.ok_or_else(|| {
+        Failure::new(Code::Target, format!("the database has no table {table}: correct the mapping in agent.toml"))
+    })
+}
+
+/// Whether every declared table and column is there.
+pub(super) fn fits(session: &dyn Session, mapping: &Mapping) -> Result<(), Failure> {
+    for table in &mapping.tables {
+        table_fits(session, mapping, table)?;
+    }
+    for shared in &mapping.shared {
+        shape(session, shared)?;
+    }
+    Ok(())
+}
+
+fn table_fits(session: &dyn Session, mapping: &Mapping, table: &Table) -> Result<(), Failure> {
+    let mut wanted: Vec<(&str, &str)> = table.columns().into_iter().map(|name| (table.name.as_str(), name)).collect();
+    if let Pick::Via { parent, key, .. } = &table.pick {
+        wanted.push((parent, key));
+    }
+    if let Some(anchor) = mapping.anchor.as_ref().filter(|anchor| table.is_called(&anchor.table)) {
+        wanted.extend(anchor.columns.iter().map(|name| (table.name.as_str(), name.as_str())));
+    }
+    if let Some(restrict) = mapping.restrict.as_ref().filter(|restrict| table.is_called(&restrict.table)) {
+        wanted.push((&table.name, &restrict.column));
+    }
+    for (table, name) in wanted {
+        if shape(session, table)?.column(name).is_none() {
+            return Err(Failure::new(
+                Code::Target,
+                format!("table {table} has no column {name}: correct the mapping in agent.toml"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Finds the row that must always be there, through the session that is about to be believed.

@@ -4,6 +4,7 @@
 use gallra_model::selector::Selector;
 
 use super::engine::Session;
+use super::written::Written;
 use crate::driver::Failure;
 use crate::template::{By, id_of};
 
@@ -57,12 +58,26 @@ impl Act {
     }
 }
 
+/// How old a table's rows are.
+#[derive(Clone)]
+pub(super) enum Aged {
+    /// Nothing is said: they never leave by age.
+    Unsaid,
+    /// A column says when a row was made.
+    Own { column: String, written: Written },
+    /// As old as the row that they refer to, and they go with it.
+    WithParent,
+    /// They are no records of their own, and never leave by age.
+    Ageless,
+}
+
 /// One declared table.
 pub(super) struct Table {
     pub(super) name: String,
     pub(super) pick: Pick,
     pub(super) act: Act,
     pub(super) id: Option<String>,
+    pub(super) aged: Aged,
 }
 
 impl Table {
@@ -81,7 +96,15 @@ impl Table {
             columns.extend(blank.iter().map(String::as_str));
         }
         columns.extend(self.id.as_deref());
+        if let Aged::Own { column, .. } = &self.aged {
+            columns.push(column);
+        }
         columns
+    }
+
+    /// Whether a column of its own says how old a row is.
+    pub(super) fn has_time(&self) -> bool {
+        matches!(self.aged, Aged::Own { .. })
     }
 }
 

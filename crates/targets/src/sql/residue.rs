@@ -2,11 +2,12 @@
 //! no kept column and no word of the schema contain. Knows nothing of files: which pieces really lie in the raw bytes
 //! is the caller's to find out.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::engine::{Session, Value};
 use super::look::Look;
-use super::mapping::{Act, Table, column};
+use super::mapping::{Act, Mapping, Table, column};
 use super::matcher::Matcher;
 use crate::driver::Failure;
 
@@ -26,24 +27,96 @@ pub(super) struct Residue {
     pub(super) bytes: u64,
 }
 
-/// Collects from rows to be deleted and columns to be blanked.
-pub(super) fn collect(look: &Look<'_>) -> Result<Residue, Failure> {
-    let mut pieces = BTreeSet::new();
-    let mut bytes = 0;
-    for table in look.mapping.tables.iter().filter(|table| !table.act.keeps()) {
-        bytes += collect_table(look, table, &mut pieces)?;
-    }
-    let mut pieces: Vec<Vec<u8>> = pieces.into_iter().collect();
-    // The longest say most, where there are too many.
-    pieces.sort_by_key(|piece| std::cmp::Reverse(piece.len()));
-    pieces.truncate(IN_ALL);
-    let foreign = shared_with_others(look, &pieces)?;
-    let mut shared = foreign.into_iter();
-    pieces.retain(|_| !shared.next().unwrap_or(false));
-    Ok(Residue { pieces, bytes })
+/// Pieces of one table's rows, column by column.
+#[derive(Default)]
+pub(super) struct Taken {
+    columns: Vec<BTreeSet<Vec<u8>>>,
+    /// Bytes of text and blobs in these rows.
+    pub(super) bytes: u64,
 }
 
-fn collect_table(look: &Look<'_>, table: &Table, pieces: &mut BTreeSet<Vec<u8>>) -> Result<u64, Failure> {
+impl Taken {
+    /// Takes from a row that goes.
+    pub(super) fn take(&mut self, session: &dyn Session, row: &[Value]) {
+        self.columns.resize_with(row.len().max(self.columns.len()), BTreeSet::new);
+        for (value, taken) in row.iter().zip(&mut self.columns) {
+            self.bytes += value.bytes().map_or(0, |text| text.len() as u64);
+            for piece in cut(value) {
+                if taken.len() < PER_COLUMN {
+                    taken.extend(session.stored(&piece).map(Cow::into_owned));
+                }
+            }
+        }
+    }
+}
+
+/// The pieces of all tables, each once; the longest say most, where there are too many.
+pub(super) fn chosen(taken: impl IntoIterator<Item = Taken>) -> Vec<Vec<u8>> {
+    let all: BTreeSet<Vec<u8>> = taken.into_iter().flat_map(|taken| taken.columns).flatten().collect();
+    let mut pieces: Vec<Vec<u8>> = all.into_iter().collect();
+    pieces.sort_by_key(|piece| std::cmp::Reverse(piece.len()));
+    pieces.truncate(IN_ALL);
+    pieces
+}
+
+/// Which pieces stand in what stays: those may rightly be found afterwards.
+pub(super) struct Staying<'p> {
+    matcher: Matcher<'p>,
+    found: Vec<bool>,
+}
+
+impl<'p> Staying<'p> {
+    /// Nothing was looked at yet but the schema and the tables of common words.
+    pub(super) fn new(session: &dyn Session, mapping: &Mapping, pieces: &'p [Vec<u8>]) -> Result<Self, Failure> {
+        let mut staying = Self { matcher: Matcher::new(pieces), found: vec![false; pieces.len()] };
+        for definition in session.definitions()? {
+            staying.mark(session, &Value::Text(definition));
+        }
+        for table in &mapping.shared {
+            let sql = format!("SELECT * FROM {}", session.quote(table));
+            session.rows(&sql, &[], &mut |row| {
+                row.iter().for_each(|value| staying.mark(session, value));
+                Ok(())
+            })?;
+        }
+        Ok(staying)
+    }
+
+    /// Looks at one value that stays.
+    pub(super) fn mark(&mut self, session: &dyn Session, value: &Value) {
+        let Some(stored) = session.stored(value) else { return };
+        let Self { matcher, found } = self;
+        matcher.scan(&stored, 0, &mut |index| {
+            if let Some(flag) = found.get_mut(index) {
+                *flag = true;
+            }
+        });
+    }
+
+    /// The flag of each piece.
+    pub(super) fn found(self) -> Vec<bool> {
+        self.found
+    }
+}
+
+/// Leaves out what stands in what stays.
+pub(super) fn without(mut pieces: Vec<Vec<u8>>, staying: Vec<bool>) -> Vec<Vec<u8>> {
+    let mut staying = staying.into_iter();
+    pieces.retain(|_| !staying.next().unwrap_or(false));
+    pieces
+}
+
+/// Collects from rows to be deleted and columns to be blanked.
+pub(super) fn collect(look: &Look<'_>) -> Result<Residue, Failure> {
+    let erased = look.mapping.tables.iter().filter(|table| !table.act.keeps());
+    let taken = erased.map(|table| collect_table(look, table)).collect::<Result<Vec<_>, _>>()?;
+    let bytes = taken.iter().map(|taken| taken.bytes).sum();
+    let pieces = chosen(taken);
+    let staying = shared_with_others(look, &pieces)?;
+    Ok(Residue { pieces: without(pieces, staying), bytes })
+}
+
+fn collect_table(look: &Look<'_>, table: &Table) -> Result<Taken, Failure> {
     let session = look.session;
     let select = match &table.act {
         Act::Blank(columns) => list(session, table, columns.iter().map(String::as_str)),
@@ -51,22 +124,12 @@ fn collect_table(look: &Look<'_>, table: &Table, pieces: &mut BTreeSet<Vec<u8>>)
     };
     let due = look.mapping.is_due(table, session);
     let sql = format!("SELECT {select} FROM {} WHERE {due}", session.quote(&table.name));
-    let mut taken: Vec<BTreeSet<Vec<u8>>> = Vec::new();
-    let mut bytes = 0;
+    let mut taken = Taken::default();
     session.rows(&sql, &[look.id(table)?], &mut |row| {
-        taken.resize_with(row.len().max(taken.len()), BTreeSet::new);
-        for (value, taken) in row.iter().zip(&mut taken) {
-            bytes += value.bytes().map_or(0, |text| text.len() as u64);
-            for piece in cut(value) {
-                if taken.len() < PER_COLUMN {
-                    taken.extend(session.stored(&piece).map(std::borrow::Cow::into_owned));
-                }
-            }
-        }
+        taken.take(session, row);
         Ok(())
     })?;
-    pieces.extend(taken.into_iter().flatten());
-    Ok(bytes)
+    Ok(taken)
 }
 
 fn list<'c>(session: &dyn Session, table: &Table, columns: impl Iterator<Item = &'c str>) -> String {
@@ -95,41 +158,21 @@ fn cut(value: &Value) -> Vec<Value> {
 /// For each piece, whether it may rightly be found after the erasure, since what stays contains it.
 fn shared_with_others(look: &Look<'_>, pieces: &[Vec<u8>]) -> Result<Vec<bool>, Failure> {
     let session = look.session;
-    let matcher = Matcher::new(pieces);
-    let mut shared = vec![false; pieces.len()];
-    let mut mark = |value: &Value| {
-        if let Some(stored) = session.stored(value) {
-            matcher.scan(&stored, 0, &mut |index| {
-                if let Some(flag) = shared.get_mut(index) {
-                    *flag = true;
-                }
-            });
-        }
-    };
-    for definition in session.definitions()? {
-        mark(&Value::Text(definition));
-    }
-    for table in &look.mapping.shared {
-        let sql = format!("SELECT * FROM {}", session.quote(table));
-        session.rows(&sql, &[], &mut |row| {
-            row.iter().for_each(&mut mark);
-            Ok(())
-        })?;
-    }
+    let mut staying = Staying::new(session, look.mapping, pieces)?;
     for table in &look.mapping.tables {
-        for (sql, by_id) in staying(look, table)? {
+        for (sql, by_id) in queries(look, table)? {
             let parameters: Vec<&str> = if by_id { vec![look.id(table)?] } else { Vec::new() };
             session.rows(&sql, &parameters, &mut |row| {
-                row.iter().for_each(&mut mark);
+                row.iter().for_each(|value| staying.mark(session, value));
                 Ok(())
             })?;
         }
     }
-    Ok(shared)
+    Ok(staying.found())
 }
 
 /// Queries for what an erasure leaves of a declared table, and whether each takes the id.
-fn staying(look: &Look<'_>, table: &Table) -> Result<Vec<(String, bool)>, Failure> {
+fn queries(look: &Look<'_>, table: &Table) -> Result<Vec<(String, bool)>, Failure> {
     let session = look.session;
     let from = session.quote(&table.name);
     let subjects = look.mapping.is_subjects(table, session);
@@ -147,9 +190,18 @@ fn staying(look: &Look<'_>, table: &Table) -> Result<Vec<(String, bool)>, Failur
 
 /// How many pieces stand in any row of any table, internal ones too: what a mapping forgot, what a trigger copied.
 pub(super) fn standing(session: &dyn Session, pieces: &[Vec<u8>]) -> Result<u64, Failure> {
+    standing_in(session, pieces, &|_| true)
+}
+
+/// The same in tables whose names are wanted.
+pub(super) fn standing_in(
+    session: &dyn Session,
+    pieces: &[Vec<u8>],
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<u64, Failure> {
     let matcher = Matcher::new(pieces);
     let mut found = BTreeSet::new();
-    for (table, _) in session.tables()? {
+    for (table, _) in session.tables()?.into_iter().filter(|(table, _)| wanted(table)) {
         let sql = format!("SELECT * FROM {}", session.quote(&table));
         session.rows(&sql, &[], &mut |row| {
             for stored in row.iter().filter_map(|value| session.stored(value)) {

@@ -1,6 +1,7 @@
 //! SQLite's seat behind the engine traits: one database file. Never creates it, never follows a symbolic link to it.
 //! Pages, logs and journals are in `raw` and `scrub`; what is owed after a crash is in `owed`.
 
+mod older;
 mod owed;
 mod raw;
 mod scrub;

@@ -2,6 +2,7 @@
 #![allow(clippy::indexing_slicing, reason = "a test that indexes wrongly fails, which is what it is for")]
 
 mod acting;
+mod ages;
 mod candidates;
 mod looking;
 mod mapping;

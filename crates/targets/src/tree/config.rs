@@ -43,11 +43,11 @@ pub struct Config {
     pub hard_links: HardLinks,
 }
 
-fn default_sentinel() -> String {
+pub(crate) fn default_sentinel() -> String {
     ".gallra-sentinel".to_owned()
 }
 
-fn default_trash() -> String {
+pub(crate) fn default_trash() -> String {
     ".gallra-trash".to_owned()
 }
 

@@ -35,7 +35,7 @@ enum Part {
 /// A place with one tree for each subject.
 pub(crate) struct Tree {
     pub(super) config: Config,
-    kind: TargetKind,
+    pub(super) kind: TargetKind,
 }
 
 impl Tree {
@@ -160,7 +160,7 @@ impl Tree {
         held::held_open(&place, &root.join(&self.config.trash), &format!("{}-", name.key))
     }
 
-    fn sentinel(&self) -> Result<(), Failure> {
+    pub(super) fn sentinel(&self) -> Result<(), Failure> {
         let found = std::fs::symlink_metadata(self.config.root.join(&self.config.sentinel));
         if !found.is_ok_and(|is| is.is_file()) {
             return Err(Failure::new(
@@ -221,6 +221,6 @@ fn list(directory: &Path) -> io::Result<Vec<std::fs::DirEntry>> {
     }
 }
 
-fn unseen(error: &io::Error) -> Failure {
+pub(super) fn unseen(error: &io::Error) -> Failure {
     Failure::new(Code::Target, format!("the independent check could not read everything: {error}"))
 }

@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 
+use gallra_model::Instant;
 use gallra_model::receipt::Code;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 
-use super::answered;
+use super::{answered, older};
 use crate::driver::Failure;
 use crate::sql::engine::{Column, EachRow, Session, Shape, Sort, Value};
+use crate::sql::mapping::column;
+use crate::sql::written::Written;
 
 /// How texts lie in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,23 @@ impl Session for Sqlite {
     fn exact(&self, column: &str) -> String {
         // The cast leaves SQLite no room to compare as numbers ('1e3' = 1000), the collation none to fold case.
         format!("CAST({column} AS TEXT) = ?1 COLLATE BINARY")
+    }
+
+    fn is_older(&self, column: &str, written: Written, before: Instant) -> String {
+        older::condition(column, written, before)
+    }
+
+    fn address(&self, table: &str) -> Result<Option<String>, Failure> {
+        let mut rowless = true;
+        let sql =
+            "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name = ?1 COLLATE NOCASE";
+        self.rows(sql, &[table], &mut |row| {
+            rowless = !matches!(row, [Value::Integer(0)]);
+            Ok(())
+        })?;
+        let Some(shape) = self.shape(table)?.filter(|_| !rowless) else { return Ok(None) };
+        let free = ["rowid", "_rowid_", "oid"].into_iter().find(|name| shape.column(name).is_none());
+        Ok(free.map(|name| column(self, table, name)))
     }
 
     fn shape(&self, table: &str) -> Result<Option<Shape>, Failure> {

@@ -202,8 +202,8 @@ impl Engine for Sealed {
 #[test]
 fn files_that_cannot_be_searched_make_the_check_blind() {
     let db = Db::new("");
-    let Sql { engine, mapping } = db.driver(MAPPING);
-    let driver = Sql { engine: Box::new(Sealed(engine)), mapping };
+    let Sql { engine, mapping, youngest } = db.driver(MAPPING);
+    let driver = Sql { engine: Box::new(Sealed(engine)), mapping, youngest };
     let report = inspect_then(&driver, Action::Erase, &anna());
     assert_eq!((report.verdict, report.code), (Verdict::Failed, Some(Code::CheckBlind)));
     assert_eq!(db.number("SELECT count(*) FROM mailbox"), 7);

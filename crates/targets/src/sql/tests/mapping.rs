@@ -75,9 +75,12 @@ fn the_documented_section_is_a_good_one() {
         target: Vec<crate::TargetConfig>,
     }
     let page = include_str!("../../../../../docs/targets/sql.md");
-    let section = page.split("```").nth(1).and_then(|block| block.strip_prefix("toml\n")).expect("a toml block");
-    let targets: Targets = toml::from_str(section).expect("the section's shape");
-    assert!(targets.target.iter().all(|target| target.sql.is_some() && crate::open(target).is_ok()));
+    let sections: Vec<_> = page.split("```").filter_map(|block| block.strip_prefix("toml\n")).collect();
+    assert_eq!(sections.len(), 2, "an erasure's and a purge's");
+    for section in sections {
+        let targets: Targets = toml::from_str(section).expect("the section's shape");
+        assert!(targets.target.iter().all(|target| target.sql.is_some() && crate::open(target).is_ok()));
+    }
 }
 
 #[test]

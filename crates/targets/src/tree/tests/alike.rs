@@ -91,7 +91,9 @@ fn files_of_look_alikes_stay_bit_by_bit() {
 
 #[test]
 fn mailboxes_of_look_alikes_stay_bit_by_bit() {
-    only_the_exact_name_goes(|site| Box::new(Maildir::open(&site.config).expect("a good config")));
+    only_the_exact_name_goes(|site| {
+        Box::new(Maildir::open(&crate::maildir::tests::config(site)).expect("a good config"))
+    });
 }
 
 #[test]
