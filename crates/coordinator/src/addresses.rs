@@ -68,6 +68,9 @@ impl Core {
         };
         let known = uses.len();
         if uses == identity.uses {
+            if told.time.is_none() {
+                self.must_not_be_left(&contract, told.address).await?;
+            }
             return Ok((contract, known));
         }
         // The contract's record is written unchanged: of two words at once, one must see the other.
@@ -88,6 +91,28 @@ impl Core {
         let txn = self.seal_again(txn, &contract.subject, What::Contract(contract.id), &identity).await?;
         self.commit_event(txn, &contract).await?;
         Ok((contract, known))
+    }
+
+    /// Refuses to call an address taken back that stayed with an earlier customer when the contract moved: that one's end is
+    /// searched by it. Which of that one's contracts it came from is not on record, so that it is left to a person.
+    async fn must_not_be_left(&self, contract: &Contract, address: IpAddr) -> Result<(), CoreError> {
+        let mut came = contract.came;
+        while let Some(before) = came {
+            let entry = self.store.get(&keys::contract(&before.part)).await?.ok_or(CoreError::NotFound("contract"))?;
+            let part: Contract = decode("contract", &entry.value)?;
+            let over = end_of(&part)?;
+            let former = self.former_uses(&part.customer).await?.map(|(_, uses)| uses).unwrap_or_default();
+            let mut of_address = former.iter().filter(|used| used.address == address.to_canonical());
+            if of_address.any(|used| over.is_none_or(|over| used.from < over)) {
+                return Err(CoreError::Precondition(
+                    "the address is on record until the contract moved, and stayed with the earlier customer, whose end is \
+                     searched by it: it can no longer be withdrawn; if it was never theirs, place a hold on that customer"
+                        .into(),
+                ));
+            }
+            came = part.came;
+        }
+        Ok(())
     }
 
     /// Refuses once an erasure by the addresses on record was permitted: what it came to is counted and proven by them, and

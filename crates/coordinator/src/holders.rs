@@ -93,7 +93,13 @@ impl Core {
     }
 
     /// The same of a customer that contracts went from.
-    async fn former_uses(&self, id: &CustomerId) -> Result<Option<(CustomerId, Vec<AddressUse>)>, CoreError> {
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn former_uses(
+        &self,
+        id: &CustomerId,
+    ) -> Result<Option<(CustomerId, Vec<AddressUse>)>, CoreError> {
         let entry = self.store.get(&keys::customer(id)).await?.ok_or(CoreError::NotFound("customer"))?;
         let customer: Customer = decode("customer", &entry.value)?;
         if self.keyring.find_subject(&*self.store, &customer.subject).await?.is_none() {

@@ -8,6 +8,7 @@ mod holding;
 mod instructed;
 mod instructions;
 mod leaps;
+mod moved_on;
 mod moving;
 mod purge;
 mod purge_days;

@@ -19,24 +19,24 @@ use crate::purge::{offer, signed, the_purge};
 use crate::site::{ENDED, STARTED, Site, id, info};
 
 /// The last day under the earlier customer.
-const ON: Day = Day::constant(2026, 1, 20);
+pub(crate) const ON: Day = Day::constant(2026, 1, 20);
 /// Where it is over in Stockholm.
-const OVER: &str = "2026-01-20T23:00:00Z";
-const FROM: &str = "2026-01-05T00:00:00Z";
-const MINE: &str = "192.0.2.77";
+pub(crate) const OVER: &str = "2026-01-20T23:00:00Z";
+pub(crate) const FROM: &str = "2026-01-05T00:00:00Z";
+pub(crate) const MINE: &str = "192.0.2.77";
 /// Rounds of a race, each of a contract of its own.
 const ROUNDS: u32 = 60;
 
-fn to(customer: &str) -> Move {
+pub(crate) fn to(customer: &str) -> Move {
     Move { service: id("anna.example"), customer: id(customer), on: ON, settled: None, version: 0 }
 }
 
-fn settled(day: i8) -> Option<Day> {
+pub(crate) fn settled(day: i8) -> Option<Day> {
     Some(Day::constant(2026, 1, day))
 }
 
 /// A site with the service's data, its log, and a log of the customer's own, the two searched by addresses.
-async fn site() -> Site {
+pub(crate) async fn site() -> Site {
     let site = Site::new(&[]).await;
     let log = |name: &str, category: &str, scope| TargetInfo {
         kind: TargetKind::AccessLog,
@@ -51,22 +51,22 @@ async fn site() -> Site {
     site
 }
 
-async fn known(site: &Site, service: &str) -> Contract {
+pub(crate) async fn known(site: &Site, service: &str) -> Contract {
     site.core.find_contract(&id(service)).await.expect("known").1
 }
 
-async fn customer(site: &Site, number: &str) -> Customer {
+pub(crate) async fn customer(site: &Site, number: &str) -> Customer {
     site.core.find_customer(&id(number)).await.expect("reads").expect("known").1
 }
 
-async fn record(site: &Site, service: &str, from: &str) -> Result<(), CoreError> {
+pub(crate) async fn record(site: &Site, service: &str, from: &str) -> Result<(), CoreError> {
     let time = Some((from.parse().expect("a literal"), None));
     let told = Told { service: id(service), address: MINE.parse().expect("a literal"), time };
     site.core.record_address(&told).await.map(drop)
 }
 
 /// What the offer to erase a request's data in a target names; none where its plan does not touch the target.
-async fn selector(site: &Site, request: &RequestId, target: &str) -> Option<Selector> {
+pub(crate) async fn selector(site: &Site, request: &RequestId, target: &str) -> Option<Selector> {
     let jobs = site.jobs(request, Action::Erase).await;
     let job = jobs.iter().find(|job| job.step.target.as_str() == target)?;
     let offer = site.core.offer(&job.id()).await.expect("reads").expect("an offer");
