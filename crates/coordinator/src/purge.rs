@@ -323,12 +323,14 @@ impl Core {
     ) -> Result<Option<Selector>, CoreError> {
         let Some(contract) = self.contract(now).await? else { return Ok(None) };
         let of_contract = self.open::<ContractIdentity>(&contract.subject, What::Contract(contract.id)).await;
-        let Some(of_contract) = unless_destroyed(of_contract)? else { return Ok(None) };
+        // Once it is forgotten under its new customer, the addresses are all that its earlier one's lines are known by.
+        let service = unless_destroyed(of_contract)?.map(|identity| identity.service);
         let Some(customer) = self.customer(&part.customer).await? else { return Ok(None) };
         let of_customer = self.open::<CustomerIdentity>(&customer.subject, What::Customer(customer.id)).await;
         let former = unless_destroyed(of_customer)?.map(|identity| identity.former).unwrap_or_default();
         let addresses = if info.by_address { former } else { Vec::new() };
-        Ok(Some(Selector { service: Some(of_contract.service), customer: None, addresses }))
+        let selector = Selector { service, customer: None, addresses };
+        Ok(if selector.is_empty() { None } else { Some(selector) })
     }
 
     async fn selector_of_customer(&self, id: &CustomerId, info: &TargetInfo) -> Result<Option<Selector>, CoreError> {

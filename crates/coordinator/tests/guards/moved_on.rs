@@ -5,12 +5,15 @@ use gallra_coordinator::addresses::Told;
 use gallra_coordinator::contracts::Move;
 use gallra_coordinator::error::CoreError;
 use gallra_coordinator::leader;
+use gallra_model::hold::Level;
+use gallra_model::target::TargetInfo;
 use gallra_model::{Day, RequestId};
 use gallra_store::keys::What;
 use gallra_store::{Txn, keys};
 
 use crate::moving::{FROM, MINE, OVER, customer, record, selector, settled, site, to};
-use crate::site::{Site, id};
+use crate::purge::{offer, signed, the_purge};
+use crate::site::{Site, id, info};
 
 async fn forget(site: &Site, request: &RequestId) -> Txn {
     site.core.forget(&site.view(request).await, Txn::new()).await.expect("forgets")
@@ -55,4 +58,26 @@ async fn an_address_that_stayed_with_the_earlier_customer_is_not_called_withdraw
     );
     forgotten(&site, &ending).await;
     site.core.record_address(&withdrawn()).await.expect("nobody is searched by it any more");
+}
+
+#[tokio::test]
+async fn lines_from_before_a_move_stay_for_a_held_customer_when_the_contract_is_forgotten() {
+    let site = signed().await;
+    site.reports(vec![TargetInfo { by_address: true, ..info("logs") }]).await;
+    site.sells("second.example", "1001").await;
+    record(&site, "anna.example", FROM).await.expect("taken");
+    site.core.move_contract(&Move { settled: settled(20), ..to("1002") }).await.expect("moved");
+    let (_, request) = site.ends_only("anna.example", "1002").await;
+    let (_, job) = the_purge(&site).await;
+    let level = Level::Customer { customer: customer(&site, "1001").await.id };
+    site.core.place_hold(level, "a dispute", None, "anna").await.expect("placed");
+    forgotten(&site, &request).await;
+    let preserve = async || offer(&site, &job).await.purge.expect("a purge").preserve;
+    let all = preserve().await;
+    let used: Vec<_> = all.iter().filter(|one| one.service.is_none()).flat_map(|one| &one.addresses).collect();
+    let [used] = used.as_slice() else { panic!("{all:?}") };
+    assert_eq!((used.address.to_string(), used.until), (MINE.to_owned(), Some(OVER.parse().expect("a literal"))));
+    // Where nothing is searched by addresses there is no word for it, and an empty one stops the purge.
+    site.reports(vec![info("logs")]).await;
+    assert_eq!(preserve().await.iter().filter(|one| one.is_empty()).count(), 0);
 }
