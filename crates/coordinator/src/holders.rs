@@ -18,9 +18,12 @@ use crate::error::{CoreError, decode, encode};
 /// Contracts that may have one address on record, one after the other: each is opened when a further one comes.
 const MAX_HOLDERS: usize = 256;
 
-/// Addresses that are taken out of the index in the transaction that forgets a contract, which has other things to write. What
-/// is left of more finds nobody, and goes when the key epoch turns.
-const TAKEN_OUT: usize = 4;
+/// Entries of one kind that are taken out of the index in the transaction that forgets a contract, which has other things to
+/// write. What is left of more finds nobody, and goes when the key epoch turns.
+pub(crate) const TAKEN_OUT: usize = 4;
+
+/// Lists of addresses that are written under the current epoch in the transaction of a move.
+const WRITTEN_ANEW: usize = 16;
 
 /// Whom a random token of the index stands for.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -124,7 +127,8 @@ impl Core {
         Ok(txn.replace(&index, encode(&Holder::Customer { customer: customer.id })?))
     }
 
-    /// Takes the tokens of a customer that is forgotten out of the index: what is still listed leads to nobody.
+    /// Takes the tokens of a customer that is forgotten out of the index. What is still listed leads to nobody, since what any
+    /// of them stood for is destroyed.
     ///
     /// # Errors
     /// The store's.
@@ -135,7 +139,7 @@ impl Core {
         identity: &CustomerIdentity,
     ) -> Result<Txn, CoreError> {
         let owner = encode(&Holder::Customer { customer: customer.id })?;
-        for holder in &identity.holders {
+        for holder in identity.holders.iter().take(TAKEN_OUT) {
             txn = self.drop_index(txn, IndexKind::Holder, &holder.to_string(), &owner).await?;
         }
         Ok(txn)

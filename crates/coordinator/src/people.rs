@@ -13,6 +13,7 @@ use gallra_store::{Entry, SubjectKey, Txn};
 
 use crate::core::Core;
 use crate::error::{CoreError, decode, encode};
+use crate::holders::TAKEN_OUT;
 use crate::state;
 
 /// Whose end a request carries.
@@ -225,7 +226,7 @@ impl Core {
         }
         txn = self.drop_index(txn, IndexKind::ServiceId, identity.service.expose(), &encode(&contract.id)?).await?;
         txn = self.release_all(txn, contract, &identity).await?;
-        for address in &identity.addresses {
+        for address in identity.addresses.iter().take(TAKEN_OUT) {
             txn = self.drop_index(txn, IndexKind::Address, address.expose(), &encode(&contract.id)?).await?;
         }
         Ok(txn)

@@ -2,18 +2,22 @@
 //! of keys in the midst of one.
 
 use gallra_coordinator::addresses::Told;
-use gallra_coordinator::contracts::Move;
+use gallra_coordinator::contracts::{Move, Start};
 use gallra_coordinator::error::CoreError;
 use gallra_coordinator::leader;
 use gallra_model::hold::Level;
 use gallra_model::target::TargetInfo;
-use gallra_model::{Day, RequestId};
-use gallra_store::keys::What;
+use gallra_model::{Day, Nonce, RequestId};
+use gallra_store::keys::{Family, IndexKind, What};
+use gallra_store::txn::MAX_TXN_OPS;
 use gallra_store::{Txn, keys};
 
 use crate::moving::{FROM, MINE, OVER, customer, record, selector, settled, site, to};
 use crate::purge::{offer, signed, the_purge};
-use crate::site::{Site, id, info};
+use crate::site::{STARTED, Site, id, info};
+
+/// Operations that are kept free for what goes along with a request's last change.
+const SPARE: usize = 40;
 
 async fn forget(site: &Site, request: &RequestId) -> Txn {
     site.core.forget(&site.view(request).await, Txn::new()).await.expect("forgets")
@@ -22,6 +26,12 @@ async fn forget(site: &Site, request: &RequestId) -> Txn {
 async fn forgotten(site: &Site, request: &RequestId) {
     let txn = forget(site, request).await;
     site.core.store.commit(txn).await.expect("commits");
+}
+
+/// Entries of the blind index of this kind.
+async fn indexed(site: &Site, kind: &str) -> usize {
+    let page = site.core.store.range(&Family::Index.prefix().range(), 1_000).await.expect("reads");
+    page.entries.iter().filter(|entry| entry.key.as_str().contains(&format!("/{kind}/"))).count()
 }
 
 fn withdrawn() -> Told {
@@ -80,4 +90,36 @@ async fn lines_from_before_a_move_stay_for_a_held_customer_when_the_contract_is_
     // Where nothing is searched by addresses there is no word for it, and an empty one stops the purge.
     site.reports(vec![info("logs")]).await;
     assert_eq!(preserve().await.iter().filter(|one| one.is_empty()).count(), 0);
+}
+
+#[tokio::test]
+async fn a_customer_that_many_contracts_went_from_is_forgotten_in_one_transaction() {
+    let site = Site::new(&["www"]).await;
+    let addresses = (0..64).map(|n| id(&format!("info{n}@anna.example"))).collect();
+    let start = Start { service: id("anna.example"), customer: id("1001"), addresses, started: STARTED, version: 0 };
+    site.core.start_contract(&start).await.expect("sold");
+    let of = customer(&site, "1001").await;
+    let holders: Vec<_> = (0..64).map(|n| Nonce::from_bytes([n; 16])).collect();
+    let salt = Nonce::from_bytes([6; 16]);
+    let identity = serde_json::json!({ "number": "1001", "holders": holders, "salt": salt });
+    let sealed = site.core.seal_more(Txn::new(), &of.subject, What::Customer(of.id), &identity).await.expect("sealed");
+    site.core.store.commit(sealed).await.expect("commits");
+    let owner = serde_json::to_vec(&serde_json::json!({ "customer": of.id })).expect("encodes");
+    for holder in holders {
+        let txn = site.core.keyring.claim_index(Txn::new(), IndexKind::Holder, &holder.to_string(), owner.clone());
+        site.core.store.commit(txn).await.expect("commits");
+    }
+    assert_eq!((indexed(&site, "holder").await, indexed(&site, "address").await), (64, 64));
+    let leaving = site.ends("anna.example", "1001").await;
+    let forget = forget(&site, &leaving.request).await;
+    assert!(forget.has_room(MAX_TXN_OPS - SPARE, 0), "{} writes", forget.writes().len());
+    site.core.store.commit(forget).await.expect("commits");
+    for day in ["2026-05-10T10:00:00Z", "2026-06-15T10:00:00Z"] {
+        site.advance(day).await;
+    }
+    assert_eq!(
+        (indexed(&site, "holder").await, indexed(&site, "address").await),
+        (0, 0),
+        "the rest went with the epoch"
+    );
 }
