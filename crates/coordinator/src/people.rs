@@ -257,16 +257,42 @@ impl Core {
         }
         let stays = !contracts.iter().all(|contract| contract.state == ContractState::Settled);
         if !stays {
-            let identity: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
-            txn = self.destroy(txn, &customer.subject, What::Customer(customer.id)).await?;
-            txn = self.release_customer(txn, &customer, &identity).await?;
-            let owner = encode(&customer.id)?;
-            // What it told us to do instead names nobody, and is told of to nobody any more.
-            txn = txn.delete(keys::instructed(&customer.id));
-            txn = txn.delete(keys::sealed(&customer.subject, What::Instructions(customer.id)));
-            txn = self.drop_index(txn, IndexKind::CustomerNumber, identity.number.expose(), &owner).await?;
+            txn = self.destroy_customer(txn, &customer).await?;
         }
         Ok((txn, stays))
+    }
+
+    /// The same of a customer whose last contract is settled after the request for the end is done: nothing else would.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn forget_settled(
+        &self,
+        txn: Txn,
+        customer: &Customer,
+        contracts: &[Contract],
+    ) -> Result<Txn, CoreError> {
+        let known = self.keyring.find_subject(&*self.store, &customer.subject).await?.is_some();
+        let settled = contracts.iter().all(|contract| contract.state == ContractState::Settled);
+        let Some(ending) = customer.ending.filter(|_| known && settled) else { return Ok(txn) };
+        for id in contracts.iter().filter_map(|contract| contract.request).chain([ending]) {
+            let request = state::load(&*self.store, &id).await?.view.request;
+            if request.done.is_none() && (id == ending || !request.facts.cancelled) {
+                return Ok(txn);
+            }
+        }
+        let txn = self.drop_customers_backing(txn, customer, &ending);
+        self.destroy_customer(txn, customer).await
+    }
+
+    async fn destroy_customer(&self, mut txn: Txn, customer: &Customer) -> Result<Txn, CoreError> {
+        let identity: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
+        txn = self.destroy(txn, &customer.subject, What::Customer(customer.id)).await?;
+        txn = self.release_customer(txn, customer, &identity).await?;
+        // What it told us to do instead names nobody, and is told of to nobody any more.
+        txn = txn.delete(keys::instructed(&customer.id));
+        txn = txn.delete(keys::sealed(&customer.subject, What::Instructions(customer.id)));
+        self.drop_index(txn, IndexKind::CustomerNumber, identity.number.expose(), &encode(&customer.id)?).await
     }
 
     /// Expects the key as it is read: while an epoch turns it may move to another name, and would be left there.

@@ -217,24 +217,38 @@ impl Core {
             return self.as_moved(contract).await;
         }
         self.is_settlement(came.on, told.settled)?;
-        part.state = ContractState::Settled;
-        part.settled = told.settled;
-        part.words.settled = told.settled.map(|day| Said { version: part.version.saturating_add(1), day });
         contract.version = contract.version.max(told.version);
-        let (old_entry, old, siblings): (_, Customer, _) = self.customer_and_siblings(&part).await?;
-        let mut txn = Txn::new()
-            .replace(entry, encode(&contract)?)
-            .replace(&part_entry, encode(&part)?)
-            .replace(&old_entry, old_entry.value.clone());
+        let txn = Txn::new().replace(entry, encode(&contract)?);
+        let ending = self.settle_in(txn, &part_entry, &mut part, told.settled).await?;
+        Ok(Moved { contract, part: Some(part), ending })
+    }
+
+    /// Settles the time before a move, and changes the request for the earlier customer's end; gives that.
+    async fn settle_in(
+        &self,
+        txn: Txn,
+        part_entry: &Entry,
+        part: &mut Contract,
+        settled: Option<Day>,
+    ) -> Result<Option<RequestId>, CoreError> {
+        part.state = ContractState::Settled;
+        part.settled = settled;
+        part.words.settled = settled.map(|day| Said { version: part.version.saturating_add(1), day });
+        let (old_entry, old, mut siblings): (_, Customer, _) = self.customer_and_siblings(part).await?;
+        let mut txn = txn.replace(part_entry, encode(part)?).replace(&old_entry, old_entry.value.clone());
         if let Some(ending) = old.ending {
             let loaded = state::load(&*self.store, &ending).await?;
             let mut next = loaded.view.clone();
-            let anchors = &mut next.request.anchors;
-            (anchors.customer_ended, anchors.customer_settled) = customers_days(siblings.iter().chain([&part]));
-            next.request.wake = Some(self.time.now());
+            if next.request.done.is_none() {
+                let anchors = &mut next.request.anchors;
+                (anchors.customer_ended, anchors.customer_settled) = customers_days(siblings.iter().chain([&*part]));
+                next.request.wake = Some(self.time.now());
+            }
             txn = merge(txn, state::save(&*self.store, &loaded, &next).await?);
         }
-        self.commit_event(txn, &part).await?;
-        Ok(Moved { contract, part: Some(part), ending: old.ending })
+        siblings.push(part.clone());
+        let txn = self.forget_settled(txn, &old, &siblings).await?;
+        self.commit_event(txn, part).await?;
+        Ok(old.ending)
     }
 }

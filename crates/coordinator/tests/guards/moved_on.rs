@@ -2,9 +2,9 @@
 //! of keys in the midst of one.
 
 use gallra_coordinator::addresses::Told;
-use gallra_coordinator::contracts::{Move, Start};
+use gallra_coordinator::contracts::{Move, Moved, Start};
 use gallra_coordinator::error::CoreError;
-use gallra_coordinator::leader;
+use gallra_coordinator::{leader, state};
 use gallra_model::hold::Level;
 use gallra_model::target::TargetInfo;
 use gallra_model::{Day, Nonce, RequestId};
@@ -122,4 +122,24 @@ async fn a_customer_that_many_contracts_went_from_is_forgotten_in_one_transactio
         (0, 0),
         "the rest went with the epoch"
     );
+}
+
+#[tokio::test]
+async fn who_is_settled_after_the_end_is_done_is_forgotten_then() {
+    let site = site().await;
+    record(&site, "anna.example", FROM).await.expect("taken");
+    let Moved { ending, .. } = site.core.move_contract(&to("1002")).await.expect("moved");
+    let ending = ending.expect("the last contract");
+    let loaded = state::load(&*site.core.store, &ending).await.expect("loads");
+    let mut done = loaded.view.clone();
+    (done.request.done, done.request.wake) = (Some(site.core.time.now()), None);
+    let txn = state::save(&*site.core.store, &loaded, &done).await.expect("saves");
+    site.core.store.commit(txn).await.expect("commits");
+    let subject = customer(&site, "1001").await.subject;
+    site.core.move_contract(&Move { settled: settled(25), ..to("1002") }).await.expect("settled");
+    assert!(site.core.find_customer(&id("1001")).await.expect("reads").is_none());
+    let sealed = site.core.store.range(&keys::sealed_of(&subject).range(), 10).await.expect("reads");
+    assert!(sealed.entries.is_empty(), "its number and its addresses are gone");
+    assert_eq!(indexed(&site, "holder").await, 0);
+    assert_eq!(site.view(&ending).await.request.done, done.request.done);
 }
