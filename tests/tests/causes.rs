@@ -37,7 +37,7 @@ async fn end(story: &mut Story, person: &Person, cause: Option<v1::SignedCause>)
     let end = v1::EndContractRequest { service: service.clone(), ended: ended.clone(), version: 0, cause };
     let request = contracts.end_contract(end).await.map_err(|status| status.code())?.into_inner().request;
     contracts
-        .settle_contract(v1::SettleContractRequest { service, settled: ended, version: 0 })
+        .settle_contract(v1::SettleContractRequest { service, settled: ended, version: 0, ..Default::default() })
         .await
         .expect("settled");
     story.advance(day(2026, 1, 31), 15, 1).await.expect("the clock moves");

@@ -34,7 +34,12 @@ fn end(story: &Story, service: &str) -> v1::EndContractRequest {
 }
 
 fn settle(service: &str, settled: &str) -> v1::SettleContractRequest {
-    v1::SettleContractRequest { service: service.to_owned(), settled: settled.to_owned(), version: 0 }
+    v1::SettleContractRequest {
+        service: service.to_owned(),
+        settled: settled.to_owned(),
+        version: 0,
+        ..Default::default()
+    }
 }
 
 /// The targets that a plan has steps for.

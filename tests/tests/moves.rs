@@ -66,7 +66,8 @@ async fn a_moved_contract_keeps_its_data_until_its_new_customer_leaves_and_the_e
     let cause = Some(story.site.cause(Some(&service), Some(HEIR)).expect("a cause"));
     let end = v1::EndContractRequest { service: service.clone(), ended: "2026-01-31".to_owned(), version: 0, cause };
     let request = contracts.end_contract(end).await.expect("ended").into_inner().request;
-    let settle = v1::SettleContractRequest { service, settled: "2026-01-31".to_owned(), version: 0 };
+    let settle =
+        v1::SettleContractRequest { service, settled: "2026-01-31".to_owned(), version: 0, ..Default::default() };
     contracts.settle_contract(settle).await.expect("settled");
     story.advance(day(2026, 3, 7), 22, 30).await.expect("the clock moves");
     story.advance(day(2026, 3, 8), 22, 30).await.expect("the clock moves");

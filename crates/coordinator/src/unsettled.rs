@@ -2,7 +2,7 @@
 //! that one is due, kept until the next, and read without those who settled or resumed since. References and dates only
 //! (decision 12), in pages (I10). Owns no date: which day's list is due, and who is on it, is the policy's.
 
-use gallra_model::contract::{Contract, ContractState};
+use gallra_model::contract::{Contract, ContractState, Customer};
 use gallra_model::time::day_of;
 use gallra_model::{ContractId, Day, Instant, RequestId};
 use gallra_policy::{CalendarError, Policy};
@@ -37,7 +37,7 @@ pub struct List {
 pub struct Unsettled {
     /// The contract.
     pub contract: ContractId,
-    /// The request that its end opened.
+    /// The request that its end opened; of the time before a move, the one for the earlier customer's end.
     pub request: RequestId,
     /// Its last day.
     pub ended: Day,
@@ -110,7 +110,8 @@ impl Core {
             let page = self.store.range(&next, PAGE).await?;
             for entry in &page.entries {
                 let contract: Contract = decode("contract", &entry.value)?;
-                full.extend(unsettled(policy, &contract, day)?);
+                let request = self.unsettled_request(&contract).await?;
+                full.extend(unsettled(policy, &contract, request, day)?);
             }
             range = page.more.map(|more| next.starting_at(&more));
             while full.len() >= PAGE || (range.is_none() && !full.is_empty()) {
@@ -121,6 +122,17 @@ impl Core {
             }
         }
         Ok((count, pages))
+    }
+
+    /// The request that waits for a contract's settlement. The time before a move has none of its own: the earlier customer's
+    /// end, once that is known, and nobody is told of it by any other means.
+    async fn unsettled_request(&self, contract: &Contract) -> Result<Option<RequestId>, CoreError> {
+        if contract.went.is_none() || !waits(contract) {
+            return Ok(contract.request);
+        }
+        let entry = self.store.get(&keys::customer(&contract.customer)).await?;
+        let customer: Customer = decode("customer", &entry.ok_or(CoreError::NotFound("customer"))?.value)?;
+        Ok(customer.ending)
     }
 
     /// A page of the newest list, from 0 on, without those who settled or resumed since.
@@ -144,7 +156,7 @@ impl Core {
         for one in contracts {
             let now = self.store.get(&keys::contract(&one.contract)).await?;
             let now: Option<Contract> = now.map(|entry| decode("contract", &entry.value)).transpose()?;
-            if now.is_some_and(|now| waits(&now) && now.request == Some(one.request)) {
+            if now.is_some_and(|now| waits(&now) && (now.went.is_some() || now.request == Some(one.request))) {
                 left.push(one);
             }
         }
@@ -169,8 +181,13 @@ fn waits(contract: &Contract) -> bool {
 }
 
 /// What the list of a day says of a contract, if it is on it.
-fn unsettled(policy: &Policy, contract: &Contract, day: Day) -> Result<Option<Unsettled>, CoreError> {
-    let (Some(ended), Some(request), true) = (contract.ended, contract.request, waits(contract)) else {
+fn unsettled(
+    policy: &Policy,
+    contract: &Contract,
+    request: Option<RequestId>,
+    day: Day,
+) -> Result<Option<Unsettled>, CoreError> {
+    let (Some(ended), Some(request), true) = (contract.ended, request, waits(contract)) else {
         return Ok(None);
     };
     let since = policy.unsettled_from(ended).map_err(out_of_range)?;

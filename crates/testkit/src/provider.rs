@@ -109,7 +109,8 @@ impl Story {
     /// The coordinator's.
     pub async fn settle(&self) -> anyhow::Result<()> {
         let service = self.leaver.service.clone();
-        let settled = v1::SettleContractRequest { service, settled: "2026-01-31".to_owned(), version: 3 };
+        let settled =
+            v1::SettleContractRequest { service, settled: "2026-01-31".to_owned(), version: 3, ..Default::default() };
         ContractServiceClient::new(self.site.channel()?).settle_contract(settled).await?;
         Ok(())
     }

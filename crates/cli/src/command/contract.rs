@@ -65,11 +65,19 @@ pub enum ContractCommand {
         shown: Shown,
     },
     /// The last invoice was paid or written off: the request gets its dates.
-    #[command(after_help = "Example:\n  gallra contract settle --service anna.example --settled 2026-01-31")]
+    #[command(
+        after_help = "Examples:\n  gallra contract settle --service anna.example --settled 2026-01-31\n  gallra contract settle \
+        --contract 019d487c51005e6a00900cd52ffa302a --settled 2026-01-31\n\nThe second is for the time before a move, by the \
+        reference that the move's answer gives as \"time before\" and the weekly list of unsettled contracts as the contract: \
+        also when the service is erased under its new customer."
+    )]
     Settle {
         /// Service id.
-        #[arg(long)]
-        service: String,
+        #[arg(long, required_unless_present = "contract")]
+        service: Option<String>,
+        /// Reference of the time before a move, instead.
+        #[arg(long, value_name = "REFERENCE", conflicts_with_all = ["service", "version"])]
+        contract: Option<String>,
         /// Day of settlement, YYYY-MM-DD.
         #[arg(long)]
         settled: String,
@@ -191,8 +199,9 @@ pub async fn run(profile: Option<&Path>, command: ContractCommand) -> Result<u8,
             }
             (client.end_contract(v1::EndContractRequest { service, ended, version, cause }).await?, shown)
         }
-        ContractCommand::Settle { service, settled, version, shown } => {
-            (client.settle_contract(v1::SettleContractRequest { service, settled, version }).await?, shown)
+        ContractCommand::Settle { service, contract, settled, version, shown } => {
+            let (service, contract) = (service.unwrap_or_default(), contract.unwrap_or_default());
+            (client.settle_contract(v1::SettleContractRequest { service, settled, version, contract }).await?, shown)
         }
         ContractCommand::Resume { service, version, shown } => {
             resumed(&client.resume_contract(v1::ResumeContractRequest { service, version }).await?.into_inner(), shown);
@@ -240,6 +249,7 @@ fn recorded(answer: &v1::RecordAddressResponse, shown: Shown) {
 fn moved(answer: &v1::MoveContractResponse, shown: Shown) {
     let mut lines = answer.contract.as_ref().map(|contract| pairs(contract).to_vec()).unwrap_or_default();
     if let Some(before) = &answer.before {
+        lines.push(("time before", before.id.clone()));
         lines.push(("earlier customer", before.customer.clone()));
         lines.push(("until", before.ended.clone()));
         lines.push(("settled there", before.settled.clone()));
@@ -248,7 +258,8 @@ fn moved(answer: &v1::MoveContractResponse, shown: Shown) {
     output::one(shown.output, answer, &lines);
     if answer.before.as_ref().is_some_and(|before| before.settled.is_empty()) {
         output::note(
-            "what the earlier customer owed for it is not settled: say so later by the same move with --settled",
+            "what the earlier customer owed for it is not settled: say so later by the same move with --settled, or by `gallra \
+             contract settle --contract` with the reference of the time before",
         );
     }
 }

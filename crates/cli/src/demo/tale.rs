@@ -145,7 +145,7 @@ impl<'a> Tale<'a> {
         let cause = Some(self.site.cause(Some(&service), Some(&self.leaver.number))?);
         let ended = v1::EndContractRequest { service: service.clone(), ended: end.to_string(), version: 2, cause };
         let request = contracts.end_contract(ended).await?.into_inner().request;
-        let settled = v1::SettleContractRequest { service, settled: end.to_string(), version: 3 };
+        let settled = v1::SettleContractRequest { service, settled: end.to_string(), version: 3, ..Default::default() };
         contracts.settle_contract(settled).await?;
         self.site.advance(at(end, 15, 1)?).await?;
         self.story.at(self.site.now(), &format!("A's contract ends and is settled: request {request}"))?;

@@ -52,8 +52,15 @@ impl v1::contract_service_server::ContractService for Api {
         request: Request<v1::SettleContractRequest>,
     ) -> Result<Response<v1::Contract>, Status> {
         let request = request.into_inner();
-        let service = parse::field("service", &request.service)?;
         let settled = parse::day("settled", &request.settled)?;
+        if !request.contract.is_empty() {
+            if !request.service.is_empty() || request.version != 0 {
+                return Err(Status::invalid_argument("contract: goes without service and version"));
+            }
+            let part = parse::field("contract", &request.contract)?;
+            return Ok(Response::new(to_wire(&self.core.settle_time_before(&part, settled).await?)));
+        }
+        let service = parse::field("service", &request.service)?;
         Ok(Response::new(to_wire(&self.core.settle_contract(&service, settled, request.version).await?)))
     }
 

@@ -111,6 +111,34 @@ impl Core {
         Ok(Moved { contract, part: Some(part), ending: old.ending })
     }
 
+    /// Takes the settlement of the time before a move by its reference: once the contract is forgotten under its new
+    /// customer, nobody can name its service.
+    ///
+    /// # Errors
+    /// [`CoreError::NotFound`]; [`CoreError::Invalid`] for a contract that has a service id of its own, and for the day;
+    /// [`CoreError::Precondition`] for a day in the future, or another one than was told.
+    pub async fn settle_time_before(&self, part: &ContractId, settled: Day) -> Result<Contract, CoreError> {
+        until_committed!(self.try_settle_time_before(part, settled))
+    }
+
+    async fn try_settle_time_before(&self, id: &ContractId, settled: Day) -> Result<Contract, CoreError> {
+        let entry = self.store.get(&keys::contract(id)).await?.ok_or(CoreError::NotFound("contract"))?;
+        let mut part: Contract = decode("contract", &entry.value)?;
+        let (Some(on), true) = (part.ended, part.went.is_some()) else {
+            return Err(CoreError::Invalid("contract: only the time before a move; else name the service".into()));
+        };
+        if part.state == ContractState::Settled {
+            if part.settled == Some(settled) {
+                return Ok(part);
+            }
+            return Err(CoreError::Precondition("settled: another day was told, and counts".into()));
+        }
+        self.is_settlement(on, Some(settled))?;
+        self.settle_in(Txn::new(), &entry, &mut part, Some(settled)).await?;
+        tracing::info!(contract = %part.id, "the time before a move is settled");
+        Ok(part)
+    }
+
     async fn may_move(&self, contract: &Contract, told: &Move, is_there: bool) -> Result<(), CoreError> {
         let not_yet = |text: &str| Err(CoreError::Precondition(text.into()));
         if is_there {

@@ -12,7 +12,7 @@ use gallra_store::keys::{Family, IndexKind, What};
 use gallra_store::txn::MAX_TXN_OPS;
 use gallra_store::{Txn, keys};
 
-use crate::moving::{FROM, MINE, OVER, customer, record, selector, settled, site, to};
+use crate::moving::{FROM, MINE, ON, OVER, customer, record, selector, settled, site, to};
 use crate::purge::{offer, signed, the_purge};
 use crate::site::{STARTED, Site, id, info};
 
@@ -142,4 +142,28 @@ async fn who_is_settled_after_the_end_is_done_is_forgotten_then() {
     assert!(sealed.entries.is_empty(), "its number and its addresses are gone");
     assert_eq!(indexed(&site, "holder").await, 0);
     assert_eq!(site.view(&ending).await.request.done, done.request.done);
+}
+
+#[tokio::test]
+async fn the_time_before_is_settled_by_its_reference_when_the_contract_is_forgotten() {
+    let site = site().await;
+    let Moved { part, ending, contract } = site.core.move_contract(&to("1002")).await.expect("moved");
+    let (part, ending) = (part.expect("the time before"), ending.expect("the last contract"));
+    let leaving = site.ends("anna.example", "1002").await;
+    forgotten(&site, &leaving.request).await;
+    site.core.list_unsettled().await.expect("made");
+    let listed = site.core.show_unsettled(0).await.expect("reads").contracts;
+    let listed: Vec<_> = listed.iter().map(|one| (one.contract, one.request, one.ended)).collect();
+    assert_eq!(listed, [(part.id, ending, ON)], "somebody is told of it each week");
+    let again = Move { settled: settled(25), ..to("1002") };
+    assert!(matches!(site.core.move_contract(&again).await.err(), Some(CoreError::NotFound(_))));
+    let settle = async |contract, day| site.core.settle_time_before(&contract, Day::constant(2026, 1, day)).await;
+    assert!(matches!(settle(contract.id, 25).await.err(), Some(CoreError::Invalid(_))), "that has a service id");
+    assert!(matches!(settle(part.id, 19).await.err(), Some(CoreError::Invalid(_))), "before it ended");
+    for _ in 0..2 {
+        assert_eq!(settle(part.id, 25).await.expect("settled").settled, settled(25));
+    }
+    assert!(matches!(settle(part.id, 26).await.err(), Some(CoreError::Precondition(_))), "another day was told");
+    assert_eq!(site.view(&ending).await.request.anchors.customer_settled, settled(25));
+    assert!(site.core.show_unsettled(0).await.expect("reads").contracts.is_empty());
 }
