@@ -238,15 +238,15 @@ impl Core {
                 "the earlier customer has too many IP addresses on record, or too many contracts went from it".into(),
             ));
         }
-        of_contract.uses = Vec::new();
         // None where they are on record from before there was an index.
         let txn = match of_contract.holder.take() {
             Some(holder) => {
                 of_customer.holders.push(holder);
-                self.hand_over_holder(txn, &holder, customer).await?
+                self.hand_over_holder(txn, &holder, customer, &of_contract.uses).await?
             }
             None => txn,
         };
+        of_contract.uses = Vec::new();
         let txn = self.seal_again(txn, &contract.subject, what, &of_contract).await?;
         self.seal_again(txn, &customer.subject, What::Customer(customer.id), &of_customer).await
     }

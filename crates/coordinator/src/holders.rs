@@ -112,19 +112,45 @@ impl Core {
         Ok(Some((*id, identity.former)))
     }
 
-    /// Has a contract's token stand for its customer from now on: wherever it is listed, the customer is.
+    /// Has a contract's token stand for its customer from now on: wherever it is listed, the customer is. Token and lists are
+    /// written under the current epoch: a turning that has passed the customer over already would find them by nobody.
     ///
     /// # Errors
-    /// The store's.
+    /// [`CoreError::Precondition`] where keys turn and the lists are more than one transaction takes, or the store's.
     pub(crate) async fn hand_over_holder(
         &self,
         txn: Txn,
         holder: &Nonce,
         customer: &Customer,
+        uses: &[AddressUse],
     ) -> Result<Txn, CoreError> {
-        let index = self.keyring.find(&*self.store, IndexKind::Holder, &holder.to_string()).await?;
+        let token = holder.to_string();
+        let index = self.keyring.find(&*self.store, IndexKind::Holder, &token).await?;
         let index = index.ok_or(CoreError::NotFound("index of addresses"))?;
-        Ok(txn.replace(&index, encode(&Holder::Customer { customer: customer.id })?))
+        let owner = encode(&Holder::Customer { customer: customer.id })?;
+        let mut txn = self.keyring.put_index(txn, IndexKind::Holder, &token, owner);
+        txn = txn.expect_as_read(&index.key, Some(&index));
+        let names = self.keyring.indexes(IndexKind::Holder, &token);
+        if names.first() != Some(&index.key) {
+            txn = txn.delete(index.key);
+        }
+        if names.len() < 2 {
+            return Ok(txn);
+        }
+        let addresses: BTreeSet<_> = uses.iter().map(|used| used.address.to_canonical()).collect();
+        if addresses.len() > WRITTEN_ANEW {
+            return Err(CoreError::Precondition(
+                "keys are turning, and the contract has many IP addresses on record: tell the move again when they have turned"
+                    .into(),
+            ));
+        }
+        for address in addresses {
+            let shared = self.keyring.find_shared(&*self.store, IndexKind::UsedAddress, &address.to_string()).await?;
+            let holders = listed(shared.values())?;
+            let holders = if holders.is_empty() { None } else { Some(encode(&holders)?) };
+            txn = shared.replace_in(txn, holders);
+        }
+        Ok(txn)
     }
 
     /// Takes the tokens of a customer that is forgotten out of the index. What is still listed leads to nobody, since what any

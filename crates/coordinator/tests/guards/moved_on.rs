@@ -8,11 +8,12 @@ use gallra_coordinator::{leader, state};
 use gallra_model::hold::Level;
 use gallra_model::target::TargetInfo;
 use gallra_model::{Day, Nonce, RequestId};
+use gallra_store::epochs::Turning;
 use gallra_store::keys::{Family, IndexKind, What};
 use gallra_store::txn::MAX_TXN_OPS;
 use gallra_store::{Txn, keys};
 
-use crate::moving::{FROM, MINE, ON, OVER, customer, record, selector, settled, site, to};
+use crate::moving::{FROM, MINE, ON, OVER, customer, known, record, selector, settled, site, to};
 use crate::purge::{offer, signed, the_purge};
 use crate::site::{STARTED, Site, id, info};
 
@@ -166,4 +167,48 @@ async fn the_time_before_is_settled_by_its_reference_when_the_contract_is_forgot
     assert!(matches!(settle(part.id, 26).await.err(), Some(CoreError::Precondition(_))), "another day was told");
     assert_eq!(site.view(&ending).await.request.anchors.customer_settled, settled(25));
     assert!(site.core.show_unsettled(0).await.expect("reads").contracts.is_empty());
+}
+
+#[tokio::test]
+async fn a_move_while_keys_turn_leaves_the_addresses_under_the_new_one() {
+    let site = site().await;
+    record(&site, "anna.example", FROM).await.expect("taken");
+    site.sells("cleo.example", "1003").await;
+    let core = &site.core;
+    core.time.advance("2026-05-10T10:00:00Z".parse().expect("a literal")).expect("forward");
+    let nobody = |_: What, _: &[u8]| Vec::new();
+    let turning = Turning { store: &*core.store, keyring: &core.keyring, effects: &core.effects, names: &nobody };
+    for _ in 0..10 {
+        if core.keyring.epochs().len() > 1 {
+            break;
+        }
+        turning.turn(core.time.now(), 1).await.expect("goes on");
+    }
+    let [new, old] = core.keyring.epochs()[..] else { panic!("no turn has begun") };
+    assert_eq!(core.keyring.epoch(), new);
+    core.move_contract(&Move { settled: settled(20), ..to("1002") }).await.expect("moved");
+    let under = core.store.range(&keys::indexes_of(old).range(), 1_000).await.expect("reads").entries;
+    let left: Vec<_> = under.iter().filter(|entry| entry.key.as_str().contains("/holder/")).collect();
+    assert!(left.is_empty(), "who was passed over already would be found by it no more: {left:?}");
+    let used = core.keyring.index_in(old, IndexKind::UsedAddress, MINE).expect("there");
+    assert!(core.store.get(&used).await.expect("reads").is_none());
+    leader::run_due(core).await.expect("turned");
+    let taken = record(&site, "cleo.example", FROM).await.err();
+    assert!(matches!(taken, Some(CoreError::Precondition(_))), "{taken:?}");
+}
+
+#[tokio::test]
+async fn a_move_of_many_addresses_waits_until_keys_have_turned() {
+    let site = site().await;
+    let contract = known(&site, "anna.example").await;
+    for n in 0..40 {
+        let time = Some((FROM.parse().expect("a literal"), None));
+        let address = format!("192.0.2.{n}").parse().expect("a literal");
+        site.core.record_address(&Told { service: id("anna.example"), address, time }).await.expect("taken");
+    }
+    let core = &site.core;
+    core.keyring.begin_epoch().expect("begins");
+    let refused = core.move_contract(&to("1002")).await.err();
+    assert!(matches!(&refused, Some(CoreError::Precondition(why)) if why.contains("keys")), "{refused:?}");
+    assert_eq!(known(&site, "anna.example").await, contract, "nothing changed");
 }
