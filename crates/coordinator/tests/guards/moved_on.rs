@@ -212,3 +212,23 @@ async fn a_move_of_many_addresses_waits_until_keys_have_turned() {
     assert!(matches!(&refused, Some(CoreError::Precondition(why)) if why.contains("keys")), "{refused:?}");
     assert_eq!(known(&site, "anna.example").await, contract, "nothing changed");
 }
+
+#[tokio::test]
+async fn a_late_copy_of_the_sale_does_no_harm_after_a_move() {
+    let site = Site::new(&["www"]).await;
+    let sale = |customer: &str, version| Start {
+        service: id("anna.example"),
+        customer: id(customer),
+        addresses: vec![],
+        started: STARTED,
+        version,
+    };
+    site.core.start_contract(&sale("1001", 3)).await.expect("sold");
+    let stranger = site.core.start_contract(&sale("1003", 3)).await.err();
+    assert!(matches!(stranger, Some(CoreError::Precondition(_))), "it never was that one's");
+    let moved = site.core.move_contract(&Move { version: 5, ..to("1002") }).await.expect("moved");
+    let late = site.core.start_contract(&sale("1001", 3)).await.expect("answered");
+    assert_eq!(late, moved.contract);
+    let newer = site.core.start_contract(&sale("1001", 6)).await.err();
+    assert!(matches!(newer, Some(CoreError::Precondition(_))), "a sale of what is another one's");
+}
