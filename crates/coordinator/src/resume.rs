@@ -22,6 +22,8 @@ use crate::state;
 pub struct Resumed {
     /// The contract as it stands.
     pub contract: Contract,
+    /// The requests that were cancelled, also where the contract has moved since.
+    pub cancelled: Vec<RequestId>,
     /// Whether data had begun to go: some of it may be erased, or put aside, already.
     pub begun: bool,
     /// What is gone and what was saved, target by target, as far as receipts say: asked again, it says more.
@@ -36,8 +38,9 @@ impl Core {
     /// [`CoreError::NotFound`]; [`CoreError::Precondition`] when everything is erased.
     pub async fn resume_contract(&self, service: &ExternalId, version: u64) -> Result<Resumed, CoreError> {
         let contract = self.told_resumed(service, version).await?;
+        let cancelled = self.cancelled_of(&contract, version).await?;
         let (mut begun, mut all) = (false, Vec::new());
-        for id in &contract.cancelled {
+        for id in &cancelled {
             let view = state::load(&*self.store, id).await?.view;
             begun |= has_begun(&view);
             let stored = state::receipts(&*self.store, id).await?;
@@ -49,7 +52,20 @@ impl Core {
             let receipts = receipts.collect::<Result<Vec<Receipt>, CoreError>>()?;
             all.extend(remains(&view, &receipts).into_iter().map(|one| (*id, one)));
         }
-        Ok(Resumed { contract, begun, remains: all })
+        Ok(Resumed { contract, cancelled, begun, remains: all })
+    }
+
+    /// What was taken back of a contract, also by a resumption from before its newest moves that is told again.
+    async fn cancelled_of(&self, contract: &Contract, version: u64) -> Result<Vec<RequestId>, CoreError> {
+        let mut of = contract.clone();
+        while version <= of.known_words().since && of.cancelled.is_empty() {
+            let Some(came) = of.came else { break };
+            let entry = self.store.get(&keys::contract(&came.part)).await?.ok_or(CoreError::NotFound("contract"))?;
+            let part: Contract = decode("contract", &entry.value)?;
+            // Its own words begin with the move that ended it.
+            of = Contract { words: contract.words, ..part };
+        }
+        Ok(of.cancelled)
     }
 
     /// Takes the end of a contract back whose words say that it goes on.

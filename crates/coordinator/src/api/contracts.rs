@@ -72,7 +72,7 @@ impl v1::contract_service_server::ContractService for Api {
         let service = parse::field("service", &request.service)?;
         let resumed = self.core.resume_contract(&service, request.version).await?;
         Ok(Response::new(v1::ResumeContractResponse {
-            cancelled: resumed.contract.cancelled.iter().map(ToString::to_string).collect(),
+            cancelled: resumed.cancelled.iter().map(ToString::to_string).collect(),
             contract: Some(to_wire(&resumed.contract)),
             begun: resumed.begun,
             remains: resumed.remains.iter().map(|(request, one)| remains_to_wire(request, one)).collect(),

@@ -213,7 +213,7 @@ impl Core {
             ended: Some(told.on),
             settled: told.settled,
             request: None,
-            cancelled: Vec::new(),
+            // What was taken back of it was this customer's: `resume.rs` tells what came of it.
             went: Some(contract.id),
             ..contract.clone()
         })

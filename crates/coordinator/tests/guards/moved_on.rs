@@ -6,6 +6,7 @@ use gallra_coordinator::contracts::{Move, Moved, Start};
 use gallra_coordinator::error::CoreError;
 use gallra_coordinator::{leader, state};
 use gallra_model::hold::Level;
+use gallra_model::receipt::Verdict;
 use gallra_model::target::TargetInfo;
 use gallra_model::{Day, Nonce, RequestId};
 use gallra_store::epochs::Turning;
@@ -231,4 +232,22 @@ async fn a_late_copy_of_the_sale_does_no_harm_after_a_move() {
     assert_eq!(late, moved.contract);
     let newer = site.core.start_contract(&sale("1001", 6)).await.err();
     assert!(matches!(newer, Some(CoreError::Precondition(_))), "a sale of what is another one's");
+}
+
+#[tokio::test]
+async fn a_doubled_resumption_says_after_a_move_what_went_before_it() {
+    let site = Site::new(&["www"]).await;
+    let leaving = site.leaves("anna.example", "1001").await;
+    site.ask(&leaving.erase.id()).await.expect("permitted");
+    let first = site.core.resume_contract(&id("anna.example"), 9).await.expect("resumed");
+    assert!(first.begun);
+    site.report(&leaving.request, &leaving.erase.id(), Verdict::Done, None).await;
+    let before = site.core.resume_contract(&id("anna.example"), 9).await.expect("answered");
+    assert!(!before.remains.is_empty());
+    site.core.move_contract(&to("1002")).await.expect("moved");
+    for version in [9, 0] {
+        let again = site.core.resume_contract(&id("anna.example"), version).await.expect("answered");
+        assert_eq!((again.begun, &again.cancelled), (true, &before.cancelled), "version {version}");
+        assert_eq!(again.remains, before.remains);
+    }
 }
