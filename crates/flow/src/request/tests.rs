@@ -115,6 +115,7 @@ pub(crate) fn request() -> Request {
             customer: gallra_model::CustomerId::from_bytes([2; 16]),
             contract: gallra_model::ContractId::from_bytes([3; 16]),
         }),
+        earlier: vec![],
         received: at(END),
         state: RequestState::Received,
         facts: Facts::default(),
