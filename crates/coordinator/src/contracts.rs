@@ -96,6 +96,7 @@ impl Core {
             request: None,
             cancelled: Vec::new(),
             came: None,
+            earlier: Vec::new(),
             went: None,
         };
         let identity = ContractIdentity {
@@ -169,7 +170,9 @@ impl Core {
     ) -> Result<Request, CoreError> {
         let parties = Parties { subject: customer.subject, customer: customer.id, contract: contract.id };
         let request = self.blank_request(About::End(parties))?;
-        Ok(Request { facts: Facts { unsettled: true, ..Facts::default() }, anchors, ..request })
+        // What is the customer's own was never anybody else's.
+        let earlier = if anchors.contract_ended.is_some() { contract.earlier.clone() } else { Vec::new() };
+        Ok(Request { facts: Facts { unsettled: true, ..Facts::default() }, anchors, earlier, ..request })
     }
 
     /// A request that was just received, and is due to be looked at.
@@ -181,6 +184,7 @@ impl Core {
         Ok(Request {
             id: RequestId::at(now, random()?),
             about,
+            earlier: Vec::new(),
             received: now,
             state: RequestState::Received,
             facts: Facts::default(),

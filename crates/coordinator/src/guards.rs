@@ -1,4 +1,5 @@
 //! The six guards (decision 3): one each for everything, a category, a target, a customer, a contract and a request.
+//! Where the contract was under other customers before, theirs are read, too: what is stored is from their time as well.
 //! Whatever could stand in the way of an act raises the guard at its own level in the same transaction, and what lies there
 //! (holds, the emergency stop) is in the same value: a permit expects all six as they were read before the facts were, so one
 //! of the two always loses. Knows nothing of who may place what.
@@ -18,6 +19,8 @@ use crate::error::{CoreError, decode, encode};
 /// The six guards of one job, as read.
 pub struct Read {
     guards: Vec<(Key, Option<Entry>, Guard)>,
+    /// Which of them is the present customer's.
+    customer: Option<Key>,
     /// A purge only: the newest hold anywhere.
     any_hold: Option<Option<Entry>>,
 }
@@ -34,7 +37,14 @@ pub fn keys_of(request: &Request, step: &Step) -> Vec<Key> {
 fn of_request(request: &Request) -> Vec<Key> {
     let parties = request.about.parties();
     let parties = parties.map(|who| [keys::guard_customer(&who.customer), keys::guard_contract(&who.contract)]);
-    parties.into_iter().flatten().chain([keys::guard_request(&request.id)]).collect()
+    let mut all: Vec<Key> = parties.into_iter().flatten().chain([keys::guard_request(&request.id)]).collect();
+    for earlier in request.earlier.iter().map(keys::guard_customer) {
+        // A contract may come back to a customer.
+        if !all.contains(&earlier) {
+            all.push(earlier);
+        }
+    }
+    all
 }
 
 /// Where the guards of a request lie that all of its jobs share: the global one, and its parties' and its own.
@@ -72,7 +82,8 @@ pub async fn read(store: &dyn Store, request: &Request, step: &Step) -> Result<R
         guards.push((key, entry, guard));
     }
     let any_hold = if step.action == Action::Purge { Some(store.get(&keys::guard_any_hold()).await?) } else { None };
-    Ok(Read { guards, any_hold })
+    let customer = request.about.parties().map(|who| keys::guard_customer(&who.customer));
+    Ok(Read { guards, customer, any_hold })
 }
 
 impl Read {
@@ -94,9 +105,10 @@ impl Read {
         }
     }
 
-    /// Which of the customer's instructions hold; only a customer's guard says so.
+    /// Which of the customer's instructions hold; only the present customer's guard says so.
     pub fn instructed(&self) -> Option<Instructed> {
-        self.guards.iter().find_map(|(_, _, guard)| guard.instructed)
+        let own = self.guards.iter().find(|(key, _, _)| Some(key) == self.customer.as_ref());
+        own.and_then(|(_, _, guard)| guard.instructed)
     }
 }
 

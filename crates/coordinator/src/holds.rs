@@ -281,6 +281,12 @@ impl Core {
             let entry = self.store.get(&keys::contract(id)).await?.ok_or(CoreError::NotFound("contract"))?;
             let contract: Contract = decode("contract", &entry.value)?;
             found.extend(contract.request.into_iter().chain(contract.cancelled));
+            // What it stored went along to another customer.
+            if let Some(went) = contract.went {
+                let entry = self.store.get(&keys::contract(&went)).await?.ok_or(CoreError::NotFound("contract"))?;
+                let gone_on: Contract = decode("contract", &entry.value)?;
+                found.extend(gone_on.request.into_iter().chain(gone_on.cancelled));
+            }
         }
         found.sort_unstable();
         found.dedup();

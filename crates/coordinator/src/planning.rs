@@ -10,7 +10,7 @@ use gallra_model::hold::Hold;
 use gallra_model::plan::{Anchors, BackupExpectation, Held, Plan, Step};
 use gallra_model::request::RequestState;
 use gallra_model::target::{Inventory, TargetId, TargetInfo};
-use gallra_model::{AgentName, RequestId};
+use gallra_model::{AgentName, Instant, RequestId};
 use gallra_planner::Facts;
 use gallra_policy::Policy;
 use gallra_store::{Txn, keys};
@@ -207,7 +207,15 @@ pub(crate) fn does_the_same(plan: &Plan, other: &Plan) -> bool {
     let of_backup = |backup: &BackupExpectation| (backup.agent.clone(), backup.target.clone(), backup.life);
     plan.anchors == other.anchors
         && plan.steps.iter().map(of_step).eq(other.steps.iter().map(of_step))
+        && plan.steps.iter().zip(&other.steps).all(|(step, again)| at_the_same_time((plan, step), (other, again)))
         && plan.backups.iter().map(of_backup).eq(other.backups.iter().map(of_backup))
+}
+
+/// Whether two steps come in the same hours, as far as both plans were made before them: a window that was moved is another plan.
+fn at_the_same_time((plan, step): (&Plan, &Step), (other, again): (&Plan, &Step)) -> bool {
+    let ahead = |plan: &Plan, step: &Step| Some(step.due).filter(|due| *due > plan.made);
+    let agree = |one: Option<Instant>, two: Option<Instant>| one.zip(two).is_none_or(|(one, two)| one == two);
+    agree(ahead(plan, step), ahead(other, again)) && agree(step.until, again.until)
 }
 
 /// Whether the same holds lie on the same targets of both. That somebody reviewed one makes no other plan.

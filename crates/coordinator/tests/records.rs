@@ -23,6 +23,7 @@ fn request() -> Request {
             customer: CustomerId::from_bytes([2; 16]),
             contract: ContractId::from_bytes([3; 16]),
         }),
+        earlier: vec![],
         received: at("2026-01-31T14:00:00Z"),
         state: RequestState::Received,
         facts: Facts::default(),

@@ -390,7 +390,9 @@ fn is_overtaken(view: &View, now: Instant) -> bool {
 /// The next moment at which time alone changes something; at most a day ahead, so that lateness shows, and soon while the
 /// plan does not count from the dates that are known.
 fn next_wake(view: &View, now: Instant) -> Option<Instant> {
-    let planned = view.plan.as_ref().is_some_and(|plan| plan.anchors == view.request.anchors);
+    // Once data has begun to go the plan stands, whatever is settled later.
+    let stands = view.request.state >= RequestState::Running;
+    let planned = stands || view.plan.as_ref().is_some_and(|plan| plan.anchors == view.request.anchors);
     // A purge has one day, and what it waits for is somebody's signature, which may be there already.
     let unsigned = view.request.about.purge_day().is_some() && view.request.facts.needs_approval;
     let ahead = match (planned, unsigned) {

@@ -54,6 +54,10 @@ pub struct Contract {
     /// Where it came from, if it goes on under another customer than before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub came: Option<Came>,
+    /// The customers that it was before, oldest first; at most [`MAX_MOVES`]. What the service stores is from their time, too: a
+    /// hold on one of them covers it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<CustomerId>,
     /// Set: this is the time of that contract before it went on under another customer. It ended, and has no identifiers and no
     /// request of its own: what the service stores went along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,6 +141,9 @@ pub struct Customer {
 
 /// Contracts that one customer may have, since they are kept in one value.
 pub const MAX_CONTRACTS: usize = 10_000;
+
+/// Moves of one contract: each customer that it was is a guard more for every permit.
+pub const MAX_MOVES: usize = 16;
 
 /// Contracts with addresses on record that may go on under other customers, while their first one is known.
 pub const MAX_MOVED_AWAY: usize = 64;

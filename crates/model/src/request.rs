@@ -181,6 +181,9 @@ pub struct Request {
     pub id: RequestId,
     /// What it is about.
     pub about: About,
+    /// Customers under whom the contract was that it ends: a hold on one of them covers what the service stores.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<CustomerId>,
     /// When it was acknowledged.
     pub received: Instant,
     /// Where it stands.

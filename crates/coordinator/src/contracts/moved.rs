@@ -4,7 +4,7 @@
 //! since it would be escaped, and while anything is unclear.
 
 use gallra_flow::contract::{Word, take};
-use gallra_model::contract::{Came, Contract, ContractState, Customer, Said, Words};
+use gallra_model::contract::{Came, Contract, ContractState, Customer, MAX_MOVES, Said, Words};
 use gallra_model::plan::Anchors;
 use gallra_model::request::JobState;
 use gallra_model::selector::ExternalId;
@@ -84,6 +84,7 @@ impl Core {
         let earlier = contract.customer;
         contract.customer = customer;
         contract.came = Some(Came { part: part.id, on: told.on });
+        contract.earlier.push(earlier);
         contract.cancelled = Vec::new();
         let mut txn =
             merge(txn, arrival).replace(&entry, encode(&contract)?).create(keys::contract(&part.id), encode(&part)?);
@@ -149,6 +150,9 @@ impl Core {
         }
         if is_old(contract, told.version) {
             return not_yet("a newer event is known: the move came too late to be put before it");
+        }
+        if contract.earlier.len() >= MAX_MOVES {
+            return Err(CoreError::Precondition(format!("a contract moves at most {MAX_MOVES} times: sell it anew")));
         }
         if contract.first_day().is_none_or(|first| told.on < first) {
             return Err(CoreError::Invalid("on: the contract began later, or came to this customer later".into()));
@@ -241,6 +245,12 @@ impl Core {
         told: &Move,
     ) -> Result<Moved, CoreError> {
         let (part_entry, mut part) = self.part(&came).await?;
+        if part.state == ContractState::Settled && told.settled.is_some() && told.settled != part.settled {
+            return Err(CoreError::Precondition(
+                "settled: another day is known of the time before the move, and what counts from it may have begun"
+                    .into(),
+            ));
+        }
         if told.settled.is_none() || part.state == ContractState::Settled {
             return self.as_moved(contract).await;
         }

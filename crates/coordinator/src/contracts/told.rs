@@ -77,7 +77,7 @@ impl Core {
         let (entry, mut contract) = self.find_contract(told.service).await?;
         contract.words = contract.known_words();
         let version = if told.version == 0 { contract.version.saturating_add(1) } else { told.version };
-        let repeats = told.version == 0 && is_so(&contract, told.word);
+        let repeats = told.version == 0 && is_so(&contract, told.word)?;
         let news = take(&contract.words, version, told.word).filter(|_| !repeats);
         if let Some(words) = news {
             self.may_be_told(&contract, version, told.word)?;
@@ -206,12 +206,24 @@ impl Core {
             if corrects(&loaded.view.request.anchors, &request.anchors) && has_begun(&loaded.view) {
                 return Err(too_late());
             }
+            let of_others = id != own;
+            let customers_day = loaded.view.request.anchors.customer_ended != request.anchors.customer_ended;
+            // Another contract's request may carry the customer's end: its own service was signed for by somebody else.
+            let about = if of_others { of_the_customer(&request.anchors) } else { request.anchors };
             match &cause {
+                Some(_) if of_others && !customers_day => {}
                 Some(cause) => {
-                    (sealed, request.approvals) = self.back(sealed, (&id, &request.anchors), ends, cause).await?
+                    let (with, backed) = self.back(sealed, (&id, &about), ends, cause).await?;
+                    let service = request.approvals.service.take().filter(|_| of_others).or(backed.service);
+                    request.approvals = Approvals { service, ..backed };
+                    sealed = with;
                 }
                 // What was signed was signed for another last day.
-                None if another_day => sealed = drop_signed(sealed, request, ends),
+                None if another_day && !of_others => sealed = drop_signed(sealed, request, ends),
+                None if customers_day && of_others => {
+                    request.approvals.customer = None;
+                    sealed = sealed.delete(keys::sealed(&ends.customer.subject, What::Request(id)));
+                }
                 None => {}
             }
             request.wake = Some(self.time.now());
@@ -220,6 +232,11 @@ impl Core {
         self.commit_event(merge(txn, sealed), &contract).await?;
         Ok(contract)
     }
+}
+
+/// The customer's days alone.
+fn of_the_customer(anchors: &Anchors) -> Anchors {
+    Anchors { contract_ended: None, contract_settled: None, ..*anchors }
 }
 
 /// Last day and settlement of a customer whose contracts all ended: the latest of theirs.
@@ -260,11 +277,19 @@ fn as_it_stands(contract: &Contract) -> Standing {
     }
 }
 
-/// Whether a word without a version says what is so already.
-fn is_so(contract: &Contract, word: Word) -> bool {
+/// Whether a word without a version says what is so already. Another day than the one that is known may be a correction or
+/// an old word told again: nobody guesses which.
+fn is_so(contract: &Contract, word: Word) -> Result<bool, CoreError> {
+    let same = |known: Option<Day>, day: Day| match known {
+        Some(known) if known != day => Err(CoreError::Precondition(format!(
+            "{known} is the day that is known: to correct it, tell the event with its version"
+        ))),
+        _ => Ok(true),
+    };
     match word {
-        Word::Ended(_) => contract.state != ContractState::Active,
-        Word::Settled(_) => contract.state == ContractState::Settled,
-        Word::Resumed | Word::Moved => contract.state == ContractState::Active,
+        Word::Ended(day) if contract.state != ContractState::Active => same(contract.ended, day),
+        Word::Settled(day) if contract.state == ContractState::Settled => same(contract.settled, day),
+        Word::Ended(_) | Word::Settled(_) => Ok(false),
+        Word::Resumed | Word::Moved => Ok(contract.state == ContractState::Active),
     }
 }

@@ -18,6 +18,7 @@ mod renewals;
 mod rules;
 mod site;
 mod suppression;
+mod told_again;
 mod unsettled;
 mod versions;
 

@@ -254,3 +254,26 @@ async fn an_order_tells_the_present_state_and_grows_with_each_stop_and_start() {
     assert!(stop.halted && !start.halted && start.is_newer_than(&stop));
     assert_eq!(site.core.halted().await.expect("reads").untold, [agent()], "no stream is open");
 }
+
+#[tokio::test]
+async fn a_window_that_a_new_policy_moves_is_another_plan() {
+    let site = Site::new(&["www"]).await;
+    let later = |text: &str| text.replacen("period = \"1 month\"", "period = \"3 months\"", 1);
+    site.core.apply_policy_to(site.policy(later), None, true).await.expect("in order");
+    let leaving = site.leaves("anna.example", "1001").await;
+    let due = async || {
+        let plan = site.view(&leaving.request).await.plan.expect("a plan");
+        let erase = plan.steps.into_iter().find(|step| step.action == Action::Erase).expect("it is erased");
+        (plan.number, erase.due.to_string())
+    };
+    let (number, before) = due().await;
+    assert_eq!(before, "2026-04-30T20:00:00Z");
+    let moved = site.policy(|text| later(text).replace("opens = \"22:00\"", "opens = \"23:00\""));
+    site.core.apply_policy_to(moved, None, true).await.expect("in order");
+    leader::run_due(&site.core).await.expect("followed");
+    assert_eq!(
+        due().await,
+        (number + 1, "2026-04-30T21:00:00Z".to_owned()),
+        "not before the window that holds now opens"
+    );
+}

@@ -115,6 +115,7 @@ pub(crate) fn request() -> Request {
             customer: gallra_model::CustomerId::from_bytes([2; 16]),
             contract: gallra_model::ContractId::from_bytes([3; 16]),
         }),
+        earlier: vec![],
         received: at(END),
         state: RequestState::Received,
         facts: Facts::default(),
@@ -425,4 +426,17 @@ fn an_open_request_always_has_a_time_at_which_it_is_looked_at_again() {
         let wake = life.view.request.wake.expect("a time");
         assert!(wake > life.now && wake <= life.now.checked_add(SignedDuration::from_hours(24)).expect("in range"));
     }
+}
+
+#[test]
+fn what_is_settled_after_data_began_to_go_is_looked_at_daily_and_not_every_minute() {
+    let wakes = |life: &Life| life.view.request.wake.map(|wake| wake.duration_since(life.now));
+    let mut waits = Life::begin(plan(1, None, &[]));
+    waits.view.request.anchors.customer_settled = Some(day("2026-02-20"));
+    waits.tick("2026-02-20T09:00:00Z");
+    assert_eq!(wakes(&waits), Some(SignedDuration::from_mins(1)), "another plan is to be made");
+    let mut begun = Life::to_live_confirmed();
+    begun.view.request.anchors.customer_settled = Some(day("2026-02-20"));
+    begun.tick("2026-03-01T09:00:00Z");
+    assert_eq!(wakes(&begun), Some(SignedDuration::from_hours(24)), "the plan stands");
 }

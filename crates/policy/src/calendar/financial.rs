@@ -46,11 +46,6 @@ pub enum YearProblem {
 }
 
 impl FinancialYears {
-    /// Years that all end on one date.
-    pub fn regular(end: YearEnd) -> Self {
-        Self { end, changed: Vec::new() }
-    }
-
     /// Years that end on `end`, after those that were changed. Before the first changed one, and between two, every year
     /// ends on the date of the day before the next changed year.
     ///

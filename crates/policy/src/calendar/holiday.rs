@@ -102,6 +102,13 @@ mod tests {
     }
 
     #[test]
+    fn easter_is_right_in_other_centuries_too() {
+        for (year, month, day) in [(1818, 3, 22), (1943, 4, 25), (2038, 4, 25), (2285, 3, 22)] {
+            assert_eq!(easter_sunday(year), Some(date(year, month, day)), "the earliest and the latest that there are");
+        }
+    }
+
+    #[test]
     fn the_days_of_2026_are_those_of_the_law() {
         let expected = [
             "2026-01-01",

@@ -123,6 +123,7 @@ fn window(file: &mut Section<'_>, findings: &mut Findings<'_>) -> RunWindow {
     })
 }
 
+/// Where there is a problem nobody gets to see the years: a pack with one is no policy.
 fn financial_years(file: &mut Section<'_>, findings: &mut Findings<'_>) -> FinancialYears {
     let end: YearEnd = file.text("fiscal_year_end", findings).and_then(|text| read(text, findings)).unwrap_or_default();
     let (mut changed, mut places) = (Vec::new(), Vec::new());
@@ -133,12 +134,12 @@ fn financial_years(file: &mut Section<'_>, findings: &mut Findings<'_>) -> Finan
         changed.extend(begins.zip(ends).map(|(begins, ends)| ChangedYear { begins, ends }));
     }
     if changed.len() != places.len() {
-        return FinancialYears::regular(end);
+        return FinancialYears::default();
     }
     FinancialYears::new(end, changed).unwrap_or_else(|(at, problem)| {
         let hint = "list changed years in order, each with its first and its last day, and set fiscal_year_end to the last one's end";
         findings.at(places.get(at).copied().unwrap_or_default(), problem.to_string(), hint);
-        FinancialYears::regular(end)
+        FinancialYears::default()
     })
 }
 

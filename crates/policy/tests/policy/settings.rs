@@ -43,6 +43,21 @@ fn a_packs_settings_are_read_back() {
 }
 
 #[test]
+fn a_financial_year_of_ones_own_needs_no_changed_one() {
+    let changed = "[[changed_year]]\nbegins = \"2026-01-01\"\nends = \"2026-06-30\"\n";
+    let policy = Policy::parse("own", &OWN.replace(changed, ""), shipped).unwrap();
+    assert_eq!((policy.fiscal_year_end().to_string().as_str(), policy.changed_years()), ("06-30", [].as_slice()));
+}
+
+#[test]
+fn a_rules_form_tells_what_stands_apart_and_nothing_of_what_does_not() {
+    let policy = pack("webone");
+    let apart = |id: &str| serde_json::to_value(policy.rule(id).unwrap()).unwrap().get("apart").cloned();
+    assert_eq!(apart("law/response-extended"), Some(true.into()));
+    assert_eq!(apart("webone/chat"), None, "digests of before it was written down stay");
+}
+
+#[test]
 fn a_window_carries_its_rules_ground() {
     let ended = Some(Day::constant(2026, 1, 31));
     let anchors = Anchors { contract_ended: ended, customer_ended: ended, ..Anchors::default() };

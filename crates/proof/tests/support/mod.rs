@@ -269,6 +269,7 @@ pub(crate) fn request(id: RequestId) -> Request {
             customer: CustomerId::from_bytes([0xa3; 16]),
             contract: ContractId::from_bytes([0xa4; 16]),
         }),
+        earlier: vec![],
         received: at("2026-02-01T08:00:00Z"),
         state: RequestState::AwaitingCopies,
         facts: Facts::default(),
