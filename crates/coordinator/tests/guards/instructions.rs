@@ -17,7 +17,7 @@ use crate::purge::{offer, signed, the_purge};
 use crate::site::{Leaving, Site, id, info};
 
 /// An instruction about one rule.
-fn text(name: &str, from: &str, rule: &str, count: &str) -> String {
+pub(crate) fn text(name: &str, from: &str, rule: &str, count: &str) -> String {
     format!(
         "id = \"{name}\"\ngiven_by = \"the board\"\ngiven_on = \"2026-01-01\"\nfrom = \"{from}\"\n[[replace]]\n\
          rule = \"{rule}\"\ncount = [{count}]\n"
