@@ -71,6 +71,11 @@ impl StoredInstruction {
         })
     }
 
+    /// Digest of the exact text: what an approver accepts.
+    fn digest(&self) -> Digest {
+        Digest::of(self.text.as_bytes())
+    }
+
     fn holds_on(&self, today: Day) -> bool {
         self.from <= today
     }

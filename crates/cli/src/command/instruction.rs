@@ -59,13 +59,17 @@ pub enum InstructionCommand {
     },
     /// Accept an instruction that somebody else set and that strays far from the policy. For approvers.
     #[command(after_help = "Example:\n  gallra instruction list --customer 1001      # read what it deviates from\n  \
-        gallra --profile approver instruction accept --customer 1001 logs-of-a-clinic")]
+        gallra --profile approver instruction accept --customer 1001 logs-of-a-clinic --digest DIGEST\n\nThe digest is the one \
+        that the list shows, in full: where another text of the same id came since, nothing is accepted.")]
     Accept {
         /// Customer number.
         #[arg(long, value_name = "NUMBER")]
         customer: String,
         /// The instruction's id.
         id: String,
+        /// Digest of the text that you looked at, as `gallra instruction list` shows it.
+        #[arg(long, value_name = "DIGEST")]
+        digest: String,
         /// How it is printed.
         #[command(flatten)]
         shown: Shown,
@@ -83,9 +87,10 @@ pub async fn run(profile: Option<&Path>, command: InstructionCommand) -> Result<
             let mut client = InstructionServiceClient::new(connect(profile).await?);
             show(&client.set_instruction(v1::SetInstructionRequest { customer, text }).await?.into_inner(), shown);
         }
-        InstructionCommand::Accept { customer, id, shown } => {
+        InstructionCommand::Accept { customer, id, digest, shown } => {
             let mut client = InstructionServiceClient::new(connect(profile).await?);
-            show(&client.accept_instruction(v1::AcceptInstructionRequest { customer, id }).await?.into_inner(), shown);
+            let request = v1::AcceptInstructionRequest { customer, id, digest };
+            show(&client.accept_instruction(request).await?.into_inner(), shown);
         }
         InstructionCommand::Remove { customer, id, shown } => {
             let mut client = InstructionServiceClient::new(connect(profile).await?);
@@ -115,7 +120,7 @@ async fn list(profile: Option<&Path>, customer: String, shown: Shown) -> Result<
             break;
         }
     }
-    let head = ["customer", "instruction", "state", "from", "set by", "accepted by", "deviates"];
+    let head = ["customer", "instruction", "state", "from", "set by", "accepted by", "digest", "deviates"];
     output::list(shown.output, &all, head, |one| {
         let deviations = one.deviations.iter().map(deviation).collect::<Vec<_>>().join("; ");
         [
@@ -125,6 +130,7 @@ async fn list(profile: Option<&Path>, customer: String, shown: Shown) -> Result<
             one.from.clone(),
             one.set_by.clone(),
             one.accepted_by.clone(),
+            one.digest.clone(),
             if one.reason.is_empty() { deviations } else { one.reason.clone() },
         ]
     });
@@ -152,6 +158,7 @@ fn pairs(one: &v1::Instruction, begun: u32) -> Vec<(&'static str, String)> {
         ("given on", one.given_on.clone()),
         ("set by", one.set_by.clone()),
         ("accepted by", one.accepted_by.clone()),
+        ("digest", one.digest.clone()),
     ];
     pairs.extend(one.deviations.iter().map(|one| ("deviates", deviation(one))));
     pairs.push(("begun", begun.to_string()));

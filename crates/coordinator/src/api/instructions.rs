@@ -45,7 +45,9 @@ impl v1::instruction_service_server::InstructionService for Api {
         let by = gate::caller(&request)?.name;
         let request = request.into_inner();
         let customer: ExternalId = parse::field("customer", &request.customer)?;
-        let set = self.core.accept_instruction(&customer, &request.id, &by).await?;
+        let digest = Some(&request.digest).filter(|text| !text.is_empty());
+        let digest = digest.map(|text| parse::field("digest", text)).transpose()?;
+        let set = self.core.accept_instruction(&customer, &request.id, digest, &by).await?;
         self.changed(set).await
     }
 
@@ -91,6 +93,7 @@ fn to_wire(listed: &Listed) -> v1::Instruction {
         accepted_by: parse::text_or_empty(accepted.map(|(by, _)| by)),
         accepted: parse::text_or_empty(accepted.map(|(_, at)| at)),
         deviations: listed.replaced.iter().map(deviation_to_wire).collect(),
+        digest: listed.digest.to_string(),
     }
 }
 

@@ -4,13 +4,14 @@
 use gallra_model::hold::Level;
 use gallra_model::selector::ExternalId;
 use gallra_model::time::day_of;
-use gallra_model::{CustomerId, RequestId};
+use gallra_model::{CustomerId, Digest, RequestId};
 use gallra_policy::Instruction;
 use gallra_policy::instruction::{Turn, record_turn};
 
-use super::{Accepted, FILE, MAX_INSTRUCTION_BYTES, MAX_INSTRUCTIONS, StoredInstruction, with_all};
+use super::{Accepted, FILE, MAX_INSTRUCTION_BYTES, MAX_INSTRUCTIONS, State, StoredInstruction, with_all};
 use crate::core::{Core, until_committed};
 use crate::error::CoreError;
+use crate::state;
 
 /// What came of a change.
 pub struct Set {
@@ -127,21 +128,41 @@ impl Core {
         Ok(())
     }
 
-    /// Accepts an instruction that strays far: requests go on by it. Who set it may not.
+    /// Accepts the text of an instruction that strays far, by its digest: requests go on by it. Who set it may not.
     ///
     /// # Errors
-    /// [`CoreError::NotFound`], [`CoreError::Precondition`] for the person.
-    pub async fn accept_instruction(&self, number: &ExternalId, id: &str, by: &str) -> Result<Set, CoreError> {
+    /// [`CoreError::NotFound`]; [`CoreError::Precondition`] for the person, where the text is another one than that which was
+    /// looked at, and where nothing waits for an approver.
+    pub async fn accept_instruction(
+        &self,
+        number: &ExternalId,
+        id: &str,
+        digest: Option<Digest>,
+        by: &str,
+    ) -> Result<Set, CoreError> {
         let customer = self.customer_numbered(number).await?;
-        let changed = until_committed!(self.try_accept(&customer, id, by))?;
+        let changed = until_committed!(self.try_accept(&customer, (id, digest), by))?;
         self.follow_change(customer, id.to_owned(), changed, by, "accepted").await
     }
 
     /// Whether it was this call that accepted it.
-    async fn try_accept(&self, customer: &CustomerId, id: &str, by: &str) -> Result<bool, CoreError> {
+    async fn try_accept(
+        &self,
+        customer: &CustomerId,
+        (id, digest): (&str, Option<Digest>),
+        by: &str,
+    ) -> Result<bool, CoreError> {
         let known = self.known_instructions(customer).await?;
         let mut all = known.all.clone();
         let one = all.iter_mut().find(|one| one.id == id).ok_or(CoreError::NotFound("instruction"))?;
+        // Another text may have come since somebody looked.
+        if digest != Some(one.digest()) {
+            return Err(CoreError::Precondition(
+                "digest: it is not that of the text as it stands: look at what `gallra instruction list` shows now, and \
+                 accept that by its digest"
+                    .into(),
+            ));
+        }
         if one.accepted.is_some() {
             return Ok(false);
         }
@@ -150,9 +171,26 @@ impl Core {
                 "who set an instruction does not accept it: ask another approver".into(),
             ));
         }
+        if !one.large && !self.waits_elsewhere(customer, id).await? {
+            return Err(CoreError::Precondition("nothing to accept: the instruction does not stray far".into()));
+        }
         one.accepted = Some(Accepted { by: by.to_owned(), at: self.time.now() });
         self.store.commit(self.keep_instructions(&known, &all).await?).await?;
         Ok(true)
+    }
+
+    /// Whether an instruction that was small when it was set strays far by now, or one of the customer's requests waits for
+    /// somebody, by whose rules it may.
+    async fn waits_elsewhere(&self, customer: &CustomerId, id: &str) -> Result<bool, CoreError> {
+        if self.one_instruction(customer, id).await?.state == State::LegalReview {
+            return Ok(true);
+        }
+        for request in self.requests_of(&Level::Customer { customer: *customer }).await? {
+            if state::load(&*self.store, &request).await?.view.request.facts.legal_review {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(crate) async fn customer_numbered(&self, number: &ExternalId) -> Result<CustomerId, CoreError> {

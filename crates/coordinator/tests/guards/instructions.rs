@@ -38,6 +38,13 @@ async fn listed(site: &Site) -> Vec<Listed> {
     site.core.list_instructions(&id("1001")).await.expect("listed")
 }
 
+/// Accepts the text that stands.
+async fn accept(site: &Site, name: &str, by: &str) -> Result<(), CoreError> {
+    let all = listed(site).await;
+    let digest = all.iter().find(|one| one.id == name).map(|one| one.digest);
+    site.core.accept_instruction(&id("1001"), name, digest, by).await.map(drop)
+}
+
 /// The last day by which the hosted data goes.
 async fn latest(site: &Site, leaving: &Leaving) -> Option<Day> {
     site.jobs(&leaving.request, Action::Erase).await.first().and_then(|job| job.step.latest)
@@ -112,16 +119,38 @@ async fn one_that_strays_far_waits_for_another_person_and_nothing_is_erased_mean
     assert_eq!(site.core.ask(&standard).await.expect("an answer").err(), Some(Denial::Stale), "nor by the standard");
     assert!(site.view(&leaving.request).await.request.facts.legal_review, "still");
 
-    let own = site.core.accept_instruction(&id("1001"), "sooner", "anna").await.err();
+    let own = accept(&site, "sooner", "anna").await.err();
     assert!(matches!(own, Some(CoreError::Precondition(_))), "who set it does not accept it");
-    let none = site.core.accept_instruction(&id("1001"), "none", "bertil").await.err();
+    let none = accept(&site, "none", "bertil").await.err();
     assert!(matches!(none, Some(CoreError::NotFound(_))));
-    site.core.accept_instruction(&id("1001"), "sooner", "bertil").await.expect("accepted");
-    site.core.accept_instruction(&id("1001"), "sooner", "cecilia").await.expect("again does no harm");
+    accept(&site, "sooner", "bertil").await.expect("accepted");
+    accept(&site, "sooner", "cecilia").await.expect("again does no harm");
     let [one] = listed(&site).await.try_into().expect("one");
     assert_eq!((one.state, one.accepted.map(|(by, _)| by).as_deref()), (State::InForce, Some("bertil")));
     assert!(!site.view(&leaving.request).await.request.facts.legal_review);
     site.ask(&erase.id()).await.expect("permitted");
+}
+
+#[tokio::test]
+async fn what_is_accepted_is_the_text_that_was_looked_at_and_nothing_in_advance() {
+    let site = Site::new(&["www"]).await;
+    let leaving = site.leaves("anna.example", "1001").await;
+    set(&site, &data("period", "2026-02-01", "45 days")).await.expect("taken");
+    let early = accept(&site, "period", "bertil").await.err();
+    assert!(matches!(&early, Some(CoreError::Precondition(why)) if why.contains("nothing to accept")), "{early:?}");
+    set(&site, &data("period", "2026-02-01", "2 months")).await.expect("taken");
+    let looked_at = Some(listed(&site).await.remove(0).digest);
+    set(&site, &data("period", "2026-02-01", "1 week")).await.expect("taken");
+    for digest in [looked_at, None] {
+        let refused = site.core.accept_instruction(&id("1001"), "period", digest, "bertil").await.err();
+        assert!(
+            matches!(&refused, Some(CoreError::Precondition(why)) if why.contains("instruction list")),
+            "{refused:?}"
+        );
+    }
+    assert!(site.view(&leaving.request).await.request.facts.legal_review, "nobody looked at this text");
+    accept(&site, "period", "bertil").await.expect("the text that stands");
+    assert!(!site.view(&leaving.request).await.request.facts.legal_review);
 }
 
 #[tokio::test]
@@ -367,7 +396,7 @@ async fn a_purge_leaves_the_lines_of_who_keeps_them_longer_or_whose_word_waits_f
     // Its day has not come, and it waits for an approver.
     set(&site, &logs("", "6 months").replace("2026-02-01", "2026-06-01")).await.expect("taken");
     assert_eq!(preserved().await, 1);
-    site.core.accept_instruction(&id("1001"), "logs", "bertil").await.expect("accepted");
+    accept(&site, "logs", "bertil").await.expect("accepted");
     assert_eq!(preserved().await, 0, "until its day the standard holds");
     site.ask(&job.id()).await.expect("permitted");
 }
