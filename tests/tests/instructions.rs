@@ -102,6 +102,8 @@ async fn an_instruction_moves_the_erasure_and_one_that_strays_far_waits_for_some
     let one = &accepted["instruction"];
     assert_eq!(one["state"], "in-force");
     assert!(one["accepted_by"] != "" && one["accepted_by"] != one["set_by"]);
+    let alone = gallra(&operator, &["instruction", "remove", customer[0], customer[1], "far"]);
+    assert_eq!(alone.status.code(), Some(6), "{}", String::from_utf8_lossy(&alone.stderr));
     let all = json(&gallra(&approver, &["instruction", "list"]));
     assert_eq!((&all[0]["id"], all.as_array().map(Vec::len)), (&"far".into(), Some(1)));
     story.advance(day(2026, 3, 31), 22, 31).await.expect("the clock moves");

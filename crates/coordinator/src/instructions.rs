@@ -20,7 +20,7 @@ use crate::core::Core;
 use crate::error::{CoreError, decode, encode};
 use crate::guards;
 
-pub use change::Set;
+pub use change::{Remover, Set};
 pub use list::{Listed, State};
 
 /// Longest instruction, in bytes: a hundred times the largest known.
@@ -50,6 +50,9 @@ pub struct StoredInstruction {
     /// Who accepted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Accepted>,
+    /// Whether an approver accepted a text that this one replaced: then it is an approver's to let it go, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaces_accepted: bool,
 }
 
 /// An approver's word that an instruction may be carried out as it is.
@@ -74,6 +77,11 @@ impl StoredInstruction {
     /// Digest of the exact text: what an approver accepts.
     fn digest(&self) -> Digest {
         Digest::of(self.text.as_bytes())
+    }
+
+    /// Whether an approver's word stands behind it, or behind what it replaced.
+    fn is_an_approvers(&self) -> bool {
+        self.accepted.is_some() || self.replaces_accepted
     }
 
     fn holds_on(&self, today: Day) -> bool {
@@ -214,6 +222,7 @@ mod tests {
             set_at: Instant::UNIX_EPOCH,
             large,
             accepted: None,
+            replaces_accepted: false,
         }
     }
 

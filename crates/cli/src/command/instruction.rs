@@ -23,8 +23,8 @@ const MAX_BYTES: u64 = 16 * 1024;
 pub enum InstructionCommand {
     /// Set an instruction of a customer's: its requests are planned anew at once. One of the same id is replaced.
     #[command(after_help = "Example:\n  gallra instruction set --customer 1001 logs.toml\n\nThe file is described in \
-        docs/policies.md, section 6, and names nobody. One that strays far from the policy shows `legal-review`: nothing of the \
-        customer's is erased until an approver accepts it.")]
+        docs/policies.md, section 6, and names nobody. One that strays far from the policy, or \
+        replaces one that was accepted, shows `legal-review`: nothing of the customer's is erased until an approver accepts it.")]
     Set {
         /// Customer number.
         #[arg(long, value_name = "NUMBER")]
@@ -45,8 +45,9 @@ pub enum InstructionCommand {
         #[command(flatten)]
         shown: Shown,
     },
-    /// Remove an instruction: what it replaced holds again.
-    #[command(after_help = "Example:\n  gallra instruction remove --customer 1001 logs-of-a-clinic")]
+    /// Remove an instruction: what it replaced holds again. One that an approver accepted only an approver removes.
+    #[command(after_help = "Examples:\n  gallra instruction remove --customer 1001 logs-of-a-clinic\n  \
+        gallra --profile approver instruction remove --customer 1001 logs-of-a-clinic   # one that was accepted")]
     Remove {
         /// Customer number.
         #[arg(long, value_name = "NUMBER")]

@@ -23,8 +23,25 @@ pub struct Set {
     pub begun: usize,
 }
 
+/// Who removes an instruction.
+#[derive(Debug, Clone, Copy)]
+pub struct Remover<'a> {
+    /// The name in the caller's certificate.
+    pub name: &'a str,
+    /// Whether that certificate is an approver's.
+    pub approver: bool,
+}
+
+impl<'a> From<&'a str> for Remover<'a> {
+    /// An operator.
+    fn from(name: &'a str) -> Self {
+        Self { name, approver: false }
+    }
+}
+
 impl Core {
     /// Sets an instruction; one of the same id is replaced. From when this returns no permit is given under what held before.
+    /// One that replaces what an approver accepted waits for an approver, however little it strays.
     ///
     /// # Errors
     /// [`CoreError::Invalid`] with every problem of the text, or where the policy does not let it in;
@@ -69,6 +86,7 @@ impl Core {
             set_at: now,
             large: false,
             accepted: None,
+            replaces_accepted: before.is_some_and(StoredInstruction::is_an_approvers),
         };
         let mut all: Vec<_> = known.all.iter().filter(|one| one.id != read.id).cloned().collect();
         if all.len() >= MAX_INSTRUCTIONS {
@@ -76,7 +94,8 @@ impl Core {
                 "a customer has at most {MAX_INSTRUCTIONS} instructions: remove one, or give their periods in one"
             )));
         }
-        stored.large = self.must_fit(&all, read).await?;
+        // One person alone does not undo what two have given.
+        stored.large = self.must_fit(&all, read).await? || stored.replaces_accepted;
         all.push(stored);
         self.store.commit(self.keep_instructions(&known, &all).await?).await?;
         Ok(true)
@@ -108,22 +127,34 @@ impl Core {
         Ok(deviations.iter().any(|deviation| deviation.legal_review))
     }
 
-    /// Removes an instruction: what it replaced holds again.
+    /// Removes an instruction: what it replaced holds again. One that an approver accepted, or that replaced such a one, only an
+    /// approver removes: what it kept may go at once.
     ///
     /// # Errors
-    /// [`CoreError::NotFound`].
-    pub async fn remove_instruction(&self, number: &ExternalId, id: &str, by: &str) -> Result<Set, CoreError> {
+    /// [`CoreError::NotFound`], [`CoreError::Precondition`] for the person.
+    pub async fn remove_instruction(
+        &self,
+        number: &ExternalId,
+        id: &str,
+        by: impl Into<Remover<'_>>,
+    ) -> Result<Set, CoreError> {
+        let by: Remover<'_> = by.into();
         let customer = self.customer_numbered(number).await?;
-        until_committed!(self.try_remove(&customer, id))?;
-        self.follow_change(customer, id.to_owned(), true, by, "removed").await
+        until_committed!(self.try_remove(&customer, id, by))?;
+        self.follow_change(customer, id.to_owned(), true, by.name, "removed").await
     }
 
-    async fn try_remove(&self, customer: &CustomerId, id: &str) -> Result<(), CoreError> {
+    async fn try_remove(&self, customer: &CustomerId, id: &str, by: Remover<'_>) -> Result<(), CoreError> {
         let known = self.known_instructions(customer).await?;
-        let all: Vec<_> = known.all.iter().filter(|one| one.id != id).cloned().collect();
-        if all.len() == known.all.len() {
-            return Err(CoreError::NotFound("instruction"));
+        let one = known.all.iter().find(|one| one.id == id).ok_or(CoreError::NotFound("instruction"))?;
+        if one.is_an_approvers() && !by.approver {
+            return Err(CoreError::Precondition(
+                "an approver accepted this instruction, and what it keeps may be erased at once without it: ask an approver \
+                 to remove it"
+                    .into(),
+            ));
         }
+        let all: Vec<_> = known.all.iter().filter(|one| one.id != id).cloned().collect();
         self.store.commit(self.keep_instructions(&known, &all).await?).await?;
         Ok(())
     }

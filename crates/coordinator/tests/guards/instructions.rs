@@ -2,7 +2,7 @@
 //! what becomes of them when the customer is forgotten.
 
 use gallra_coordinator::error::CoreError;
-use gallra_coordinator::instructions::{Listed, MAX_INSTRUCTIONS, State};
+use gallra_coordinator::instructions::{Listed, MAX_INSTRUCTIONS, Remover, State};
 use gallra_coordinator::{guards, leader};
 use gallra_flow::request::Input;
 use gallra_model::Day;
@@ -151,6 +151,33 @@ async fn what_is_accepted_is_the_text_that_was_looked_at_and_nothing_in_advance(
     assert!(site.view(&leaving.request).await.request.facts.legal_review, "nobody looked at this text");
     accept(&site, "period", "bertil").await.expect("the text that stands");
     assert!(!site.view(&leaving.request).await.request.facts.legal_review);
+}
+
+#[tokio::test]
+async fn what_an_approver_accepted_is_neither_removed_nor_replaced_by_one_operator_alone() {
+    let site = Site::new(&["www"]).await;
+    let leaving = site.leaves("anna.example", "1001").await;
+    set(&site, &data("keeps", "2026-02-01", "1 year")).await.expect("taken");
+    accept(&site, "keeps", "bertil").await.expect("accepted");
+    let remove =
+        async |approver| site.core.remove_instruction(&id("1001"), "keeps", Remover { name: "cilla", approver }).await;
+    let refused = async || matches!(remove(false).await.err(), Some(CoreError::Precondition(_)));
+    assert!(refused().await);
+    // One that does what the standard does would let it go as well.
+    set(&site, &data("keeps", "2026-02-01", "1 month")).await.expect("taken");
+    let [one] = listed(&site).await.try_into().expect("one");
+    assert_eq!((one.state, one.accepted), (State::LegalReview, None));
+    assert!(site.view(&leaving.request).await.request.facts.legal_review);
+    set(&site, &data("keeps", "2026-02-01", "32 days")).await.expect("taken");
+    assert_eq!(listed(&site).await[0].state, State::LegalReview, "nor in two steps");
+    assert!(refused().await, "nor so");
+    site.inspects(&leaving.request).await;
+    let erase = site.jobs(&leaving.request, Action::Erase).await.remove(0).id();
+    assert_eq!(site.ask(&erase).await.err(), Some(Denial::NotApproved));
+    assert!(remove(true).await.is_ok(), "an approver");
+    site.inspects(&leaving.request).await;
+    let erase = site.jobs(&leaving.request, Action::Erase).await.remove(0).id();
+    site.ask(&erase).await.expect("the standard again");
 }
 
 #[tokio::test]
