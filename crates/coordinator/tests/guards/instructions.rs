@@ -368,6 +368,38 @@ async fn an_instruction_that_a_new_policy_does_not_let_in_stops_its_customers_re
 }
 
 #[tokio::test]
+async fn one_about_a_rule_that_is_called_otherwise_by_now_waits_for_somebody_where_that_had_ended() {
+    let site = Site::new(&["www"]).await;
+    let leaving = site.leaves("anna.example", "1001").await;
+    set(&site, &data("period", "2026-02-01", "45 days")).await.expect("taken");
+    // The old row's promise stays for who had ended, and the new one comes beside it.
+    let renamed = || site.policy(|text| text.replace("webone/customer-data", "webone/hosted"));
+    let supposed = site.core.suppose(&renamed(), false).expect("in order");
+    let told = site.core.changes_under(&supposed, &site.core.all_requests()).await.expect("told").0;
+    assert!(told.iter().any(|change| change.refused.contains("webone has no rule webone/customer-data")), "{told:?}");
+    site.core.apply_policy_to(renamed(), None, false).await.expect("in order");
+    leader::run_due(&site.core).await.expect("followed");
+    assert!(site.view(&leaving.request).await.request.facts.legal_review);
+    assert_ne!(site.ask(&leaving.erase.id()).await.err(), None);
+    let refused = site.core.replan(&leaving.request).await.err();
+    assert!(matches!(&refused, Some(CoreError::Precondition(why)) if why.contains("has no rule")), "{refused:?}");
+    // The same the other way round: the new row's instruction does not know of the old row.
+    site.core.remove_instruction(&id("1001"), "period", "anna").await.expect("removed");
+    assert!(!site.view(&leaving.request).await.request.facts.legal_review);
+    let hosted = data("hosted", "2026-02-01", "45 days").replace("webone/customer-data", "webone/hosted");
+    set(&site, &hosted).await.expect("taken");
+    assert!(site.view(&leaving.request).await.request.facts.legal_review);
+    site.inspects(&leaving.request).await;
+    let erase = site.jobs(&leaving.request, Action::Erase).await.remove(0).id();
+    assert_eq!(site.ask(&erase).await.err(), Some(Denial::NotApproved));
+    // Once the new version reaches who had ended, one row is left, and the instruction is about that.
+    site.core.apply_policy_to(renamed(), None, true).await.expect("in order");
+    leader::run_due(&site.core).await.expect("followed");
+    assert!(!site.view(&leaving.request).await.request.facts.legal_review);
+    assert_eq!(latest(&site, &leaving).await, Some(Day::constant(2026, 3, 17)));
+}
+
+#[tokio::test]
 async fn instructions_hold_after_a_restart_and_are_gone_with_the_customer() {
     let site = Site::new(&["www"]).await;
     let leaving = site.leaves("anna.example", "1001").await;
