@@ -91,11 +91,19 @@ async fn an_instruction_moves_the_erasure_and_one_that_strays_far_waits_for_some
     assert!(story.request(&request).await.expect("the request").facts.contains(&"legal_review".to_owned()));
     story.advance(day(2026, 3, 31), 22, 30).await.expect("the clock moves");
     assert!(story.site.provider.web(&story.leaver).exists(), "neither by the standard nor by the instruction");
-    assert_eq!(gallra(&operator, &["instruction", "accept", customer[0], customer[1], "far"]).status.code(), Some(4));
-    let accepted = json(&gallra(&approver, &["instruction", "accept", customer[0], customer[1], "far"]));
+    let digest = set["instruction"]["digest"].as_str().expect("a digest");
+    let accept = |profile: &Path, digest: &str| {
+        gallra(profile, &["instruction", "accept", customer[0], customer[1], "far", "--digest", digest])
+    };
+    assert_eq!(accept(&operator, digest).status.code(), Some(4));
+    let other = accept(&approver, &"0".repeat(64));
+    assert_eq!(other.status.code(), Some(6), "{}", String::from_utf8_lossy(&other.stderr));
+    let accepted = json(&accept(&approver, digest));
     let one = &accepted["instruction"];
     assert_eq!(one["state"], "in-force");
     assert!(one["accepted_by"] != "" && one["accepted_by"] != one["set_by"]);
+    let alone = gallra(&operator, &["instruction", "remove", customer[0], customer[1], "far"]);
+    assert_eq!(alone.status.code(), Some(6), "{}", String::from_utf8_lossy(&alone.stderr));
     let all = json(&gallra(&approver, &["instruction", "list"]));
     assert_eq!((&all[0]["id"], all.as_array().map(Vec::len)), (&"far".into(), Some(1)));
     story.advance(day(2026, 3, 31), 22, 31).await.expect("the clock moves");

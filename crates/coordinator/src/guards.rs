@@ -153,17 +153,16 @@ pub async fn bump(store: &dyn Store, txn: Txn, guard: Key) -> Result<Txn, CoreEr
     change(store, txn, guard, |_| Ok(())).await
 }
 
-/// Adds the bump of one guard, as [`bump`]. Where a hold lies on it, whoever has to know whom holds cover looks anew: who is
-/// held has more to its name than before.
+/// Adds the bump of one guard, as [`bump`]. Where a hold or an instruction lies on it, whoever has to know whose lines stay
+/// looks anew: who is held, or keeps its lines longer, has more to its name than before.
 ///
 /// # Errors
 /// The store's.
 pub async fn bump_whom(store: &dyn Store, txn: Txn, guard: Key) -> Result<Txn, CoreError> {
     let (_, lies) = one(store, &guard).await?;
-    let txn = match lies.holds.first() {
-        Some(hold) => txn.put(keys::guard_any_hold(), encode(hold)?),
-        None => txn,
-    };
+    let concerns_purges = !lies.holds.is_empty() || lies.instructed.is_some();
+    // Its version counts, whatever the value.
+    let txn = if concerns_purges { txn.put(keys::guard_any_hold(), encode(&lies.count)?) } else { txn };
     bump(store, txn, guard).await
 }
 

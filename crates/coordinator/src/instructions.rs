@@ -20,7 +20,7 @@ use crate::core::Core;
 use crate::error::{CoreError, decode, encode};
 use crate::guards;
 
-pub use change::Set;
+pub use change::{Remover, Set};
 pub use list::{Listed, State};
 
 /// Longest instruction, in bytes: a hundred times the largest known.
@@ -50,6 +50,9 @@ pub struct StoredInstruction {
     /// Who accepted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Accepted>,
+    /// Whether an approver accepted a text that this one replaced: then it is an approver's to let it go, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaces_accepted: bool,
 }
 
 /// An approver's word that an instruction may be carried out as it is.
@@ -69,6 +72,16 @@ impl StoredInstruction {
             what: "instruction",
             why: "it was in order once: set it again".into(),
         })
+    }
+
+    /// Digest of the exact text: what an approver accepts.
+    fn digest(&self) -> Digest {
+        Digest::of(self.text.as_bytes())
+    }
+
+    /// Whether an approver's word stands behind it, or behind what it replaced.
+    fn is_an_approvers(&self) -> bool {
+        self.accepted.is_some() || self.replaces_accepted
     }
 
     fn holds_on(&self, today: Day) -> bool {
@@ -125,8 +138,9 @@ fn with_all<'a>(
 ) -> Result<Carried, CoreError> {
     let mut carried = Carried { policy: Arc::clone(policy), review: false };
     for stored in instructions {
+        // Without its id, since this is logged: ids name nobody, if people keep to that. The list has it.
         let next = carried.policy.with(&stored.parse()?).map_err(|refused| {
-            CoreError::Precondition(format!("the instruction {} cannot be carried out: {refused}", stored.id))
+            CoreError::Precondition(format!("an instruction of the customer's cannot be carried out: {refused}"))
         })?;
         let large = next.instructions().last().is_some_and(|last| last.replaced.iter().any(|one| one.legal_review));
         carried.review |= stored.accepted.is_none() && (stored.large || large);
@@ -209,6 +223,7 @@ mod tests {
             set_at: Instant::UNIX_EPOCH,
             large,
             accepted: None,
+            replaces_accepted: false,
         }
     }
 

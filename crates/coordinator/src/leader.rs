@@ -46,8 +46,14 @@ pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
             }
         }
     }
-    moved += core.follow_policy().await?;
-    moved += core.follow_holds().await?;
+    for followed in [core.follow_policy().await, core.follow_holds().await] {
+        match followed {
+            Ok(followed) => moved += followed,
+            Err(error) => {
+                tracing::error!(%error, "requests could not be looked at under the rules and holds that hold; it is tried again")
+            }
+        }
+    }
     // Trouble with a purge holds nobody else's request up.
     match core.open_purge().await {
         Ok(opened) => moved += opened,

@@ -111,6 +111,11 @@ impl Core {
         let Some(newest) = newest else { return Ok(None) };
         let Some(entry) = self.store.get(&keys::request(&newest.request)).await? else { return Ok(None) };
         let request: Request = decode("request", &entry.value)?;
+        // It did what that version said, and what another says of those days nobody has done.
+        let in_force = self.in_force().await?.digest;
+        if request.planned_under.is_none_or(|under| under.policy != in_force) {
+            return Ok(None);
+        }
         Ok(if request.done.is_some() { newest.day.tomorrow().ok() } else { request.about.purge_since() })
     }
 

@@ -46,7 +46,7 @@ pub const TABLE: &[(&str, &[CallerRole])] = &[
     ("/gallra.v1.PolicyService/ListPolicies", READERS),
     ("/gallra.v1.PolicyService/WithdrawPolicy", &[Approver]),
     ("/gallra.v1.InstructionService/SetInstruction", &[Operator]),
-    ("/gallra.v1.InstructionService/RemoveInstruction", &[Operator]),
+    ("/gallra.v1.InstructionService/RemoveInstruction", IN_CHARGE),
     ("/gallra.v1.InstructionService/AcceptInstruction", &[Approver]),
     ("/gallra.v1.InstructionService/ListInstructions", READERS),
     ("/gallra.v1.PlanService/GetPlan", READERS),

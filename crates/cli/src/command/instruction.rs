@@ -23,8 +23,8 @@ const MAX_BYTES: u64 = 16 * 1024;
 pub enum InstructionCommand {
     /// Set an instruction of a customer's: its requests are planned anew at once. One of the same id is replaced.
     #[command(after_help = "Example:\n  gallra instruction set --customer 1001 logs.toml\n\nThe file is described in \
-        docs/policies.md, section 6, and names nobody. One that strays far from the policy shows `legal-review`: nothing of the \
-        customer's is erased until an approver accepts it.")]
+        docs/policies.md, section 6, and names nobody. One that strays far from the policy, or \
+        replaces one that was accepted, shows `legal-review`: nothing of the customer's is erased until an approver accepts it.")]
     Set {
         /// Customer number.
         #[arg(long, value_name = "NUMBER")]
@@ -45,8 +45,9 @@ pub enum InstructionCommand {
         #[command(flatten)]
         shown: Shown,
     },
-    /// Remove an instruction: what it replaced holds again.
-    #[command(after_help = "Example:\n  gallra instruction remove --customer 1001 logs-of-a-clinic")]
+    /// Remove an instruction: what it replaced holds again. One that an approver accepted only an approver removes.
+    #[command(after_help = "Examples:\n  gallra instruction remove --customer 1001 logs-of-a-clinic\n  \
+        gallra --profile approver instruction remove --customer 1001 logs-of-a-clinic   # one that was accepted")]
     Remove {
         /// Customer number.
         #[arg(long, value_name = "NUMBER")]
@@ -59,13 +60,17 @@ pub enum InstructionCommand {
     },
     /// Accept an instruction that somebody else set and that strays far from the policy. For approvers.
     #[command(after_help = "Example:\n  gallra instruction list --customer 1001      # read what it deviates from\n  \
-        gallra --profile approver instruction accept --customer 1001 logs-of-a-clinic")]
+        gallra --profile approver instruction accept --customer 1001 logs-of-a-clinic --digest DIGEST\n\nThe digest is the one \
+        that the list shows, in full: where another text of the same id came since, nothing is accepted.")]
     Accept {
         /// Customer number.
         #[arg(long, value_name = "NUMBER")]
         customer: String,
         /// The instruction's id.
         id: String,
+        /// Digest of the text that you looked at, as `gallra instruction list` shows it.
+        #[arg(long, value_name = "DIGEST")]
+        digest: String,
         /// How it is printed.
         #[command(flatten)]
         shown: Shown,
@@ -83,9 +88,10 @@ pub async fn run(profile: Option<&Path>, command: InstructionCommand) -> Result<
             let mut client = InstructionServiceClient::new(connect(profile).await?);
             show(&client.set_instruction(v1::SetInstructionRequest { customer, text }).await?.into_inner(), shown);
         }
-        InstructionCommand::Accept { customer, id, shown } => {
+        InstructionCommand::Accept { customer, id, digest, shown } => {
             let mut client = InstructionServiceClient::new(connect(profile).await?);
-            show(&client.accept_instruction(v1::AcceptInstructionRequest { customer, id }).await?.into_inner(), shown);
+            let request = v1::AcceptInstructionRequest { customer, id, digest };
+            show(&client.accept_instruction(request).await?.into_inner(), shown);
         }
         InstructionCommand::Remove { customer, id, shown } => {
             let mut client = InstructionServiceClient::new(connect(profile).await?);
@@ -115,7 +121,7 @@ async fn list(profile: Option<&Path>, customer: String, shown: Shown) -> Result<
             break;
         }
     }
-    let head = ["customer", "instruction", "state", "from", "set by", "accepted by", "deviates"];
+    let head = ["customer", "instruction", "state", "from", "set by", "accepted by", "digest", "deviates"];
     output::list(shown.output, &all, head, |one| {
         let deviations = one.deviations.iter().map(deviation).collect::<Vec<_>>().join("; ");
         [
@@ -125,6 +131,7 @@ async fn list(profile: Option<&Path>, customer: String, shown: Shown) -> Result<
             one.from.clone(),
             one.set_by.clone(),
             one.accepted_by.clone(),
+            one.digest.clone(),
             if one.reason.is_empty() { deviations } else { one.reason.clone() },
         ]
     });
@@ -152,6 +159,7 @@ fn pairs(one: &v1::Instruction, begun: u32) -> Vec<(&'static str, String)> {
         ("given on", one.given_on.clone()),
         ("set by", one.set_by.clone()),
         ("accepted by", one.accepted_by.clone()),
+        ("digest", one.digest.clone()),
     ];
     pairs.extend(one.deviations.iter().map(|one| ("deviates", deviation(one))));
     pairs.push(("begun", begun.to_string()));

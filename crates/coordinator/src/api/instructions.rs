@@ -1,5 +1,6 @@
 //! `InstructionService`. Looks customers up by their number, and lets go of it: answers name them by reference only.
 
+use gallra_identity::CallerRole;
 use gallra_model::selector::ExternalId;
 use gallra_policy::Deviation;
 use gallra_store::keys;
@@ -8,7 +9,7 @@ use tonic::{Request, Response, Status};
 
 use super::Api;
 use crate::gate;
-use crate::instructions::{Listed, Set, State};
+use crate::instructions::{Listed, Remover, Set, State};
 
 #[tonic::async_trait]
 impl v1::instruction_service_server::InstructionService for Api {
@@ -27,10 +28,11 @@ impl v1::instruction_service_server::InstructionService for Api {
         &self,
         request: Request<v1::RemoveInstructionRequest>,
     ) -> Result<Response<v1::RemovedInstruction>, Status> {
-        let by = gate::caller(&request)?.name;
+        let caller = gate::caller(&request)?;
         let request = request.into_inner();
         let customer: ExternalId = parse::field("customer", &request.customer)?;
-        let removed = self.core.remove_instruction(&customer, &request.id, &by).await?;
+        let by = Remover { name: &caller.name, approver: caller.role == CallerRole::Approver };
+        let removed = self.core.remove_instruction(&customer, &request.id, by).await?;
         Ok(Response::new(v1::RemovedInstruction {
             customer: removed.customer.to_string(),
             begun: u32::try_from(removed.begun).unwrap_or(u32::MAX),
@@ -45,7 +47,9 @@ impl v1::instruction_service_server::InstructionService for Api {
         let by = gate::caller(&request)?.name;
         let request = request.into_inner();
         let customer: ExternalId = parse::field("customer", &request.customer)?;
-        let set = self.core.accept_instruction(&customer, &request.id, &by).await?;
+        let digest = Some(&request.digest).filter(|text| !text.is_empty());
+        let digest = digest.map(|text| parse::field("digest", text)).transpose()?;
+        let set = self.core.accept_instruction(&customer, &request.id, digest, &by).await?;
         self.changed(set).await
     }
 
@@ -91,6 +95,7 @@ fn to_wire(listed: &Listed) -> v1::Instruction {
         accepted_by: parse::text_or_empty(accepted.map(|(by, _)| by)),
         accepted: parse::text_or_empty(accepted.map(|(_, at)| at)),
         deviations: listed.replaced.iter().map(deviation_to_wire).collect(),
+        digest: listed.digest.to_string(),
     }
 }
 

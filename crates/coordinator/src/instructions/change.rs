@@ -4,13 +4,14 @@
 use gallra_model::hold::Level;
 use gallra_model::selector::ExternalId;
 use gallra_model::time::day_of;
-use gallra_model::{CustomerId, RequestId};
+use gallra_model::{CustomerId, Digest, RequestId};
 use gallra_policy::Instruction;
 use gallra_policy::instruction::{Turn, record_turn};
 
-use super::{Accepted, FILE, MAX_INSTRUCTION_BYTES, MAX_INSTRUCTIONS, StoredInstruction, with_all};
+use super::{Accepted, FILE, MAX_INSTRUCTION_BYTES, MAX_INSTRUCTIONS, State, StoredInstruction, with_all};
 use crate::core::{Core, until_committed};
 use crate::error::CoreError;
+use crate::state;
 
 /// What came of a change.
 pub struct Set {
@@ -22,8 +23,25 @@ pub struct Set {
     pub begun: usize,
 }
 
+/// Who removes an instruction.
+#[derive(Debug, Clone, Copy)]
+pub struct Remover<'a> {
+    /// The name in the caller's certificate.
+    pub name: &'a str,
+    /// Whether that certificate is an approver's.
+    pub approver: bool,
+}
+
+impl<'a> From<&'a str> for Remover<'a> {
+    /// An operator.
+    fn from(name: &'a str) -> Self {
+        Self { name, approver: false }
+    }
+}
+
 impl Core {
     /// Sets an instruction; one of the same id is replaced. From when this returns no permit is given under what held before.
+    /// One that replaces what an approver accepted waits for an approver, however little it strays.
     ///
     /// # Errors
     /// [`CoreError::Invalid`] with every problem of the text, or where the policy does not let it in;
@@ -68,6 +86,7 @@ impl Core {
             set_at: now,
             large: false,
             accepted: None,
+            replaces_accepted: before.is_some_and(StoredInstruction::is_an_approvers),
         };
         let mut all: Vec<_> = known.all.iter().filter(|one| one.id != read.id).cloned().collect();
         if all.len() >= MAX_INSTRUCTIONS {
@@ -75,7 +94,8 @@ impl Core {
                 "a customer has at most {MAX_INSTRUCTIONS} instructions: remove one, or give their periods in one"
             )));
         }
-        stored.large = self.must_fit(&all, read).await?;
+        // One person alone does not undo what two have given.
+        stored.large = self.must_fit(&all, read).await? || stored.replaces_accepted;
         all.push(stored);
         self.store.commit(self.keep_instructions(&known, &all).await?).await?;
         Ok(true)
@@ -107,41 +127,73 @@ impl Core {
         Ok(deviations.iter().any(|deviation| deviation.legal_review))
     }
 
-    /// Removes an instruction: what it replaced holds again.
+    /// Removes an instruction: what it replaced holds again. One that an approver accepted, or that replaced such a one, only an
+    /// approver removes: what it kept may go at once.
     ///
     /// # Errors
-    /// [`CoreError::NotFound`].
-    pub async fn remove_instruction(&self, number: &ExternalId, id: &str, by: &str) -> Result<Set, CoreError> {
+    /// [`CoreError::NotFound`], [`CoreError::Precondition`] for the person.
+    pub async fn remove_instruction(
+        &self,
+        number: &ExternalId,
+        id: &str,
+        by: impl Into<Remover<'_>>,
+    ) -> Result<Set, CoreError> {
+        let by: Remover<'_> = by.into();
         let customer = self.customer_numbered(number).await?;
-        until_committed!(self.try_remove(&customer, id))?;
-        self.follow_change(customer, id.to_owned(), true, by, "removed").await
+        until_committed!(self.try_remove(&customer, id, by))?;
+        self.follow_change(customer, id.to_owned(), true, by.name, "removed").await
     }
 
-    async fn try_remove(&self, customer: &CustomerId, id: &str) -> Result<(), CoreError> {
+    async fn try_remove(&self, customer: &CustomerId, id: &str, by: Remover<'_>) -> Result<(), CoreError> {
         let known = self.known_instructions(customer).await?;
-        let all: Vec<_> = known.all.iter().filter(|one| one.id != id).cloned().collect();
-        if all.len() == known.all.len() {
-            return Err(CoreError::NotFound("instruction"));
+        let one = known.all.iter().find(|one| one.id == id).ok_or(CoreError::NotFound("instruction"))?;
+        if one.is_an_approvers() && !by.approver {
+            return Err(CoreError::Precondition(
+                "an approver accepted this instruction, and what it keeps may be erased at once without it: ask an approver \
+                 to remove it"
+                    .into(),
+            ));
         }
+        let all: Vec<_> = known.all.iter().filter(|one| one.id != id).cloned().collect();
         self.store.commit(self.keep_instructions(&known, &all).await?).await?;
         Ok(())
     }
 
-    /// Accepts an instruction that strays far: requests go on by it. Who set it may not.
+    /// Accepts the text of an instruction that strays far, by its digest: requests go on by it. Who set it may not.
     ///
     /// # Errors
-    /// [`CoreError::NotFound`], [`CoreError::Precondition`] for the person.
-    pub async fn accept_instruction(&self, number: &ExternalId, id: &str, by: &str) -> Result<Set, CoreError> {
+    /// [`CoreError::NotFound`]; [`CoreError::Precondition`] for the person, where the text is another one than that which was
+    /// looked at, and where nothing waits for an approver.
+    pub async fn accept_instruction(
+        &self,
+        number: &ExternalId,
+        id: &str,
+        digest: Option<Digest>,
+        by: &str,
+    ) -> Result<Set, CoreError> {
         let customer = self.customer_numbered(number).await?;
-        let changed = until_committed!(self.try_accept(&customer, id, by))?;
+        let changed = until_committed!(self.try_accept(&customer, (id, digest), by))?;
         self.follow_change(customer, id.to_owned(), changed, by, "accepted").await
     }
 
     /// Whether it was this call that accepted it.
-    async fn try_accept(&self, customer: &CustomerId, id: &str, by: &str) -> Result<bool, CoreError> {
+    async fn try_accept(
+        &self,
+        customer: &CustomerId,
+        (id, digest): (&str, Option<Digest>),
+        by: &str,
+    ) -> Result<bool, CoreError> {
         let known = self.known_instructions(customer).await?;
         let mut all = known.all.clone();
         let one = all.iter_mut().find(|one| one.id == id).ok_or(CoreError::NotFound("instruction"))?;
+        // Another text may have come since somebody looked.
+        if digest != Some(one.digest()) {
+            return Err(CoreError::Precondition(
+                "digest: it is not that of the text as it stands: look at what `gallra instruction list` shows now, and \
+                 accept that by its digest"
+                    .into(),
+            ));
+        }
         if one.accepted.is_some() {
             return Ok(false);
         }
@@ -150,9 +202,26 @@ impl Core {
                 "who set an instruction does not accept it: ask another approver".into(),
             ));
         }
+        if !one.large && !self.waits_elsewhere(customer, id).await? {
+            return Err(CoreError::Precondition("nothing to accept: the instruction does not stray far".into()));
+        }
         one.accepted = Some(Accepted { by: by.to_owned(), at: self.time.now() });
         self.store.commit(self.keep_instructions(&known, &all).await?).await?;
         Ok(true)
+    }
+
+    /// Whether an instruction that was small when it was set strays far by now, or one of the customer's requests waits for
+    /// somebody, by whose rules it may.
+    async fn waits_elsewhere(&self, customer: &CustomerId, id: &str) -> Result<bool, CoreError> {
+        if self.one_instruction(customer, id).await?.state == State::LegalReview {
+            return Ok(true);
+        }
+        for request in self.requests_of(&Level::Customer { customer: *customer }).await? {
+            if state::load(&*self.store, &request).await?.view.request.facts.legal_review {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(crate) async fn customer_numbered(&self, number: &ExternalId) -> Result<CustomerId, CoreError> {

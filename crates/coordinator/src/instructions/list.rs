@@ -2,7 +2,7 @@
 
 use gallra_model::selector::ExternalId;
 use gallra_model::time::day_of;
-use gallra_model::{CustomerId, Day, Instant};
+use gallra_model::{CustomerId, Day, Digest, Instant};
 use gallra_policy::Deviation;
 use gallra_store::{KeyRange, keys};
 
@@ -45,6 +45,8 @@ pub struct Listed {
     pub customer: CustomerId,
     /// Its id.
     pub id: String,
+    /// Digest of the exact text: what an approver accepts.
+    pub digest: Digest,
     /// In which role it was given.
     pub given_by: String,
     /// When.
@@ -119,6 +121,7 @@ impl Core {
             listed.push(Listed {
                 customer: *customer,
                 id: stored.id.clone(),
+                digest: stored.digest(),
                 given_by: read.given_by,
                 given_on: read.given_on,
                 from: stored.from,

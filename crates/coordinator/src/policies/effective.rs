@@ -9,8 +9,8 @@ use gallra_model::plan::Anchors;
 use gallra_model::request::{Request, Under};
 use gallra_model::time::day_of;
 use gallra_model::{CustomerId, Day};
-use gallra_policy::Policy;
 use gallra_policy::succession::{Version, effective};
+use gallra_policy::{Bound, Policy};
 use gallra_store::keys;
 
 use super::{InForce, Turn, recall, remember};
@@ -74,8 +74,18 @@ impl Core {
     ) -> Result<Ruled, CoreError> {
         let instructed = self.instructed_today(customer).await?;
         let policy = self.reaching(in_force, anchors).await?;
-        let carried = self.carry_out(&policy, customer, instructed).await?;
+        let mut carried = self.carry_out(&policy, customer, instructed).await?;
         let instructions = instructed.and_then(|instructed| instructed.digest);
+        if instructions.is_some() && policy.digest() != in_force.digest {
+            let now = self.policy_version(&in_force.digest).await?;
+            let turns = self.turns(in_force).await?;
+            let mut versions = Vec::with_capacity(turns.len());
+            for turn in turns.iter() {
+                versions.push((self.past_version(&turn.digest).await?, turn.since, turn.reaches_ended));
+            }
+            let of_now = self.carry_out(&now, customer, instructed).await?;
+            carried.review |= of_now.review || overlooks(&carried.policy, &now, &at_ends(&versions, anchors));
+        }
         let under = Under { policy: in_force.digest, turn: in_force.turn, instructions };
         Ok(Ruled { policy: carried.policy, under, review: carried.review })
     }
@@ -103,7 +113,15 @@ impl Core {
         policies.push((Arc::clone(&supposed.policy), Some(supposed.since), supposed.reaches_ended));
         let policy = folded(&policies, &request.anchors)?;
         let instructed = self.instructed_today(&parties.customer).await?;
-        self.carry_out(&policy, &parties.customer, instructed).await
+        let mut carried = self.carry_out(&policy, &parties.customer, instructed).await?;
+        if instructed.is_some_and(|instructed| instructed.digest.is_some())
+            && policy.digest() != supposed.policy.digest()
+        {
+            let of_then = self.carry_out(&supposed.policy, &parties.customer, instructed).await?;
+            let ends = at_ends(&policies, &request.anchors);
+            carried.review |= of_then.review || overlooks(&carried.policy, &supposed.policy, &ends);
+        }
+        Ok(carried)
     }
 
     /// What a permit compares: the rules that hold for a request as the guards and the store say. None where the day of
@@ -175,6 +193,28 @@ fn folded(policies: &[(Arc<Policy>, Option<Day>, bool)], anchors: &Anchors) -> R
         .collect();
     let policy = effective(&versions, anchors.contract_ended, anchors.customer_ended);
     policy.map(Arc::new).ok_or(CoreError::NotFound("policy version"))
+}
+
+/// The versions that were in force on the last days.
+fn at_ends(versions: &[(Arc<Policy>, Option<Day>, bool)], anchors: &Anchors) -> Vec<Arc<Policy>> {
+    let on = |end: Day| {
+        let begun = |(_, since, _): &&(Arc<Policy>, Option<Day>, bool)| since.is_none_or(|since| since <= end);
+        versions.iter().rfind(begun).or(versions.first()).map(|(policy, ..)| Arc::clone(policy))
+    };
+    [anchors.contract_ended, anchors.customer_ended].into_iter().flatten().filter_map(on).collect()
+}
+
+/// Whether a promise decides in a category beside what the instructions replaced there that not every version has which
+/// counts here: a row that is called otherwise by now stands twice in what holds, and who gave the instruction knew of one.
+fn overlooks(carried: &Policy, now: &Policy, at_ends: &[Arc<Policy>]) -> bool {
+    let replaced = || carried.instructions().iter().flat_map(|applied| &applied.replaced);
+    let everywhere = |id: &str| now.rule(id).is_some() && at_ends.iter().all(|policy| policy.rule(id).is_some());
+    replaced().flat_map(|deviation| carried.rules_for(&deviation.category)).any(|rule| {
+        rule.decides()
+            && rule.bound != Bound::Keep
+            && !replaced().any(|deviation| deviation.rule == rule.id)
+            && !everywhere(&rule.id)
+    })
 }
 
 /// Whether the day of others has come.

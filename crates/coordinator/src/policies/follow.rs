@@ -22,21 +22,35 @@ impl Core {
         if *followed() == Some(standing) {
             return Ok(0);
         }
-        let (mut behind, mut range) = (0, Some(keys::requests().range()));
+        let (mut behind, mut again, mut range) = (0, false, Some(keys::requests().range()));
         while let Some(next) = range {
             let page = self.store.range(&next, state::page_size()).await?;
             for entry in &page.entries {
-                let request: Request = decode("request", &entry.value)?;
-                if self.is_behind(&request).await? {
-                    behind += 1;
-                    if let Err(error) = self.replan(&request.id).await {
-                        tracing::warn!(request = %request.id, %error, "no plan could be made under the rules that hold");
+                // One that cannot be read holds nobody else's up, and is given no permit either.
+                let looked = async {
+                    let request: Request = decode("request", &entry.value)?;
+                    Ok::<_, CoreError>(self.is_behind(&request).await?.then_some(request.id))
+                };
+                let id = match looked.await {
+                    Ok(None) => continue,
+                    Ok(Some(id)) => id,
+                    Err(error) => {
+                        // What is damaged is as damaged at the next pass.
+                        again |= !matches!(error, CoreError::Unreadable { .. });
+                        tracing::error!(key = %entry.key, %error, "a request could not be looked at under the rules that hold");
+                        continue;
                     }
+                };
+                behind += 1;
+                if let Err(error) = self.replan(&id).await {
+                    tracing::warn!(request = %id, %error, "no plan could be made under the rules that hold");
                 }
             }
             range = page.more.map(|more| next.starting_at(&more));
         }
-        *followed() = Some(standing);
+        if !again {
+            *followed() = Some(standing);
+        }
         Ok(behind)
     }
 

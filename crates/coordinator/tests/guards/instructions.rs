@@ -2,7 +2,7 @@
 //! what becomes of them when the customer is forgotten.
 
 use gallra_coordinator::error::CoreError;
-use gallra_coordinator::instructions::{Listed, MAX_INSTRUCTIONS, State};
+use gallra_coordinator::instructions::{Listed, MAX_INSTRUCTIONS, Remover, State};
 use gallra_coordinator::{guards, leader};
 use gallra_flow::request::Input;
 use gallra_model::Day;
@@ -17,7 +17,7 @@ use crate::purge::{offer, signed, the_purge};
 use crate::site::{Leaving, Site, id, info};
 
 /// An instruction about one rule.
-fn text(name: &str, from: &str, rule: &str, count: &str) -> String {
+pub(crate) fn text(name: &str, from: &str, rule: &str, count: &str) -> String {
     format!(
         "id = \"{name}\"\ngiven_by = \"the board\"\ngiven_on = \"2026-01-01\"\nfrom = \"{from}\"\n[[replace]]\n\
          rule = \"{rule}\"\ncount = [{count}]\n"
@@ -36,6 +36,13 @@ async fn set(site: &Site, text: &str) -> Result<usize, CoreError> {
 
 async fn listed(site: &Site) -> Vec<Listed> {
     site.core.list_instructions(&id("1001")).await.expect("listed")
+}
+
+/// Accepts the text that stands.
+async fn accept(site: &Site, name: &str, by: &str) -> Result<(), CoreError> {
+    let all = listed(site).await;
+    let digest = all.iter().find(|one| one.id == name).map(|one| one.digest);
+    site.core.accept_instruction(&id("1001"), name, digest, by).await.map(drop)
 }
 
 /// The last day by which the hosted data goes.
@@ -112,16 +119,65 @@ async fn one_that_strays_far_waits_for_another_person_and_nothing_is_erased_mean
     assert_eq!(site.core.ask(&standard).await.expect("an answer").err(), Some(Denial::Stale), "nor by the standard");
     assert!(site.view(&leaving.request).await.request.facts.legal_review, "still");
 
-    let own = site.core.accept_instruction(&id("1001"), "sooner", "anna").await.err();
+    let own = accept(&site, "sooner", "anna").await.err();
     assert!(matches!(own, Some(CoreError::Precondition(_))), "who set it does not accept it");
-    let none = site.core.accept_instruction(&id("1001"), "none", "bertil").await.err();
+    let none = accept(&site, "none", "bertil").await.err();
     assert!(matches!(none, Some(CoreError::NotFound(_))));
-    site.core.accept_instruction(&id("1001"), "sooner", "bertil").await.expect("accepted");
-    site.core.accept_instruction(&id("1001"), "sooner", "cecilia").await.expect("again does no harm");
+    accept(&site, "sooner", "bertil").await.expect("accepted");
+    accept(&site, "sooner", "cecilia").await.expect("again does no harm");
     let [one] = listed(&site).await.try_into().expect("one");
     assert_eq!((one.state, one.accepted.map(|(by, _)| by).as_deref()), (State::InForce, Some("bertil")));
     assert!(!site.view(&leaving.request).await.request.facts.legal_review);
     site.ask(&erase.id()).await.expect("permitted");
+}
+
+#[tokio::test]
+async fn what_is_accepted_is_the_text_that_was_looked_at_and_nothing_in_advance() {
+    let site = Site::new(&["www"]).await;
+    let leaving = site.leaves("anna.example", "1001").await;
+    set(&site, &data("period", "2026-02-01", "45 days")).await.expect("taken");
+    let early = accept(&site, "period", "bertil").await.err();
+    assert!(matches!(&early, Some(CoreError::Precondition(why)) if why.contains("nothing to accept")), "{early:?}");
+    set(&site, &data("period", "2026-02-01", "2 months")).await.expect("taken");
+    let looked_at = Some(listed(&site).await.remove(0).digest);
+    set(&site, &data("period", "2026-02-01", "1 week")).await.expect("taken");
+    for digest in [looked_at, None] {
+        let refused = site.core.accept_instruction(&id("1001"), "period", digest, "bertil").await.err();
+        assert!(
+            matches!(&refused, Some(CoreError::Precondition(why)) if why.contains("instruction list")),
+            "{refused:?}"
+        );
+    }
+    assert!(site.view(&leaving.request).await.request.facts.legal_review, "nobody looked at this text");
+    accept(&site, "period", "bertil").await.expect("the text that stands");
+    assert!(!site.view(&leaving.request).await.request.facts.legal_review);
+}
+
+#[tokio::test]
+async fn what_an_approver_accepted_is_neither_removed_nor_replaced_by_one_operator_alone() {
+    let site = Site::new(&["www"]).await;
+    let leaving = site.leaves("anna.example", "1001").await;
+    set(&site, &data("keeps", "2026-02-01", "1 year")).await.expect("taken");
+    accept(&site, "keeps", "bertil").await.expect("accepted");
+    let remove =
+        async |approver| site.core.remove_instruction(&id("1001"), "keeps", Remover { name: "cilla", approver }).await;
+    let refused = async || matches!(remove(false).await.err(), Some(CoreError::Precondition(_)));
+    assert!(refused().await);
+    // One that does what the standard does would let it go as well.
+    set(&site, &data("keeps", "2026-02-01", "1 month")).await.expect("taken");
+    let [one] = listed(&site).await.try_into().expect("one");
+    assert_eq!((one.state, one.accepted), (State::LegalReview, None));
+    assert!(site.view(&leaving.request).await.request.facts.legal_review);
+    set(&site, &data("keeps", "2026-02-01", "32 days")).await.expect("taken");
+    assert_eq!(listed(&site).await[0].state, State::LegalReview, "nor in two steps");
+    assert!(refused().await, "nor so");
+    site.inspects(&leaving.request).await;
+    let erase = site.jobs(&leaving.request, Action::Erase).await.remove(0).id();
+    assert_eq!(site.ask(&erase).await.err(), Some(Denial::NotApproved));
+    assert!(remove(true).await.is_ok(), "an approver");
+    site.inspects(&leaving.request).await;
+    let erase = site.jobs(&leaving.request, Action::Erase).await.remove(0).id();
+    site.ask(&erase).await.expect("the standard again");
 }
 
 #[tokio::test]
@@ -312,6 +368,38 @@ async fn an_instruction_that_a_new_policy_does_not_let_in_stops_its_customers_re
 }
 
 #[tokio::test]
+async fn one_about_a_rule_that_is_called_otherwise_by_now_waits_for_somebody_where_that_had_ended() {
+    let site = Site::new(&["www"]).await;
+    let leaving = site.leaves("anna.example", "1001").await;
+    set(&site, &data("period", "2026-02-01", "45 days")).await.expect("taken");
+    // The old row's promise stays for who had ended, and the new one comes beside it.
+    let renamed = || site.policy(|text| text.replace("webone/customer-data", "webone/hosted"));
+    let supposed = site.core.suppose(&renamed(), false).expect("in order");
+    let told = site.core.changes_under(&supposed, &site.core.all_requests()).await.expect("told").0;
+    assert!(told.iter().any(|change| change.refused.contains("webone has no rule webone/customer-data")), "{told:?}");
+    site.core.apply_policy_to(renamed(), None, false).await.expect("in order");
+    leader::run_due(&site.core).await.expect("followed");
+    assert!(site.view(&leaving.request).await.request.facts.legal_review);
+    assert_ne!(site.ask(&leaving.erase.id()).await.err(), None);
+    let refused = site.core.replan(&leaving.request).await.err();
+    assert!(matches!(&refused, Some(CoreError::Precondition(why)) if why.contains("has no rule")), "{refused:?}");
+    // The same the other way round: the new row's instruction does not know of the old row.
+    site.core.remove_instruction(&id("1001"), "period", "anna").await.expect("removed");
+    assert!(!site.view(&leaving.request).await.request.facts.legal_review);
+    let hosted = data("hosted", "2026-02-01", "45 days").replace("webone/customer-data", "webone/hosted");
+    set(&site, &hosted).await.expect("taken");
+    assert!(site.view(&leaving.request).await.request.facts.legal_review);
+    site.inspects(&leaving.request).await;
+    let erase = site.jobs(&leaving.request, Action::Erase).await.remove(0).id();
+    assert_eq!(site.ask(&erase).await.err(), Some(Denial::NotApproved));
+    // Once the new version reaches who had ended, one row is left, and the instruction is about that.
+    site.core.apply_policy_to(renamed(), None, true).await.expect("in order");
+    leader::run_due(&site.core).await.expect("followed");
+    assert!(!site.view(&leaving.request).await.request.facts.legal_review);
+    assert_eq!(latest(&site, &leaving).await, Some(Day::constant(2026, 3, 17)));
+}
+
+#[tokio::test]
 async fn instructions_hold_after_a_restart_and_are_gone_with_the_customer() {
     let site = Site::new(&["www"]).await;
     let leaving = site.leaves("anna.example", "1001").await;
@@ -367,7 +455,7 @@ async fn a_purge_leaves_the_lines_of_who_keeps_them_longer_or_whose_word_waits_f
     // Its day has not come, and it waits for an approver.
     set(&site, &logs("", "6 months").replace("2026-02-01", "2026-06-01")).await.expect("taken");
     assert_eq!(preserved().await, 1);
-    site.core.accept_instruction(&id("1001"), "logs", "bertil").await.expect("accepted");
+    accept(&site, "logs", "bertil").await.expect("accepted");
     assert_eq!(preserved().await, 0, "until its day the standard holds");
     site.ask(&job.id()).await.expect("permitted");
 }

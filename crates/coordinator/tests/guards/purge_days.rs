@@ -224,3 +224,20 @@ async fn a_contract_that_joins_a_held_customer_stops_the_purge_that_did_not_know
     assert_ne!(any().await, before, "whoever watches holds looks again");
     assert_eq!(site.core.ask(&asking).await.expect("an answer").err(), Some(Denial::Stale));
 }
+
+#[tokio::test]
+async fn a_contract_that_joins_a_customer_whose_instruction_keeps_lines_stops_it_too() {
+    let site = signed().await;
+    let count = "{ from = \"customer_settled\", period = \"6 months\" }, { from = \"record\", period = \"8 months\" }";
+    let longer = crate::instructions::text("logs", "2026-02-01", "webone/access-logs", count);
+    site.core.set_instruction(&id("1001"), &longer, "anna").await.expect("taken");
+    let (_, job) = the_purge(&site).await;
+    assert_eq!(offer(&site, &job).await.purge.expect("a purge").preserve.len(), 1);
+    let asking = site.asking(&job.id()).await;
+    let any = async || site.core.store.get(&keys::guard_any_hold()).await.expect("reads").map(|entry| entry.version);
+    let before = any().await;
+    site.sells("imported.example", "1001").await;
+    assert_ne!(any().await, before, "whoever watches holds looks again");
+    assert_eq!(site.core.ask(&asking).await.expect("an answer").err(), Some(Denial::Stale));
+    assert_eq!(offer(&site, &job).await.purge.expect("a purge").preserve.len(), 2);
+}

@@ -191,6 +191,22 @@ async fn a_monthly_sweep_that_was_missed_is_made_up_for_and_then_rests() {
 }
 
 #[tokio::test]
+async fn what_was_done_under_another_version_is_not_taken_for_done() {
+    let site = signed(&["net"]).await;
+    let first = newest(&site).await;
+    work(&site, &first.id).await;
+    site.advance("2026-04-02T10:00:00Z").await;
+    assert_eq!(purges(&site).await.len(), 1, "the month's is done");
+    apply(&site, "WebOne 2").await;
+    site.advance("2026-04-03T10:00:00Z").await;
+    let second = newest(&site).await;
+    assert_eq!((purges(&site).await.len(), second.about.purge_since()), (2, None), "nobody can say");
+    work(&site, &second.id).await;
+    site.advance("2026-04-04T10:00:00Z").await;
+    assert_eq!(purges(&site).await.len(), 2, "once");
+}
+
+#[tokio::test]
 async fn a_promise_that_nothing_carries_out_shows_on_the_request_every_day() {
     let site = signed(&["chat", "logs"]).await;
     for day in ["2026-04-01T10:00:01Z", "2026-04-02T10:00:00Z"] {

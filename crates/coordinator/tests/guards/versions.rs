@@ -235,6 +235,23 @@ async fn a_version_that_an_instruction_contradicts_is_told_to_stop_that_customer
 }
 
 #[tokio::test]
+async fn a_request_or_a_guard_that_cannot_be_read_holds_nobody_elses_up() {
+    let site = Site::new(&["www"]).await;
+    let (damaged, unguarded) = (site.leaves("a.example", "1001").await, site.leaves("b.example", "1002").await);
+    let last = site.leaves("c.example", "1003").await;
+    let txn = gallra_store::Txn::new()
+        .put(keys::request(&damaged.request), b"{".to_vec())
+        .put(keys::guard_customer(&unguarded.contract.customer), b"{".to_vec());
+    site.core.store.commit(txn).await.expect("commits");
+    // It is in force, though nobody can count what had begun.
+    let counted = site.core.apply_policy_to(version(&site, "1 week", None), None, false).await.err();
+    assert!(matches!(counted, Some(CoreError::Unreadable { .. })), "{counted:?}");
+    assert_eq!(site.core.follow_policy().await.expect("followed"), 1);
+    assert_eq!(latest(&site, &last.request).await, Some(Day::constant(2026, 2, 7)), "others go on");
+    leader::run_due(&site.core).await.expect("a pass");
+}
+
+#[tokio::test]
 async fn rules_that_were_applied_before_there_were_turns_go_on() {
     let site = Site::new(&["www"]).await;
     let old = version(&site, "2 weeks", None);
