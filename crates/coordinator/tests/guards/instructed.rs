@@ -13,6 +13,9 @@ use crate::purge::{offer, signed, the_purge};
 use crate::race::{Offsets, Tally, race};
 use crate::site::{Leaving, Site, id};
 
+/// Rounds on one store.
+const ROUNDS: u32 = 60;
+
 /// The erasure of the current plan, inspected before.
 async fn erasure(site: &Site, leaving: &Leaving) -> JobRecord {
     let inspects = site.jobs(&leaving.request, Action::Inspect).await;
@@ -24,30 +27,37 @@ async fn erasure(site: &Site, leaving: &Leaving) -> JobRecord {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_an_instruction_and_a_permit_one_wins() {
-    let site = Arc::new(Site::new(&["www"]).await);
-    let leaving = site.leaves("anna.example", "1001").await;
     let (mut offsets, mut tally) = (Offsets::new(600), Tally::default());
-    let (number, longer) = (id("1001"), data("longer", "2026-02-01", "45 days"));
-    for _ in 0..FEW {
-        let erase = erasure(&site, &leaving).await;
-        let (job, asking) = (erase.id(), site.asking(&erase.id()).await);
-        let set = site.core.set_instruction(&number, &longer, "anna");
-        let (answer, set) = race(&site, asking, &mut offsets, &mut tally, set).await;
-        let set = set.expect("an instruction in order is always taken");
-        assert_eq!(set.begun, usize::from(answer.is_ok()), "told to both");
-        let after = site.stored(&leaving.request, &job).await;
-        assert_eq!(after.state == JobState::Begun, answer.is_ok());
-        if let Err(denial) = answer {
-            assert!(matches!(denial, Denial::Stale | Denial::Raced), "{denial:?}");
+    // Each round makes plans, and their dropped jobs stay with the request.
+    for _ in 0..FEW / ROUNDS {
+        let site = Arc::new(Site::new(&["www"]).await);
+        let leaving = site.leaves("anna.example", "1001").await;
+        for _ in 0..ROUNDS {
+            one_set(&site, &leaving, &mut offsets, &mut tally).await;
         }
-        // Whoever was first, from here on nothing goes on by the rules before.
-        assert_eq!(site.core.stopped(&job).await.expect("reads"), Some(Denial::Stale));
-        if after.state == JobState::Begun {
-            site.report(&leaving.request, &job, Verdict::Failed, Some(Code::Stopped)).await;
-        }
-        site.core.remove_instruction(&number, "longer", "anna").await.expect("removed");
     }
     tally.assert_both_orders(FEW);
+}
+
+async fn one_set(site: &Arc<Site>, leaving: &Leaving, offsets: &mut Offsets, tally: &mut Tally) {
+    let (number, longer) = (id("1001"), data("longer", "2026-02-01", "45 days"));
+    let erase = erasure(site, leaving).await;
+    let (job, asking) = (erase.id(), site.asking(&erase.id()).await);
+    let set = site.core.set_instruction(&number, &longer, "anna");
+    let (answer, set) = race(site, asking, offsets, tally, set).await;
+    let set = set.expect("an instruction in order is always taken");
+    assert_eq!(set.begun, usize::from(answer.is_ok()), "told to both");
+    let after = site.stored(&leaving.request, &job).await;
+    assert_eq!(after.state == JobState::Begun, answer.is_ok());
+    if let Err(denial) = answer {
+        assert!(matches!(denial, Denial::Stale | Denial::Raced), "{denial:?}");
+    }
+    // Whoever was first, from here on nothing goes on by the rules before.
+    assert_eq!(site.core.stopped(&job).await.expect("reads"), Some(Denial::Stale));
+    if after.state == JobState::Begun {
+        site.report(&leaving.request, &job, Verdict::Failed, Some(Code::Stopped)).await;
+    }
+    site.core.remove_instruction(&number, "longer", "anna").await.expect("removed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,9 +84,6 @@ async fn of_one_that_needs_an_approver_and_a_permit_one_wins() {
     }
     tally.assert_both_orders(FEW);
 }
-
-/// Rounds on one store.
-const ROUNDS: u32 = 60;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_an_instruction_that_keeps_somebodys_lines_and_a_purges_permit_one_wins() {
