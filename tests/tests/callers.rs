@@ -33,7 +33,7 @@ const EXPECTED: &[(&str, &[CallerRole])] = &[
     ("PolicyService/ListPolicies", &[Operator, Approver, Auditor]),
     ("PolicyService/WithdrawPolicy", &[Approver]),
     ("InstructionService/SetInstruction", &[Operator]),
-    ("InstructionService/RemoveInstruction", &[Operator]),
+    ("InstructionService/RemoveInstruction", &[Operator, Approver]),
     ("InstructionService/AcceptInstruction", &[Approver]),
     ("InstructionService/ListInstructions", &[Operator, Approver, Auditor]),
     ("PlanService/GetPlan", &[Operator, Approver, Auditor]),
