@@ -203,6 +203,14 @@ fn a_promise_both_ways_leaves_the_last_day_to_the_customer() {
 }
 
 #[test]
+fn what_stands_apart_lets_nothing_go_by_age() {
+    let apart = ("sooner", "erase", "by", "record", "1 month;apart = true");
+    let today = date(2026, 8, 28);
+    assert_eq!(policy(&[apart]).aged(&category("access-logs"), today, None), Ok(Aged::NoRule));
+    assert_eq!(first_kept(&policy(&[BY, apart]), today), Some(date(2026, 3, 1)), "as if it were not there");
+}
+
+#[test]
 fn without_a_row_that_counts_from_the_record_nothing_leaves_by_age() {
     let settled = policy(&[("logs", "erase", "by", "customer_settled", "6 months")]);
     assert_eq!(first_kept(&settled, date(2026, 8, 28)), None);
