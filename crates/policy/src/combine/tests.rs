@@ -238,3 +238,15 @@ fn a_hold_alone_gives_no_day() {
     let waits = held_until(&policy(&[("by", "contract_settled", "1 month")]), held);
     assert_eq!((waits.planned, waits.waits_for_settlement), (None, true));
 }
+
+#[test]
+fn the_courtesy_of_an_at_is_a_whole_day_beside_a_promise_that_ends_within_it() {
+    let rows = [("at", "contract_ended", "at once"), ("by", "record", "24 hours")];
+    let policy = swept(&rows, |row| if row == 1 { "hourly" } else { "daily" });
+    let record = Some(Moment::Instant("2026-01-30T09:30:00Z".parse().expect("a literal")));
+    let anchors = Anchors { contract_ended: Some(ENDED), ..Anchors::default() };
+    let extra = Extra { record, ..Extra::default() };
+    let combined = policy.window(&"mail".parse().expect("a category"), &anchors, &extra).expect("in range");
+    assert_eq!(combined.exact.earliest, Some(Moment::Day(ENDED)));
+    assert_eq!(combined.exact.latest, Some(Moment::Instant("2026-01-31T09:30:00Z".parse().expect("a literal"))));
+}
