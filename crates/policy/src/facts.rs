@@ -215,6 +215,9 @@ mod tests {
         );
         let sooner = locks(&sooner, "register", &anchors);
         assert_eq!(sooner, Some(("connect2ip/sooner".to_owned(), "2026-04-30".to_owned())));
+        let alone = text
+            .replace("category = \"register\"\naction = \"restrict\"", "category = \"notes\"\naction = \"restrict\"");
+        assert_eq!(locks(&alone, "notes", &anchors), lock, "where nothing else is said of the category");
     }
 
     #[test]
