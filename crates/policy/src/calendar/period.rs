@@ -199,6 +199,26 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_period_is_one() {
+        assert_eq!("1200 days".parse::<Period>().map(Period::count), Ok(1200));
+    }
+
+    #[test]
+    fn the_shortest_and_the_longest_are_counted_in_hours() {
+        for (text, hours) in [
+            ("at once", (0, 0)),
+            ("24 hours", (24, 24)),
+            ("1 day", (23, 25)),
+            ("2 weeks", (335, 337)),
+            ("1 month", (28 * 24 - 1, 31 * 24 + 1)),
+            ("12 months", (358 * 24 - 1, 372 * 24 + 1)),
+            ("2 years", (730 * 24 - 1, 732 * 24 + 1)),
+        ] {
+            assert_eq!(text.parse().map(Period::hours), Ok(hours), "{text}");
+        }
+    }
+
+    #[test]
     fn a_period_is_never_longer_where_no_event_makes_it_so() {
         let never_longer = |one: &str, other: &str| {
             let [one, other] = [one, other].map(|text| text.parse::<Period>().expect("a period"));
