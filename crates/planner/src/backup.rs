@@ -6,7 +6,7 @@ use gallra_model::plan::{BackupExpectation, Note};
 use gallra_model::target::{Category, CopyLife, Strategy, TargetInfo};
 use gallra_model::{AgentName, Day};
 use gallra_policy::calendar::last_day;
-use gallra_policy::{Anchor, Bound, CalendarError, Clause, Deed, Extra, Rule};
+use gallra_policy::{Anchor, CalendarError, Clause, Deed, Extra, Rule};
 
 use crate::facts::Facts;
 use crate::live::{Fate, Live, NO_RULE};
@@ -183,7 +183,7 @@ fn shorter_rules(
 }
 
 fn of_records<'a>(facts: &Facts<'a>, category: &'a Category) -> impl Iterator<Item = (&'a Rule, &'a Clause)> {
-    let promises = |rule: &&Rule| rule.action == Deed::Erase && rule.bound != Bound::Keep && !rule.apart;
+    let promises = |rule: &&Rule| rule.action == Deed::Erase && !rule.apart;
     let clauses =
         facts.policy.rules_for(category).filter(promises).flat_map(|rule| rule.clauses.iter().map(move |c| (rule, c)));
     clauses.filter(|(_, clause)| clause.from == Anchor::Record)

@@ -3,9 +3,12 @@
 //! nothing is purged; refuses to know whose the records are. Upholds I1: the cuts are the policy's, and the checker draws them
 //! anew.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use gallra_model::job::Action;
 use gallra_model::plan::{Anchors, Note, Plan, Step};
-use gallra_model::target::{Inventory, Mode, TargetInfo, TargetKind};
+use gallra_model::target::{Category, Inventory, Mode, TargetInfo, TargetKind};
 use gallra_model::time::day_of;
 use gallra_model::{AgentName, Day, Digest, Instant, JobId};
 use gallra_policy::age::{Aged, Run, Unfit};
@@ -33,14 +36,30 @@ pub struct Sweeps {
 /// # Errors
 /// [`CalendarError::OutOfRange`] past the calendar's end.
 pub fn concerns(policy: &Policy, inventories: &[Inventory], sweeps: Sweeps) -> Result<bool, CalendarError> {
+    let mut ages = Ages { policy, sweeps, known: BTreeMap::new() };
     for target in inventories.iter().flat_map(|inventory| &inventory.targets).filter(|target| !target.kind.is_backup())
     {
-        let aged = policy.aged(&target.category, sweeps.day, sweeps.since)?;
-        if !matches!(aged, Aged::NoRule | Aged::NotToday) {
+        if !matches!(ages.of(&target.category)?, Aged::NoRule | Aged::NotToday) {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// What leaves by age, worked out once a category: a fleet has many targets and few categories.
+struct Ages<'a> {
+    policy: &'a Policy,
+    sweeps: Sweeps,
+    known: BTreeMap<&'a Category, Aged>,
+}
+
+impl<'a> Ages<'a> {
+    fn of(&mut self, category: &'a Category) -> Result<&Aged, CalendarError> {
+        match self.known.entry(category) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(new) => Ok(new.insert(self.policy.aged(category, self.sweeps.day, self.sweeps.since)?)),
+        }
+    }
 }
 
 /// Makes the plan of a day's purge. `facts` carry no dates: nobody ended. Of runs in hours that have passed only the last is
@@ -69,9 +88,10 @@ fn essence(step: &Step) -> (&AgentName, &str, &str, Option<Instant>) {
 /// The plan whose runs begin with the last one that had come at an instant.
 fn plan_from(facts: &Facts<'_>, sweeps: Sweeps, begin: Instant) -> Result<Plan, PlanError> {
     let (mut steps, mut notes, mut hourly) = (Vec::new(), Vec::new(), 0);
+    let mut ages = Ages { policy: facts.policy, sweeps, known: BTreeMap::new() };
     for inventory in facts.sorted() {
         for target in inventory.targets.iter().filter(|target| !target.kind.is_backup()) {
-            let runs = match decide(facts.policy, &inventory.agent, target, sweeps)? {
+            let runs = match decide(&inventory.agent, target, ages.of(&target.category)?) {
                 Fate::Outside => continue,
                 Fate::Left(note) => {
                     notes.push(note);
@@ -84,7 +104,7 @@ fn plan_from(facts: &Facts<'_>, sweeps: Sweeps, begin: Instant) -> Result<Plan, 
                 notes.push(too_many(&inventory.agent, target));
                 continue;
             }
-            for run in still_of_use(&runs, begin) {
+            for run in still_of_use(runs, begin) {
                 let number = u32::try_from(steps.len() + 1).map_err(|_| PlanError::TooLarge)?;
                 steps.push(step(facts, (&inventory.agent, target), number, (run, runs.len() > 1)));
             }
@@ -120,20 +140,20 @@ fn still_of_use(runs: &[Run], begin: Instant) -> &[Run] {
 }
 
 /// What becomes of a target.
-enum Fate {
+enum Fate<'a> {
     /// Its records do not leave by age, or not today.
     Outside,
     /// They should, and do not: somebody has to look.
     Left(Note),
     /// What is older goes, in these runs.
-    Purged(Vec<Run>),
+    Purged(&'a [Run]),
 }
 
-fn decide(policy: &Policy, agent: &AgentName, target: &TargetInfo, sweeps: Sweeps) -> Result<Fate, CalendarError> {
+fn decide<'a>(agent: &AgentName, target: &TargetInfo, aged: &'a Aged) -> Fate<'a> {
     let place = note::place(agent, &target.id);
-    let not_purged = |text: String| Ok(Fate::Left(note(note::NOT_PURGED, &place, text)));
-    let runs = match policy.aged(&target.category, sweeps.day, sweeps.since)? {
-        Aged::NoRule | Aged::NotToday => return Ok(Fate::Outside),
+    let not_purged = |text: String| Fate::Left(note(note::NOT_PURGED, &place, text));
+    let runs = match aged {
+        Aged::NoRule | Aged::NotToday => return Fate::Outside,
         Aged::Left { rule, why: Unfit::Duty } => {
             return not_purged(format!(
                 "{rule} keeps what is here from another day than the record's: nothing leaves by age"
@@ -163,9 +183,9 @@ fn decide(policy: &Policy, agent: &AgentName, target: &TargetInfo, sweeps: Sweep
     }
     if target.mode == Mode::Observe {
         let text = "the host's admin allows looking only: nothing is purged here until mode = \"act\"";
-        return Ok(Fate::Left(note(note::OBSERVE_MODE, &place, text)));
+        return Fate::Left(note(note::OBSERVE_MODE, &place, text));
     }
-    Ok(Fate::Purged(runs))
+    Fate::Purged(runs)
 }
 
 /// Whether there is a driver that tells the age of what is in such a target.

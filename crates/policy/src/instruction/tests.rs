@@ -232,3 +232,29 @@ fn an_instruction_turns_the_age_at_which_records_leave() {
     assert_eq!(turned("webone/customer-data", record), Turn::New);
     assert_eq!(record_turn(&standard, &standard, "webone/none"), Turn::Same);
 }
+
+fn shipped(name: &str, text: &str) -> Policy {
+    let law = include_str!("../../../../policies/law-se.toml");
+    Policy::parse(name, text, |_: &str| Some(law.to_owned())).expect("in order")
+}
+
+#[test]
+fn a_rule_that_went_with_another_goes_its_own_way() {
+    let reseller = shipped("reseller003", include_str!("../../../../policies/reseller003.toml"));
+    assert_eq!(reseller.rule("reseller003/notes").map(|rule| rule.with.as_deref()), Some(Some("reseller003/register")));
+    let own = read(
+        "[[replace]]\nrule = \"reseller003/notes\"\ncount = [{ from = \"customer_ended\", period = \"1 month\" }]\n",
+    );
+    let with = reseller.with(&own).expect("carried out");
+    assert_eq!(with.rule("reseller003/notes").map(|rule| rule.with.as_deref()), Some(None));
+}
+
+#[test]
+fn a_row_that_is_given_a_period_keeps_its_ground_and_its_source() {
+    let netip = shipped("netip", include_str!("../../../../policies/netip.toml"));
+    let own =
+        read("[[replace]]\nrule = \"netip/hosted-logs\"\ncount = [{ from = \"record\", period = \"3 months\" }]\n");
+    let rule = netip.with(&own).expect("carried out").rule("netip/hosted-logs").cloned().expect("a rule now");
+    let entry = netip.entry("netip/hosted-logs").expect("a row without a period");
+    assert_eq!((Some(&rule.basis), &rule.cites), (entry.basis.as_ref(), &entry.cites));
+}
