@@ -1,6 +1,8 @@
 //! Plans: what will happen to each target, when, under which rule. Immutable, numbered, naming their parent (I2).
 //! Owns the shape; made by `gallra-planner`, doubted by its `check`.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -172,6 +174,39 @@ pub struct Restriction {
     pub until: Option<Day>,
 }
 
+/// A row of the policy that gives no date and bears on the plan all the same: whom an erasure is told of, how an answer is
+/// given, what nobody gave a period. From packs alone: nothing in it is about one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Term {
+    /// The row, as `netip/tickets`.
+    pub rule: String,
+    /// The kind of row, as packs spell it: `no-period`, `recipients`, `request`.
+    pub kind: String,
+    /// What it is about; unset: the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
+    /// What it asks: one sentence.
+    pub text: String,
+}
+
+/// Terms are a policy's, and every plan under it shares them; written, they are the plan's own.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Term;
+
+    pub(super) fn serialize<S: Serializer>(terms: &[Arc<Term>], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(terms.iter().map(Arc::as_ref))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Arc<Term>>, D::Error> {
+        Ok(Vec::<Term>::deserialize(from)?.into_iter().map(Arc::new).collect())
+    }
+}
+
 /// One thing that differs from the plan before: a fact, or what it did to a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -240,6 +275,9 @@ pub struct Plan {
     pub holds: Vec<Held>,
     /// What a reader must know.
     pub notes: Vec<Note>,
+    /// What the policy asks beside dates, by row. Unset in plans made before this was written down, and in purges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "shared")]
+    pub terms: Vec<Arc<Term>>,
     /// What differs from the plan that this one succeeds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,

@@ -109,8 +109,7 @@ fn anchors(contract: u32) -> gallra_model::plan::Anchors {
 /// copies' dates differ are counted. Contracts come as a stream: none is kept.
 fn policy_change(name: &str, policy: gallra_policy::Policy) {
     let world = script::World::read(TWELVE);
-    let mut next = world.clone();
-    next.policy = policy;
+    let next = world.under(policy);
     let touched = gallra_planner::Touched::between(&world.policy, &next.policy);
     let full = std::env::var_os("GALLRA_BENCH_FULL").is_some();
     let count = if full { CONTRACTS } else { CONTRACTS / 10 };

@@ -11,6 +11,7 @@ mod promise;
 mod purge;
 mod said;
 mod shape;
+mod term;
 
 use std::fmt;
 
@@ -45,6 +46,7 @@ pub fn check(plan: &Plan, facts: &Facts<'_>) -> Vec<Problem> {
     shape::check(&mut doubts);
     hold::check(&mut doubts);
     said::check(&mut doubts);
+    term::check(&mut doubts);
     lock::check(&mut doubts);
     change::check(&mut doubts);
     for inventory in facts.inventories {

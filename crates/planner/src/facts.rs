@@ -11,6 +11,9 @@ use gallra_policy::{CalendarError, Policy};
 /// Steps that one plan may have: a plan is one value in the store.
 pub const MAX_STEPS: usize = 4096;
 
+/// Rows without a date that one plan may carry.
+pub const MAX_TERMS: usize = 1000;
+
 /// Everything that the planner looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
@@ -93,6 +96,9 @@ pub enum PlanError {
     /// More than [`MAX_STEPS`].
     #[error("the plan would have more than {MAX_STEPS} steps: merge targets in agent.toml")]
     TooLarge,
+    /// More than [`MAX_TERMS`].
+    #[error("the plan would carry more than {MAX_TERMS} rows without a date: merge some of the policy's")]
+    TooManyTerms,
     /// A date past the calendar's end.
     #[error("a date of the plan cannot be written: {0}")]
     Calendar(#[from] CalendarError),

@@ -20,7 +20,7 @@ pub mod show;
 mod touched;
 
 pub use check::{Problem, check, check_purge};
-pub use facts::{Facts, MAX_STEPS, PlanError};
+pub use facts::{Facts, MAX_STEPS, MAX_TERMS, PlanError};
 pub use order::plan;
 pub use show::render;
 pub use touched::Touched;

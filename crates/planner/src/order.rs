@@ -12,7 +12,7 @@ use gallra_model::{AgentName, Day, Digest, Instant, JobId};
 
 use crate::backup::{self, Backup, Copies};
 use crate::change::changes;
-use crate::facts::{Facts, MAX_STEPS, PlanError};
+use crate::facts::{Facts, MAX_STEPS, MAX_TERMS, PlanError};
 use crate::live::{self, Fate, Live};
 use crate::reading::Readings;
 use crate::{hold, said};
@@ -49,6 +49,10 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
     }
     let (holds, mut notes) = hold::said(facts, &lives);
     notes.extend(said::instructions(facts, &lives, !backups.is_empty()));
+    let terms = said::terms(facts, &lives, !backups.is_empty());
+    if terms.len() > MAX_TERMS {
+        return Err(PlanError::TooManyTerms);
+    }
     let approvals = said::approvals(facts, &steps);
     let (expectations, about_copies): (Vec<_>, Vec<_>) =
         backups.into_iter().map(|backup| (backup.expectation, backup.notes)).unzip();
@@ -70,6 +74,7 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
         restrictions: locks.into_iter().flatten().collect(),
         holds,
         notes,
+        terms,
         changes: Vec::new(),
     };
     Ok(match facts.before {
@@ -98,7 +103,7 @@ struct Place<'a> {
 
 /// What a step does, and when.
 #[derive(Default)]
-struct Terms {
+struct Timing {
     after: Vec<After>,
     until: Option<Instant>,
     earliest: Option<Day>,
@@ -106,7 +111,7 @@ struct Terms {
     keep: Option<Keep>,
 }
 
-impl Terms {
+impl Timing {
     fn after(after: After) -> Self {
         Self { after: vec![after], ..Self::default() }
     }
@@ -141,40 +146,40 @@ impl<'f> Steps<'f> {
             self.preserve(live, *inspect, last_due);
         }
         for backup in backups.iter().filter(|backup| backup.observed) {
-            let terms = Terms { latest: backup.expectation.latest, ..Terms::after(After::LiveConfirmed) };
-            self.add(place_of_copies(backup), Action::Observe, now, terms);
+            let timing = Timing { latest: backup.expectation.latest, ..Timing::after(After::LiveConfirmed) };
+            self.add(place_of_copies(backup), Action::Observe, now, timing);
         }
         for (live, _) in &looked {
             if let Some(due) = live.erased() {
-                self.add(place(live), Action::Confirm, due, Terms::after(After::CopiesGone));
+                self.add(place(live), Action::Confirm, due, Timing::after(After::CopiesGone));
             }
         }
         self.made
     }
 
     fn inspect(&mut self, place: Place<'_>) -> u32 {
-        self.add(place, Action::Inspect, self.facts.now, Terms::default())
+        self.add(place, Action::Inspect, self.facts.now, Timing::default())
     }
 
     fn erase(&mut self, live: &Live<'_>, inspect: u32) {
         let Fate::Erased { due, until, earliest, latest, .. } = live.fate else { return };
-        let terms = Terms { until, earliest, latest, ..Terms::after(After::Step(inspect)) };
-        let erase = self.add(place(live), Action::Erase, due, terms);
-        self.add(place(live), Action::Confirm, due, Terms::after(After::Step(erase)));
+        let timing = Timing { until, earliest, latest, ..Timing::after(After::Step(inspect)) };
+        let erase = self.add(place(live), Action::Erase, due, timing);
+        self.add(place(live), Action::Confirm, due, Timing::after(After::Step(erase)));
     }
 
     fn preserve(&mut self, live: &Live<'_>, inspect: u32, due: Instant) {
         let Fate::Kept(keep) = &live.fate else { return };
-        let terms = Terms {
+        let timing = Timing {
             earliest: Some(keep.earliest),
             latest: keep.latest,
             keep: Some(keep.clone()),
-            ..Terms::after(After::Step(inspect))
+            ..Timing::after(After::Step(inspect))
         };
-        self.add(place(live), Action::Preserve, due, terms);
+        self.add(place(live), Action::Preserve, due, timing);
     }
 
-    fn add(&mut self, place: Place<'_>, action: Action, due: Instant, terms: Terms) -> u32 {
+    fn add(&mut self, place: Place<'_>, action: Action, due: Instant, timing: Timing) -> u32 {
         let number = u32::try_from(self.made.len()).unwrap_or(u32::MAX).saturating_add(1);
         self.made.push(Step {
             number,
@@ -187,11 +192,11 @@ impl<'f> Steps<'f> {
             action,
             rule: place.rule.to_owned(),
             due,
-            until: terms.until,
-            earliest: terms.earliest,
-            latest: terms.latest,
-            after: terms.after,
-            keep: terms.keep,
+            until: timing.until,
+            earliest: timing.earliest,
+            latest: timing.latest,
+            after: timing.after,
+            keep: timing.keep,
             older_than: None,
         });
         number

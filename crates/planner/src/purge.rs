@@ -129,6 +129,8 @@ fn plan_from(facts: &Facts<'_>, sweeps: Sweeps, begin: Instant) -> Result<Plan, 
         restrictions: Vec::new(),
         holds: Vec::new(),
         notes,
+        // It is nobody's: what the policy asks beside dates is asked for those whose plans these are.
+        terms: Vec::new(),
         changes: Vec::new(),
     })
 }

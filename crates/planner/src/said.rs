@@ -1,9 +1,11 @@
-//! What a plan says beside its steps about the whole: which instructions it follows, and what must be signed or let through
-//! before it is carried out. Owns these two lists; who has said so already is the coordinator's to know.
+//! What a plan says beside its steps about the whole: which instructions it follows, what the policy asks beside dates, and
+//! what must be signed or let through before it is carried out. Owns these three lists; who has said so already is the
+//! coordinator's to know.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use gallra_model::plan::{Needed, Note, Step};
+use gallra_model::plan::{Needed, Note, Step, Term};
 
 use crate::facts::Facts;
 use crate::live::Live;
@@ -11,6 +13,8 @@ use crate::note::{self, note};
 
 /// The category whose rules are about copies.
 const COPIES: &str = "backup";
+/// The category of those who get data: every erasure is told to them.
+const RECIPIENTS: &str = "recipients";
 
 /// The instructions in force about a category that the plan touches, each rule with what it said before.
 pub(crate) fn instructions(facts: &Facts<'_>, lives: &[Live<'_>], copies: bool) -> Vec<Note> {
@@ -30,6 +34,18 @@ pub(crate) fn instructions(facts: &Facts<'_>, lives: &[Live<'_>], copies: bool) 
             note(note::INSTRUCTION, "", text)
         })
         .collect()
+}
+
+/// The rows without a date that bear on the plan: those about no category or about recipients always, any other where the
+/// plan has some of its category.
+pub(crate) fn terms(facts: &Facts<'_>, lives: &[Live<'_>], copies: bool) -> Vec<Arc<Term>> {
+    let bears = |term: &&Arc<Term>| match &term.category {
+        None => true,
+        Some(category) if category.as_str() == RECIPIENTS => true,
+        Some(category) if category.as_str() == COPIES => copies,
+        Some(category) => lives.iter().any(|live| live.target.category == *category),
+    };
+    facts.policy.terms().iter().filter(bears).map(Arc::clone).collect()
 }
 
 /// What must be said first: a signed cause for every end of which something is erased, and an approver's word for each

@@ -11,7 +11,8 @@ use gallra_policy::Policy;
 /// The category whose rules are about copies: whatever is covered is touched by them.
 const COPIES: &str = "backup";
 
-/// What differs between two versions of a policy, as far as plans are made of it.
+/// What differs between two versions of a policy, as far as what plans do is made of it. Rows without a date that are about no
+/// category, or about recipients, are in every plan, and change nothing that one does.
 #[derive(Debug, Clone)]
 pub struct Touched {
     /// Something that is about every category: hours, financial years, readings, what an approver must let through.
@@ -39,7 +40,7 @@ impl Touched {
         Self { everything, categories }
     }
 
-    /// Whether a contract with these dates can be planned otherwise under the new version than under the old one.
+    /// Whether a contract with these dates can be planned to go otherwise under the new version than under the old one.
     pub fn touches(&self, anchors: &Anchors, inventories: &[Inventory]) -> bool {
         let ended = |scope: Scope| match scope {
             Scope::Contract => anchors.contract_ended.is_some(),

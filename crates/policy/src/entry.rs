@@ -2,8 +2,10 @@
 //! words; who carries one out asks [`crate::Policy`] for the kind it needs. Their serialised form is part of the digest.
 
 mod sentence;
+mod term;
 mod word;
 
+pub(crate) use term::terms;
 pub use word::{Cause, Channel, Field, Form, Ground, Need, Notice, Party, Right, Survivor, Transport, Use, Warning};
 
 use gallra_model::target::Category;

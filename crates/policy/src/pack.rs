@@ -7,12 +7,15 @@ mod rules;
 pub(crate) mod section;
 mod sense;
 
+use std::sync::Arc;
+
+use gallra_model::plan::Term;
 use gallra_model::target::Category;
 use gallra_model::{Day, Digest};
 use serde::Serialize;
 
 use crate::calendar::{ChangedYear, FinancialYears, RunWindow, YearEnd};
-use crate::entry::Entry;
+use crate::entry::{Entry, terms};
 use crate::instruction::Applied;
 use crate::problem::Refused;
 use crate::rule::Rule;
@@ -25,6 +28,8 @@ pub(crate) use sense::relink;
 pub struct Policy {
     content: Content,
     digest: Digest,
+    /// Written once: a policy has as many plans as there are requests.
+    terms: Arc<[Arc<Term>]>,
 }
 
 /// What the digest covers. Field order is part of it.
@@ -68,7 +73,8 @@ impl Policy {
     pub(crate) fn of(content: Content) -> Self {
         // Struct fields serialise in their declared order and there is no map inside, so the bytes are canonical.
         let bytes = serde_json::to_vec(&content).expect("strings, numbers and flags always serialise");
-        Self { content, digest: Digest::of(&bytes) }
+        let terms = terms(&content.entries);
+        Self { content, digest: Digest::of(&bytes), terms }
     }
 
     pub(crate) fn content(&self) -> &Content {
@@ -114,6 +120,11 @@ impl Policy {
     /// The rows without a date about one category.
     pub fn entries_for<'a>(&'a self, category: &'a Category) -> impl Iterator<Item = &'a Entry> {
         self.entries().iter().filter(move |entry| entry.category.as_ref() == Some(category))
+    }
+
+    /// The same rows as plans carry them, by id.
+    pub fn terms(&self) -> &[Arc<Term>] {
+        &self.terms
     }
 
     /// Rows of included packs that do not hold here.

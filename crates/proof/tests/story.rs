@@ -4,9 +4,11 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use gallra_model::copy::Expected;
 use gallra_model::outcome::Counts;
-use gallra_model::plan::{Change, Held, Needed, Note, Restriction};
+use gallra_model::plan::{Change, Held, Needed, Note, Restriction, Term};
 use gallra_model::proof::Stage;
 use gallra_model::receipt::{Code, Verdict};
 use gallra_model::target::Strategy;
@@ -70,7 +72,21 @@ fn what_a_plan_says_for_people_is_read_and_changes_no_verdict() {
         vec![Change { what, target, before: Some("wait".to_owned()), after: Some("keep 2034-01-01".to_owned()) }];
     story.plan.backups[0].strategy = Some(Strategy::Observe);
     story.step_mut(6).until = Some(at("2026-02-28T23:00:00Z"));
+    let term = Term {
+        rule: "netip/encrypted-mail".to_owned(),
+        kind: "transport".to_owned(),
+        category: Some("mail".parse().unwrap()),
+        text: "reached over tls-or-local-socket only".to_owned(),
+    };
+    story.plan.terms = vec![Arc::new(Term { category: None, ..term.clone() }), Arc::new(term.clone())];
     assert_eq!(story.verdict().conclusion(), before);
+    story.plan.terms = vec![Arc::new(Term { kind: "Not a word".to_owned(), ..term.clone() })];
+    assert!(story.verdict().conclusion().starts_with("INVALID"), "a kind is a word");
+    story.plan.terms = vec![Arc::new(term.clone()); 10_000];
+    assert_eq!(story.verdict().conclusion(), before);
+    story.plan.terms.push(Arc::new(term));
+    assert!(story.verdict().conclusion().starts_with("INVALID"), "they are bounded");
+    story.plan.terms.clear();
     story.plan.changes[0].what = "Not a word".to_owned();
     assert!(story.verdict().conclusion().starts_with("INVALID"), "its words have their documented shape");
 }

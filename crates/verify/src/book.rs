@@ -12,6 +12,8 @@ use crate::word::{Id, Name};
 
 /// More steps than any request has: bounds the work on one file.
 const MAX_STEPS: usize = 10_000;
+/// Rows without a date that one plan may carry.
+const MAX_TERMS: usize = 10_000;
 
 /// One target on one agent.
 pub(crate) type Place<'a> = (&'a Name, &'a Name);
@@ -34,6 +36,9 @@ impl<'a> Book<'a> {
     pub(crate) fn new(plan: &'a Plan, receipts: &'a [Opened<Receipt>], clock: ClockWord) -> Result<Self, Failure> {
         if plan.steps.len() > MAX_STEPS {
             return Err(Failure::malformed("the plan has more than 10000 steps"));
+        }
+        if plan.terms.len() > MAX_TERMS {
+            return Err(Failure::malformed("the plan has more than 10000 terms"));
         }
         let jobs: BTreeMap<&Id, &Step> = plan.steps.iter().map(|step| (&step.job, step)).collect();
         if jobs.len() != plan.steps.len() {

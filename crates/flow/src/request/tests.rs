@@ -95,6 +95,7 @@ pub(crate) fn plan(number: u32, parent: Option<Digest>, notes: &[&str]) -> Plan 
             .iter()
             .map(|code| Note { code: (*code).into(), target: String::new(), text: String::new() })
             .collect(),
+        terms: vec![],
         changes: vec![],
     }
 }

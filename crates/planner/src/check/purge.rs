@@ -23,8 +23,12 @@ pub(crate) fn check(plan: &Plan, facts: &Facts<'_>, sweeps: Sweeps) -> Vec<Probl
     if plan.steps.iter().any(|step| step.action != Action::Purge)
         || plan.anchors != Anchors::default()
         || plan.purge != Some(sweeps.day)
+        || !plan.terms.is_empty()
     {
-        doubts.plan_is_wrong("not-a-purge", "a purge's plan does nothing else, and counts from nobody's end");
+        doubts.plan_is_wrong(
+            "not-a-purge",
+            "a purge's plan does nothing else, counts from nobody's end, and has nobody's terms",
+        );
     }
     let mut hourly = 0;
     for inventory in facts.sorted() {

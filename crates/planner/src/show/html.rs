@@ -32,9 +32,9 @@ svg text { font: 600 12px ui-monospace, monospace; paint-order: stroke; stroke: 
 .swatch.there { background: #b3261e; } .swatch.kept { background: #1b5e9c; } .swatch.locked { background: #7a5c00; }
 .swatch.copies { background: #6b6b6b; }
 .warning { border-left: .3rem solid #b3261e; padding-left: 1rem; }
-.quoted { color: #444; } .wrap { overflow-wrap: anywhere; }
+summary h2 { display: inline; } .quoted { color: #444; } .wrap { overflow-wrap: anywhere; }
 @media print { body { margin: 0; max-width: none; font-size: 10pt; } h2 { break-after: avoid; } tr, li { break-inside: avoid; }
-svg, .swatch { print-color-adjust: exact; } }
+svg, .swatch { print-color-adjust: exact; } details::details-content { content-visibility: visible; } }
 ";
 
 /// The plan as a page; `problems` are the checker's objections.
@@ -208,7 +208,13 @@ fn legend(language: Language) -> String {
 }
 
 fn section(own: &Section) -> String {
-    let mut out = format!("<section>\n<h2>{}</h2>\n<ul>\n", escaped(&own.title));
+    let title = escaped(&own.title);
+    let (head, tail) = if own.folded {
+        (format!("<details>\n<summary><h2>{title} ({})</h2></summary>\n", own.rows.len()), "</details>\n")
+    } else {
+        (format!("<h2>{title}</h2>\n"), "")
+    };
+    let mut out = format!("<section>\n{head}<ul>\n");
     for row in &own.rows {
         let lead = row.lead.iter().flatten().map(|text| text.trim()).filter(|text| !text.is_empty());
         let head: Vec<_> =
@@ -224,6 +230,6 @@ fn section(own: &Section) -> String {
         }
         out.push_str("</li>\n");
     }
-    out.push_str("</ul>\n</section>\n");
+    let _ = write!(out, "</ul>\n{tail}</section>\n");
     out
 }

@@ -17,6 +17,8 @@ use crate::note;
 pub(super) struct Section {
     pub(super) title: String,
     pub(super) rows: Vec<Row>,
+    /// Whether the page shows its title alone until somebody asks for more.
+    pub(super) folded: bool,
 }
 
 /// One line of a section.
@@ -40,7 +42,7 @@ impl Row {
 /// Every section that has something to say.
 pub(super) fn sections(plan: &Plan, problems: &[String], language: Language) -> Vec<Section> {
     let title = |word: Word| word.get(language).to_owned();
-    let section = |word: Word, rows: Vec<Row>| Section { title: title(word), rows };
+    let section = |word: Word, rows: Vec<Row>| Section { title: title(word), rows, folded: false };
     let objections =
         problems.iter().map(|problem| Row { quoted: Some(plain(problem)), ..Row::new(String::new(), String::new()) });
     let mut all =
@@ -54,6 +56,7 @@ pub(super) fn sections(plan: &Plan, problems: &[String], language: Language) -> 
     all.push(section(Word::Stays, stays(plan, language)));
     all.push(section(Word::Locked, locks(plan, language)));
     all.push(section(Word::Mind, notes(plan, language)));
+    all.push(Section { folded: true, ..section(Word::AlsoSaid, terms(plan, language)) });
     all.retain(|section| !section.rows.is_empty());
     all
 }
@@ -68,7 +71,8 @@ fn days(plan: &Plan, language: Language) -> Vec<Section> {
     let section = |(day, mut steps): (Day, Vec<&Step>)| {
         steps.sort_by_key(|step| step.due);
         let title = format!("{day} {}", Word::of_weekday(day).get(language));
-        Section { title, rows: steps.into_iter().map(|step| row(step, time_of_day(step.due), language)).collect() }
+        let rows = steps.into_iter().map(|step| row(step, time_of_day(step.due), language)).collect();
+        Section { title, rows, folded: false }
     };
     by_day.into_iter().map(section).collect()
 }
@@ -206,4 +210,15 @@ fn notes(plan: &Plan, language: Language) -> Vec<Row> {
         Row { quoted: Some(plain(&own.text)), ..Row::new(place, what) }
     };
     left.map(one).collect()
+}
+
+/// The policy's rows without a date; their sentences are the policy's own, in English.
+fn terms(plan: &Plan, language: Language) -> Vec<Row> {
+    let one = |term: &gallra_model::plan::Term| {
+        let kind = Word::of_kind(&term.kind).map_or_else(|| plain(&term.kind), |word| word.get(language).to_owned());
+        let about = term.category.as_ref().filter(|category| category.as_str() != term.kind);
+        let about = about.map_or_else(String::new, |category| format!(" ({category})"));
+        Row { quoted: Some(plain(&term.text)), ..Row::new(plain(&term.rule), kind + &about) }
+    };
+    plan.terms.iter().map(AsRef::as_ref).map(one).collect()
 }

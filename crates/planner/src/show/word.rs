@@ -151,6 +151,33 @@ words! {
     NoteUnexpected: "found where none is expected", "finns där inget väntas";
     NoteNotPurged: "not purged", "gallras inte löpande";
 
+    AlsoSaid: "the policy also says", "regelverket säger också";
+    KindNoPeriod: "no period", "ingen gallringstid";
+    KindAnonymisedFirst: "anonymised first", "avidentifieras först";
+    KindByInstruction: "by instruction only", "bara enligt instruktion";
+    KindAsLaw: "as the law demands", "som lagen kräver";
+    KindControllerDecides: "the controller decides", "den personuppgiftsansvarige bestämmer";
+    KindExpectNone: "not collected", "samlas inte in";
+    KindRecipients: "recipients", "mottagare";
+    KindTransport: "transport", "överföring";
+    KindRequest: "right of the data subject", "den registrerades rättighet";
+    KindIdentify: "proof of identity", "styrkt identitet";
+    KindAssess: "assessment", "bedömning";
+    KindDisclosure: "disclosure", "utlämnande";
+    KindMinimise: "data minimisation", "uppgiftsminimering";
+    KindComplaint: "where to complain", "klagomål";
+    KindSale: "sale of the company", "försäljning av företaget";
+    KindInstructions: "customers' instructions", "kundernas instruktioner";
+    KindAgreedOtherwise: "unless otherwise agreed", "om inget annat avtalats";
+    KindUnsettled: "never settled", "aldrig slutreglerat";
+    KindRoles: "roles", "roller";
+    KindCounting: "how periods are counted", "hur tider räknas";
+    KindZone: "time zone", "tidszon";
+    KindNotify: "duty to notify", "underrättelseskyldighet";
+    KindExemptions: "exemptions from erasure", "undantag från radering";
+    KindReturnOrDelete: "hosted data at the end", "kundens uppgifter vid avtalets slut";
+    KindProviderAdds: "rows under other laws", "rader enligt andra lagar";
+
     On: ", on {}", ", den {}";
     FromBy: ", from {}, by {}", ", från {}, senast {}";
     From: ", from {}", ", från {}";
@@ -230,6 +257,38 @@ impl Word {
             "restrict-by-hand" => Self::NoteRestrict,
             "unexpected" => Self::NoteUnexpected,
             "not-purged" => Self::NoteNotPurged,
+            _ => return None,
+        })
+    }
+
+    /// What a term's kind says; none for a kind of a plan newer than this program.
+    pub(super) fn of_kind(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "no-period" => Self::KindNoPeriod,
+            "anonymised-first" => Self::KindAnonymisedFirst,
+            "by-instruction" => Self::KindByInstruction,
+            "as-law" => Self::KindAsLaw,
+            "controller-decides" => Self::KindControllerDecides,
+            "expect-none" => Self::KindExpectNone,
+            "recipients" => Self::KindRecipients,
+            "transport" => Self::KindTransport,
+            "request" => Self::KindRequest,
+            "identify" => Self::KindIdentify,
+            "assess" => Self::KindAssess,
+            "disclosure" => Self::KindDisclosure,
+            "minimise" => Self::KindMinimise,
+            "complaint" => Self::KindComplaint,
+            "sale" => Self::KindSale,
+            "instructions" => Self::KindInstructions,
+            "agreed-otherwise" => Self::KindAgreedOtherwise,
+            "unsettled" => Self::KindUnsettled,
+            "roles" => Self::KindRoles,
+            "counting" => Self::KindCounting,
+            "zone" => Self::KindZone,
+            "notify" => Self::KindNotify,
+            "exemptions" => Self::KindExemptions,
+            "return-or-delete" => Self::KindReturnOrDelete,
+            "provider-adds" => Self::KindProviderAdds,
             _ => return None,
         })
     }
@@ -318,6 +377,15 @@ mod tests {
             let code = line.split('"').nth(1).expect("a code");
             assert!(notes.contains(code), "{code} is not declared in the model");
         }
+    }
+
+    #[test]
+    fn every_kind_of_row_that_a_pack_may_have_has_its_word() {
+        let packs = include_str!("../../../policy/src/pack/entries.rs");
+        let list = packs.split("const KINDS").nth(1).and_then(|rest| rest.split("];").next()).expect("the list");
+        let kinds: Vec<_> = list.split('"').skip(1).step_by(2).collect();
+        assert_eq!(kinds.len(), 25, "{kinds:?}");
+        assert!(kinds.iter().all(|kind| Word::of_kind(kind).is_some()), "{kinds:?}");
     }
 
     #[test]

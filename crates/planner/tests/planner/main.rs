@@ -11,4 +11,5 @@ mod script;
 mod shown;
 mod spoiled;
 mod sweeps;
+mod terms;
 mod touched;

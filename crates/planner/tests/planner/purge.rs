@@ -115,6 +115,7 @@ fn what_was_tampered_with_is_caught() {
     caught("unsaid", |plan| plan.notes.clear());
     caught("not-a-purge", |plan| plan.steps[0].action = Action::Erase);
     caught("not-a-purge", |plan| plan.anchors.contract_ended = Some(day()));
+    caught("not-a-purge", |plan| plan.terms = crate::script::pack("webone").terms().to_vec());
     caught("bounds", |plan| plan.steps[0].latest = None);
     caught("rule", |plan| plan.steps[0].rule = "webone/customer-data".to_owned());
     caught("too-early", |plan| plan.steps[0].due -= 48.hours());

@@ -2,7 +2,8 @@
 
 use gallra_model::plan::Plan;
 use gallra_model::{Digest, RequestId};
-use gallra_planner::{PlanError, plan};
+use gallra_planner::{MAX_TERMS, PlanError, plan};
+use gallra_policy::Policy;
 
 use crate::script::World;
 
@@ -71,4 +72,16 @@ fn a_plan_is_bounded() {
         script.push_str(&format!("f{number} files customer-data processor contract act\n"));
     }
     assert_eq!(plan(&World::read(&script).facts()), Err(PlanError::TooLarge));
+}
+
+#[test]
+fn what_a_plan_says_of_its_policy_is_bounded() {
+    let rows = |count: usize| {
+        let name = |number: usize| number.to_string().bytes().map(|b| char::from(b - b'0' + b'a')).collect::<String>();
+        let row = |number| format!("[[entry]]\nid = \"host/{}\"\nkind = \"identify\"\ncites = []\n", name(number));
+        let text = (0..count).map(row).fold("name = \"host\"\nprovider = \"H\"\n".to_owned(), |out, row| out + &row);
+        World::read(SOUND).under(Policy::parse("host", &text, |_| None).unwrap())
+    };
+    assert_eq!(plan(&rows(MAX_TERMS).facts()).unwrap().terms.len(), MAX_TERMS);
+    assert_eq!(plan(&rows(MAX_TERMS + 1).facts()), Err(PlanError::TooManyTerms));
 }

@@ -51,6 +51,13 @@ impl World {
         world
     }
 
+    /// The same facts under another policy.
+    pub(crate) fn under(&self, policy: Policy) -> Self {
+        let mut world = self.clone();
+        world.policy = policy;
+        world
+    }
+
     fn line(&mut self, words: &[&str]) {
         match words {
             ["now", instant] => self.now = instant.parse().unwrap(),

@@ -1,12 +1,14 @@
-//! What a plan says beside its steps, tampered with: holds, locks, approvals, instructions, changes, hours, strategies. The
-//! checker catches each.
+//! What a plan says beside its steps, tampered with: holds, locks, approvals, instructions, terms, changes, hours, strategies.
+//! The checker catches each.
+
+use std::sync::Arc;
 
 use gallra_model::job::Action;
-use gallra_model::plan::{Change, Plan, Step};
+use gallra_model::plan::{Change, Plan, Step, Term};
 use gallra_planner::{check, plan};
 use jiff::ToSpan;
 
-use crate::script::World;
+use crate::script::{World, pack};
 
 /// Plan two of a customer of whom something is held, locked, kept, agreed otherwise, and changed.
 const WHOLE: &str = "\
@@ -152,6 +154,35 @@ fn asking_for_less_or_more_than_must_be_signed_is_caught() {
         caught("approvals", |plan| drop(plan.approvals.remove(at)));
         caught("approvals", |plan| plan.approvals.push(plan.approvals[at].clone()));
         caught("approvals", |plan| plan.approvals[at].rule = Some("connect2ip/ip".to_owned()));
+    }
+}
+
+#[test]
+fn dropping_adding_or_bending_a_term_is_caught() {
+    let world = world();
+    let whole = plan(&world.facts()).unwrap();
+    assert!(whole.terms.len() >= 15, "the provider's rows and the law's: {:?}", whole.terms);
+    assert!(whole.terms.iter().any(|term| term.category.is_some() && term.kind != "recipients"), "{:?}", whole.terms);
+    let caught = |tamper: &dyn Fn(&mut Vec<Arc<Term>>)| {
+        let mut plan = whole.clone();
+        tamper(&mut plan.terms);
+        let problems = check(&plan, &world.facts());
+        assert!(problems.iter().any(|problem| problem.code == "terms"), "{:?}", plan.terms);
+    };
+    for at in 0..whole.terms.len() {
+        caught(&|terms| drop(terms.remove(at)));
+        caught(&|terms| terms.insert(at, terms[at].clone()));
+        caught(&|terms| Arc::make_mut(&mut terms[at]).text.push('.'));
+        caught(&|terms| Arc::make_mut(&mut terms[at]).kind = "other".to_owned());
+        caught(&|terms| Arc::make_mut(&mut terms[at]).category = Some("chat".parse().unwrap()));
+        caught(&|terms| Arc::make_mut(&mut terms[at]).rule.push_str("-two"));
+    }
+    caught(&|terms| terms.swap(0, 1));
+    caught(&Vec::clear);
+    // Another provider's row, and one that an instruction gave a period.
+    let of = |name: &str, rule: &str| pack(name).terms().iter().find(|term| term.rule == rule).unwrap().clone();
+    for strange in [of("host001", "host001/identify"), of("connect2ip", "connect2ip/traffic")] {
+        caught(&|terms| terms.insert(terms.partition_point(|term| term.rule < strange.rule), strange.clone()));
     }
 }
 

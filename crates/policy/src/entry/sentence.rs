@@ -1,6 +1,6 @@
 //! What a row without a date asks, as one sentence for a person. Owns the wording; nothing is decided by it.
 
-use super::{Effect, Entry, Recipients, Request};
+use super::{Effect, Entry, Recipient, Recipients, Request};
 use crate::rule::Detail;
 
 impl Detail {
@@ -92,9 +92,12 @@ fn list<T: std::fmt::Display>(words: &[T]) -> String {
 
 fn of_recipients(recipients: &Recipients) -> String {
     let mut parts = Vec::new();
+    if !recipients.grounds.is_empty() {
+        parts.push(format!("handed out on {}", list(&recipients.grounds)));
+    }
     if !recipients.to.is_empty() {
-        let names: Vec<_> = recipients.to.iter().map(|to| format!("{} ({})", to.name, list(&to.fields))).collect();
-        parts.push(format!("told of an erasure: {}", names.join(", ")));
+        let names: Vec<_> = recipients.to.iter().map(of_recipient).collect();
+        parts.push(format!("to be told of an erasure: {}", names.join(", ")));
     }
     if recipients.per_service {
         parts.push("listed service by service and shown to the customer".to_owned());
@@ -105,7 +108,17 @@ fn of_recipients(recipients: &Recipients) -> String {
     if let Some(transport) = recipients.transport {
         parts.push(format!("sent over {transport}"));
     }
-    parts.join("; ")
+    if !recipients.holds.is_empty() {
+        parts.push(format!("a ground to hold: {}", list(&recipients.holds)));
+    }
+    if parts.is_empty() { "the text names no recipient".to_owned() } else { parts.join("; ") }
+}
+
+fn of_recipient(to: &Recipient) -> String {
+    let agreement = if to.agreement { "; under an agreement" } else { "" };
+    let country = to.country.as_ref().map_or_else(String::new, |country| format!("; in {country}"));
+    let safeguard = to.safeguard.as_ref().map_or_else(String::new, |safeguard| format!("; safeguard: {safeguard}"));
+    format!("{} ({}; on {}{agreement}{country}{safeguard})", to.name, list(&to.fields), to.ground)
 }
 
 fn of_request(request: &Request) -> String {

@@ -80,8 +80,15 @@ pub(super) fn rule(prefix: &str, mut row: Section<'_>, findings: &mut Findings<'
 }
 
 /// Puts a pack's prefix and a plain name before a rule.
+/// Bytes of a rule's id: plans carry it, and proofs' readers take at most 128.
+const MAX_ID: usize = 100;
+
 pub(super) fn rule_id(prefix: &str, id: Text<'_>, findings: &mut Findings<'_>) -> Option<String> {
     let plain = |rest: &str| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    if id.text.len() > MAX_ID {
+        findings.at(id.at, "the id is too long", format!("write at most {MAX_ID} letters"));
+        return None;
+    }
     if id.text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')).is_some_and(plain) {
         return Some(id.text.to_owned());
     }

@@ -131,6 +131,7 @@ impl Story {
             restrictions: Vec::new(),
             holds: Vec::new(),
             notes: Vec::new(),
+            terms: Vec::new(),
             changes: Vec::new(),
         };
         let issuer = SigningKey::from_seed(&[1; 32]);

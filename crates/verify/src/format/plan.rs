@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     holds: Vec<Held>,
     pub(crate) notes: Vec<Note>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) terms: Vec<Term>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     changes: Vec<Change>,
 }
 
@@ -167,6 +169,17 @@ struct Held {
     review: Option<Day>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires: Option<Day>,
+}
+
+/// What the policy asks beside dates. Nothing is concluded from it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Term {
+    rule: Name,
+    kind: Name,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    category: Option<Name>,
+    text: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

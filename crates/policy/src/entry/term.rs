@@ -1,0 +1,56 @@
+//! A row without a date as plans carry it. Owns the spelling of its kind, the same as in packs.
+
+use std::sync::Arc;
+
+use gallra_model::plan::Term;
+
+use super::{Effect, Entry};
+
+impl Effect {
+    /// The kind's word in a pack.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NoPeriod => "no-period",
+            Self::AnonymisedFirst { .. } => "anonymised-first",
+            Self::ByInstruction => "by-instruction",
+            Self::AsLaw { .. } => "as-law",
+            Self::ControllerDecides { .. } => "controller-decides",
+            Self::ExpectNone => "expect-none",
+            Self::Recipients(_) => "recipients",
+            Self::Transport { .. } => "transport",
+            Self::Request(_) => "request",
+            Self::Identify => "identify",
+            Self::Assess { .. } => "assess",
+            Self::Disclosure { .. } => "disclosure",
+            Self::Minimise { .. } => "minimise",
+            Self::Complaint { .. } => "complaint",
+            Self::Sale { .. } => "sale",
+            Self::Instructions { .. } => "instructions",
+            Self::AgreedOtherwise { .. } => "agreed-otherwise",
+            Self::Unsettled { .. } => "unsettled",
+            Self::Roles { .. } => "roles",
+            Self::Counting => "counting",
+            Self::Zone { .. } => "zone",
+            Self::Notify { .. } => "notify",
+            Self::Exemptions { .. } => "exemptions",
+            Self::ReturnOrDelete => "return-or-delete",
+            Self::ProviderAdds { .. } => "provider-adds",
+        }
+    }
+}
+
+/// Rows as terms, by id: the order of a pack's file leaves no trace.
+pub(crate) fn terms(entries: &[Entry]) -> Arc<[Arc<Term>]> {
+    let mut terms: Vec<_> = entries.iter().map(|entry| Arc::new(term(entry))).collect();
+    terms.sort_by(|a, b| a.rule.cmp(&b.rule));
+    terms.into()
+}
+
+fn term(entry: &Entry) -> Term {
+    Term {
+        rule: entry.id.clone(),
+        kind: entry.effect.kind().to_owned(),
+        category: entry.category.clone(),
+        text: entry.sentence(),
+    }
+}
