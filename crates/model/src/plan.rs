@@ -118,7 +118,7 @@ pub struct BackupExpectation {
 pub struct Note {
     /// A stable word: `waits-for-settlement`, `needs-a-period`, `copies-never-expire`, `copies-outlive-promise`,
     /// `copies-outlive-rule`, `copies-unknown`, `copies-of-kept-data`, `observe-mode`, `promise-not-met`, `keeps`, `held`,
-    /// `instruction`, `restrict-by-hand`, `unexpected`, `not-purged`.
+    /// `instruction`, `restrict-by-hand`, `unexpected`, `not-purged`, `by-age`.
     pub code: String,
     /// The target it is about, as `agent/target`; empty for the whole plan.
     #[serde(default, skip_serializing_if = "String::is_empty")]

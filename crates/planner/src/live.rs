@@ -112,6 +112,12 @@ pub(crate) fn decide<'a>(
             }
         }
     };
+    if let (Some(newest), Some(rule)) = (reading.newest, &window.rule) {
+        let text = format!(
+            "{rule} lets each record go by its own age; what is left goes once the newest is due, of {newest} at the latest"
+        );
+        notes.push(note(note::BY_AGE, &place, text));
+    }
     notes.extend(consequences(window, held.map(|(hold, _)| hold), &fate, &place));
     if target.mode == Mode::Observe {
         let text = "the host's admin allows looking only: nothing changes here until mode = \"act\"";
@@ -141,6 +147,13 @@ fn needs_period(facts: &Facts<'_>, window: &Combined, target: &TargetInfo) -> St
     }
     if let Some(row) = facts.policy.leaves_open(category).filter(|_| window.needs_period) {
         return format!("{} names no period for {category}: an instruction or a decision must give one", row.id);
+    }
+    if let Some(rule) = facts.policy.handled_first(category).filter(|_| !window.needs_period) {
+        return format!(
+            "{} lets each record of {category} go once somebody has handled it: what is left is for a person, and an instruction or a \
+             decision must say when it goes",
+            rule.id
+        );
     }
     if window.needs_period {
         format!("no rule says how long {category} is held: an instruction or a decision must give a period")

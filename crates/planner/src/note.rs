@@ -15,6 +15,7 @@ pub(crate) fn note(code: &str, target: &str, text: impl Into<String>) -> Note {
 
 pub(crate) const WAITS: &str = "waits-for-settlement";
 pub(crate) const NEEDS_PERIOD: &str = "needs-a-period";
+pub(crate) const BY_AGE: &str = "by-age";
 pub(crate) const OBSERVE_MODE: &str = "observe-mode";
 pub(crate) const KEEPS: &str = "keeps";
 pub(crate) const NOT_MET: &str = "promise-not-met";

@@ -7,7 +7,7 @@ use gallra_model::target::Category;
 use gallra_model::time::start_of;
 use gallra_model::{Day, Instant};
 use gallra_policy::calendar::{Period, daily_sweep, day_after};
-use gallra_policy::{CalendarError, Combined, Extra};
+use gallra_policy::{CalendarError, Combined, Extra, Moment};
 
 use crate::facts::Facts;
 
@@ -20,6 +20,8 @@ pub(crate) struct Reading {
     pub(crate) lock: Option<(String, Day)>,
     /// Whether none of it is expected.
     pub(crate) expects_none: bool,
+    /// The day of the newest record, where every row counts from the record and its window is read from that day.
+    pub(crate) newest: Option<Day>,
 }
 
 /// What was read so far, by category and by the end of what holds it.
@@ -42,8 +44,9 @@ impl<'f> Readings<'f> {
             return Ok(Rc::clone(reading));
         }
         let Facts { policy, anchors, .. } = self.facts;
-        let window = policy.window(category, anchors, &Extra { held, ..Extra::default() })?;
+        let (window, newest) = self.window(category, held)?;
         let reading = Rc::new(Reading {
+            newest,
             hours: window.planned.map(|planned| self.hours(&window, planned)).transpose()?,
             window,
             lock: policy.locks(category, anchors)?.map(|(rule, day)| (rule.id.clone(), day)),
@@ -51,6 +54,25 @@ impl<'f> Readings<'f> {
         });
         self.known.push((category.clone(), held, Rc::clone(&reading)));
         Ok(reading)
+    }
+
+    /// Where every row of a category counts from the record, each record leaves by its own age, and what is left goes once the
+    /// newest is due: nothing of this customer's, or contract's, is newer than its end. What somebody must handle first is
+    /// never erased blindly.
+    fn window(&self, category: &Category, held: Option<Day>) -> Result<(Combined, Option<Day>), CalendarError> {
+        let Facts { policy, anchors, .. } = self.facts;
+        let extra = Extra { held, ..Extra::default() };
+        let window = policy.window(category, anchors, &extra)?;
+        let dated = window.planned.is_some() || window.waits_for_settlement || window.needs_period;
+        let Some(newest) = anchors.contract_ended.max(anchors.customer_ended).filter(|_| !dated) else {
+            return Ok((window, None));
+        };
+        if policy.handled_first(category).is_some() {
+            return Ok((window, None));
+        }
+        let aged = policy.window(category, anchors, &Extra { record: Some(Moment::Day(newest)), ..extra })?;
+        let newest = aged.planned.map(|_| newest);
+        Ok((aged, newest))
     }
 
     fn hours(&self, window: &Combined, planned: Day) -> Result<(Instant, Instant), CalendarError> {

@@ -82,6 +82,11 @@ impl Policy {
         }
         rows.runs(day).map(Aged::Runs)
     }
+
+    /// The rule that lets a category's records go by their age only once somebody has handled each.
+    pub fn handled_first<'p>(&'p self, category: &'p Category) -> Option<&'p Rule> {
+        Rows::of(self, category).handled_first()
+    }
 }
 
 fn counts_from_record(rule: &Rule) -> bool {

@@ -26,6 +26,13 @@ pub(super) fn check<'a>(doubts: &mut Doubts<'a>, at: At<'a>) {
     let seen = at.target.mode != Mode::Observe || doubts.noted(at, "observe-mode");
     doubts.require(seen, at, "unsaid", "the host allows looking only, and the plan does not say so");
     unexpected(doubts, at);
+    let said = doubts.noted(at, "by-age");
+    doubts.require(
+        said == promise.by_age,
+        at,
+        "unsaid",
+        "each record leaves by its own age, and the plan is silent, or the other way round",
+    );
     let erases: Vec<_> = doubts.steps(at, Action::Erase).collect();
     let preserves: Vec<_> = doubts.steps(at, Action::Preserve).collect();
     if promise.waits || !promise.is_known() {

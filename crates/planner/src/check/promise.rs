@@ -3,8 +3,9 @@
 
 use gallra_model::Day;
 use gallra_model::plan::Anchors;
+use gallra_model::time::{day_of, instant_of};
 use gallra_policy::calendar::{Period, Unit};
-use gallra_policy::{Anchor, Bound, Clause, Deed, Entry, Policy, Until};
+use gallra_policy::{Anchor, Bound, Clause, Deed, Detail, Entry, Policy, Rule, Until};
 use jiff::ToSpan;
 
 /// The days that bind a category's erasure.
@@ -22,6 +23,8 @@ pub(super) struct Promise {
     pub(super) waits: bool,
     /// The text leaves the period open, and nothing else promises an end.
     pub(super) open: bool,
+    /// Its days are those of the newest record that there can be.
+    pub(super) by_age: bool,
 }
 
 impl Promise {
@@ -62,17 +65,41 @@ impl Promise {
 }
 
 /// Reads a category's rows. `left` is the day on which data left the active systems, for rows about copies.
+///
+/// Where no row gives a day and none waits, rows about records' ages do, from the newest record that there can be, unless
+/// somebody has to handle each record first.
 pub(super) fn of(policy: &Policy, category: &str, anchors: &Anchors, left: Option<Day>) -> Promise {
+    let plain = read(policy, category, &Events { anchors, left, record: None });
+    let of_category = |rule: &&Rule| rule.category.as_str() == category && !rule.apart;
+    let by_hand = |detail: &Detail| matches!(detail, Detail::HandledFirst { .. });
+    let handled = policy.rules().iter().filter(of_category).flat_map(|rule| &rule.details).any(by_hand);
+    let newest = anchors.contract_ended.max(anchors.customer_ended);
+    if plain.waits || plain.open || plain.free.is_some() || plain.last.is_some() || handled {
+        return plain;
+    }
+    let aged = read(policy, category, &Events { anchors, left, record: newest });
+    Promise { by_age: aged.last.is_some(), ..aged }
+}
+
+/// What happened, and when.
+#[derive(Clone, Copy)]
+struct Events<'a> {
+    anchors: &'a Anchors,
+    left: Option<Day>,
+    record: Option<Day>,
+}
+
+fn read(policy: &Policy, category: &str, events: &Events<'_>) -> Promise {
     let mut promise = Promise::default();
     let of_category = |entry: &&Entry| entry.category.as_ref().is_some_and(|own| own.as_str() == category);
     promise.open = policy.entries().iter().filter(of_category).any(Entry::takes_a_period);
     for rule in policy.rules() {
-        if rule.category.as_str() != category || !matches!(rule.action, Deed::Erase | Deed::Keep) {
+        if rule.category.as_str() != category || rule.apart || !matches!(rule.action, Deed::Erase | Deed::Keep) {
             continue;
         }
         promise.open &= rule.bound == Bound::Keep;
         for clause in &rule.clauses {
-            match last_day(policy, clause, anchors, left) {
+            match day_of_clause(policy, clause, events) {
                 Some(day) => promise.add(rule.bound, day),
                 None => promise.waits |= needs_settlement(clause.from),
             }
@@ -108,9 +135,20 @@ fn needs_settlement(anchor: Anchor) -> bool {
 }
 
 pub(super) fn last_day(policy: &Policy, clause: &Clause, anchors: &Anchors, left: Option<Day>) -> Option<Day> {
-    let plain = event(policy, clause.from, anchors, left).and_then(|day| own_last_day(clause, day));
+    day_of_clause(policy, clause, &Events { anchors, left, record: None })
+}
+
+fn day_of_clause(policy: &Policy, clause: &Clause, events: &Events<'_>) -> Option<Day> {
+    let plain = event(policy, clause.from, events).and_then(|day| match clause.period.unit() {
+        // A record of which only the day is known counts from the day's beginning.
+        Unit::Hours => instant_of(day, 0, 0)
+            .ok()
+            .and_then(|begins| begins.checked_add(i64::from(clause.period.count()).hours()).ok())
+            .map(day_of),
+        Unit::Days | Unit::Weeks | Unit::Months | Unit::Years => own_last_day(clause, day),
+    });
     let strict = clause.stricter.filter(|_| policy.strict_backup());
-    let strict = strict.and_then(|reading| plus(event(policy, reading.from, anchors, left)?, reading.period));
+    let strict = strict.and_then(|reading| plus(event(policy, reading.from, events)?, reading.period));
     match (plain, strict) {
         (Some(plain), Some(strict)) => Some(plain.min(strict)),
         (plain, strict) => plain.or(strict),
@@ -134,7 +172,7 @@ fn own_last_day(clause: &Clause, day: Day) -> Option<Day> {
     plain.map(|plain| staged.map_or(plain, |staged| staged.min(plain)))
 }
 
-fn event(policy: &Policy, anchor: Anchor, anchors: &Anchors, left: Option<Day>) -> Option<Day> {
+fn event(policy: &Policy, anchor: Anchor, &Events { anchors, left, record }: &Events<'_>) -> Option<Day> {
     match anchor {
         Anchor::ContractEnded => anchors.contract_ended,
         Anchor::ContractSettled => anchors.contract_settled,
@@ -142,8 +180,9 @@ fn event(policy: &Policy, anchor: Anchor, anchors: &Anchors, left: Option<Day>) 
         Anchor::CustomerSettled => anchors.customer_settled,
         Anchor::LeftActive => left,
         Anchor::FiscalYearEnd => financial_year_end(policy, anchors.customer_settled?),
-        // A contract's end has no record, no change and no question.
-        Anchor::Record | Anchor::ChangeKnown | Anchor::Received => None,
+        Anchor::Record => record,
+        // A contract's end has no change and no question.
+        Anchor::ChangeKnown | Anchor::Received => None,
     }
 }
 

@@ -136,6 +136,7 @@ words! {
     Objections: "the checker objects", "kontrollen invänder";
 
     NoteWaits: "waits for settlement", "väntar på slutreglering";
+    NoteByAge: "by its own age", "efter egen ålder";
     NotePeriod: "needs a period", "saknar gallringstid";
     NoteNever: "copies never expire", "kopiorna försvinner aldrig";
     NoteOutlive: "copies outlive a promise", "kopiorna lever längre än utlovat";
@@ -244,6 +245,7 @@ impl Word {
         Some(match code {
             "waits-for-settlement" => Self::NoteWaits,
             "needs-a-period" => Self::NotePeriod,
+            "by-age" => Self::NoteByAge,
             "copies-never-expire" => Self::NoteNever,
             "copies-outlive-promise" => Self::NoteOutlive,
             "copies-outlive-rule" => Self::NoteOutliveRule,
