@@ -98,7 +98,7 @@ fn read_packs(file: &Path) -> anyhow::Result<(String, Vec<(String, String)>)> {
         packs.borrow_mut().push((include.to_owned(), text.clone()));
         Some(text)
     });
-    if let Err(problems) = policy {
+    if let Err(problems) = policy.and_then(Policy::under_law) {
         bail!("{}: {problems}", file.display());
     }
     Ok((name, packs.into_inner()))

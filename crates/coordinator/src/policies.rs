@@ -73,13 +73,13 @@ impl StoredPolicy {
             .map_err(|problems| CoreError::Invalid(problems.to_string()))
     }
 
-    /// The same, within what is stored.
+    /// The same of one that is brought: within what is stored, and under the law.
     fn parse_bounded(&self) -> Result<Policy, CoreError> {
         let bytes: usize = self.packs.values().map(String::len).sum();
         if bytes > MAX_POLICY_BYTES || self.packs.len() > MAX_PACKS {
             return Err(CoreError::Invalid(format!("packs: at most {MAX_PACKS} and {MAX_POLICY_BYTES} bytes")));
         }
-        self.parse()
+        self.parse()?.under_law().map_err(|problems| CoreError::Invalid(problems.to_string()))
     }
 }
 

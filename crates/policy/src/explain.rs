@@ -164,20 +164,26 @@ fn option<T>(
     text.as_deref().map(read).transpose().map_err(|source| Refusal::Option { option, source })
 }
 
-/// The rule about copies, counted from the day on which the data is planned to leave.
+/// The rule about copies: counted from the day on which the data is planned to leave or, where an instruction says so, from the
+/// contract's or the customer's end.
 fn copies(known: Known<'_>, live: &Combined) -> Result<Vec<Element>, CalendarError> {
     let extra = Extra { left_active: live.planned, ..*known.extra };
     let known = Known { extra: &extra, ..known };
     let rules = known.policy.rules().iter().filter(|rule| rule.category.as_str() == COPIES);
-    let clauses = rules.flat_map(|rule| rule.clauses.iter().map(move |clause| (rule, clause)));
-    clauses
-        .filter(|(_, clause)| clause.from == Anchor::LeftActive)
-        .map(|(rule, clause)| {
+    let mut elements = Vec::new();
+    for (rule, clause) in rules.flat_map(|rule| rule.clauses.iter().map(move |clause| (rule, clause))) {
+        let row = match clause.from {
             // The day itself waits for settlement here, so the row does too, though its anchor is of another kind.
-            let row = known.row(rule, clause)?.unwrap_or_else(|| waiting(rule, clause.from));
-            Ok(element(known.policy, &row))
-        })
-        .collect()
+            Anchor::LeftActive => Some(known.row(rule, clause)?.unwrap_or_else(|| waiting(rule, clause.from))),
+            Anchor::ContractEnded | Anchor::ContractSettled | Anchor::CustomerEnded | Anchor::CustomerSettled => {
+                known.row(rule, clause)?
+            }
+            // A record of the data is no copy's.
+            Anchor::Record | Anchor::ChangeKnown | Anchor::FiscalYearEnd | Anchor::Received => None,
+        };
+        elements.extend(row.map(|row| element(known.policy, &row)));
+    }
+    Ok(elements)
 }
 
 fn element(policy: &Policy, row: &Row<'_>) -> Element {

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::calendar::{ChangedYear, FinancialYears, RunWindow, YearEnd};
 use crate::entry::{Entry, terms};
 use crate::instruction::Applied;
-use crate::problem::Refused;
+use crate::problem::{Problem, Refused};
 use crate::rule::Rule;
 
 pub(crate) use rules::clause;
@@ -57,6 +57,9 @@ pub struct SwitchedOff {
     pub reason: Option<String>,
 }
 
+/// The law's rows that no provider can switch off.
+pub(crate) const FIXED: [&str; 4] = ["law/bookkeeping", "law/response", "law/periods", "law/tz"];
+
 impl Policy {
     /// Reads and checks a pack. `name` is the file's stem: the pack must carry the same name. `include` gives the text
     /// of a pack that this one includes, by stem.
@@ -68,6 +71,22 @@ impl Policy {
         F: Fn(&str) -> Option<String>,
     {
         resolve::resolve(name, text, &include).map(Self::of).map_err(|problems| Refused { problems })
+    }
+
+    /// Refuses a pack that stands under no law. What the law demands of everybody is in rows that no provider can switch off,
+    /// and a pack that includes none of them would shed them all without a word.
+    ///
+    /// # Errors
+    /// [`Refused`], naming the rows that are missing.
+    pub fn under_law(self) -> Result<Self, Refused> {
+        let missing: Vec<_> =
+            FIXED.into_iter().filter(|id| self.rule(id).is_none() && self.entry(id).is_none()).collect();
+        if missing.is_empty() {
+            return Ok(self);
+        }
+        let text = format!("no pack of the law is included: {} bind every provider", missing.join(", "));
+        let hint = "add include = [\"law-se\"] below the pack's name".to_owned();
+        Err(Refused { problems: vec![Problem { file: self.name().to_owned(), line: Some(1), text, hint }] })
     }
 
     pub(crate) fn of(content: Content) -> Self {

@@ -318,7 +318,7 @@ fn read_packs(file: &Path, seen: impl Fn(&str, &str)) -> Result<Policy, String> 
         seen(word, &text);
         Some(text)
     };
-    Policy::parse(name, &text, include).map_err(|refused| refused.to_string())
+    Policy::parse(name, &text, include).and_then(Policy::under_law).map_err(|refused| refused.to_string())
 }
 
 fn stem(file: &Path) -> &str {

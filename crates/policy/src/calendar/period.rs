@@ -74,35 +74,43 @@ impl Period {
         self.unit == Unit::Hours
     }
 
-    /// Whether it ends no later than `other` from every event. Months and years are compared as months, days and weeks as
-    /// days; across these, by the shortest and the longest that they can be.
+    /// Whether it ends no later than `other` from every event. Months and years are compared as months, all else by the
+    /// shortest and the longest that it can be.
     pub fn never_longer_than(self, other: Self) -> bool {
-        let months = |period: Self| match period.unit {
-            Unit::Months => Some(u32::from(period.count)),
-            Unit::Years => Some(u32::from(period.count) * 12),
-            Unit::Hours | Unit::Days | Unit::Weeks => None,
-        };
-        let days = |period: Self| match period.unit {
-            Unit::Days => Some(u32::from(period.count)),
-            Unit::Weeks => Some(u32::from(period.count) * 7),
-            Unit::Hours | Unit::Months | Unit::Years => None,
-        };
-        let same = |unit: &dyn Fn(Self) -> Option<u32>| unit(self).zip(unit(other)).map(|(own, other)| own <= other);
-        same(&months).or_else(|| same(&days)).unwrap_or_else(|| self.hours().1 <= other.hours().0)
+        match (self.months(), other.months(), self.days(), other.days()) {
+            (Some(own), Some(other), ..) => own <= other,
+            (.., Some(own), Some(other)) => own.1 <= other.0,
+            _ => self.hours().1 <= other.hours().0,
+        }
     }
 
-    /// The shortest and the longest that it can be, in hours: a month has 28 to 31 days, a day 23 to 25 hours.
-    fn hours(self) -> (u32, u32) {
-        let count = u32::from(self.count);
-        let days = |shortest: u32, longest: u32| ((shortest * 24).saturating_sub(1), longest * 24 + 1);
+    fn months(self) -> Option<u32> {
         match self.unit {
-            Unit::Hours => (count, count),
-            Unit::Days if count == 0 => (0, 0),
-            Unit::Days => days(count, count),
-            Unit::Weeks => days(count * 7, count * 7),
+            Unit::Months => Some(u32::from(self.count)),
+            Unit::Years => Some(u32::from(self.count) * 12),
+            Unit::Hours | Unit::Days | Unit::Weeks => None,
+        }
+    }
+
+    /// The fewest and the most days that it can be, where it counts days.
+    fn days(self) -> Option<(u32, u32)> {
+        let count = u32::from(self.count);
+        match self.unit {
+            Unit::Hours => None,
+            Unit::Days => Some((count, count)),
+            Unit::Weeks => Some((count * 7, count * 7)),
             // February takes two days from one month at most, and every other month has 30 or 31.
-            Unit::Months => days((count * 30).saturating_sub(2), count * 31),
-            Unit::Years => days(count * 365, count * 366),
+            Unit::Months => Some(((count * 30).saturating_sub(2), count * 31)),
+            Unit::Years => Some((count * 365, count * 366)),
+        }
+    }
+
+    /// The fewest and the most hours from an event to its end. Days end with a day, whenever in its own day the event was; and
+    /// one of them may have an hour less or more.
+    fn hours(self) -> (u32, u32) {
+        match self.days() {
+            None => (u32::from(self.count), u32::from(self.count)),
+            Some((fewest, most)) => ((fewest * 24).saturating_sub(1), (most + 1) * 24 + 1),
         }
     }
 
@@ -206,13 +214,13 @@ mod tests {
     #[test]
     fn the_shortest_and_the_longest_are_counted_in_hours() {
         for (text, hours) in [
-            ("at once", (0, 0)),
+            ("at once", (0, 25)),
             ("24 hours", (24, 24)),
-            ("1 day", (23, 25)),
-            ("2 weeks", (335, 337)),
-            ("1 month", (28 * 24 - 1, 31 * 24 + 1)),
-            ("12 months", (358 * 24 - 1, 372 * 24 + 1)),
-            ("2 years", (730 * 24 - 1, 732 * 24 + 1)),
+            ("1 day", (23, 49)),
+            ("2 weeks", (335, 361)),
+            ("1 month", (28 * 24 - 1, 32 * 24 + 1)),
+            ("12 months", (358 * 24 - 1, 373 * 24 + 1)),
+            ("2 years", (730 * 24 - 1, 733 * 24 + 1)),
         ] {
             assert_eq!(text.parse().map(Period::hours), Ok(hours), "{text}");
         }
@@ -228,30 +236,68 @@ mod tests {
             ("12 months", "1 year"),
             ("1 year", "12 months"),
             ("4 weeks", "28 days"),
-            ("at once", "1 hour"),
+            ("at once", "25 hours"),
             ("24 hours", "2 days"),
             ("23 hours", "1 day"),
-            ("1 day", "25 hours"),
+            ("1 day", "49 hours"),
             ("27 days", "1 month"),
-            ("1 month", "32 days"),
-            ("1 year", "367 days"),
-            ("364 days", "1 year"),
+            ("28 days", "1 month"),
+            ("4 weeks", "1 month"),
+            ("1 month", "31 days"),
+            ("1 year", "366 days"),
+            ("365 days", "1 year"),
             ("at once", "at once"),
         ] {
             assert!(never_longer(one, other), "{one} against {other}");
         }
         for (one, other) in [
-            ("28 days", "1 month"),
-            ("1 month", "31 days"),
+            ("29 days", "1 month"),
+            ("1 month", "30 days"),
             ("29 days", "4 weeks"),
             ("13 months", "1 year"),
             ("24 hours", "1 day"),
-            ("1 day", "24 hours"),
-            ("1 year", "366 days"),
-            ("365 days", "1 year"),
+            ("1 day", "48 hours"),
+            ("at once", "24 hours"),
+            ("1 year", "365 days"),
+            ("366 days", "1 year"),
             ("1 hour", "at once"),
         ] {
             assert!(!never_longer(one, other), "{one} against {other}");
+        }
+    }
+
+    #[test]
+    fn hours_and_days_are_told_apart_by_records_of_every_hour() {
+        let read = |text: &str| text.parse::<Period>().expect("a period");
+        let ends = |period: Period, record: Instant| match period.unit {
+            Unit::Hours => period.elapsed_after(record).expect("in range"),
+            Unit::Days | Unit::Weeks | Unit::Months | Unit::Years => {
+                let last = period.last_day(day_of(record)).expect("in range");
+                start_of(last.tomorrow().expect("in range")).expect("in range")
+            }
+        };
+        // Two years hold both kinds of February, and each change of the clocks twice.
+        let first: Instant = "2023-01-01T00:00:00Z".parse().expect("a literal");
+        let records: Vec<_> = (0..24 * 731).map(|hour| first + SignedDuration::from_hours(hour)).collect();
+        let texts = [
+            "at once",
+            "1 day",
+            "1 week",
+            "1 month",
+            "1 hour",
+            "23 hours",
+            "25 hours",
+            "36 hours",
+            "48 hours",
+            "49 hours",
+            "167 hours",
+            "193 hours",
+            "671 hours",
+            "769 hours",
+        ];
+        for (one, other) in texts.iter().flat_map(|one| texts.iter().map(move |other| (read(one), read(other)))) {
+            let longer = records.iter().any(|record| ends(one, *record) > ends(other, *record));
+            assert!(!(longer && one.never_longer_than(other)), "{one} against {other}");
         }
     }
 

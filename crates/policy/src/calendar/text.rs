@@ -85,11 +85,34 @@ impl FromStr for Moment {
         if let Ok(day) = parse_day(text) {
             return Ok(Self::Day(day));
         }
-        // The date is checked by the strict reader as well: the library's is laxer about its form.
-        let date = text.split_once('T').map(|(date, _)| date).ok_or(CalendarError::Moment)?;
+        // The form is checked first: the library's reader is laxer about it.
+        let (date, time) = text.split_once('T').ok_or(CalendarError::Moment)?;
         parse_day(date).map_err(|_| CalendarError::Moment)?;
+        if !is_clock_time(time) {
+            return Err(CalendarError::Moment);
+        }
         text.parse().map(Self::Instant).map_err(|_| CalendarError::Moment)
     }
+}
+
+/// RFC 3339's time of day with its offset: no leap second, which no clock of a log shows, and no zone by name.
+fn is_clock_time(text: &str) -> bool {
+    let (time, offset) = match text.split_at_checked(text.find(['Z', '+', '-']).unwrap_or(text.len())) {
+        Some((time, "Z")) => (time, "+00:00"),
+        Some(parts) => parts,
+        None => return false,
+    };
+    let (whole, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let below = |text: &str, bound: u8| {
+        text.len() == 2 && digits(text) && text.parse::<u8>().is_ok_and(|number| number < bound)
+    };
+    let all = |text: &str, bounds: &[u8]| {
+        let parts: Vec<_> = text.split(':').collect();
+        parts.len() == bounds.len() && parts.iter().zip(bounds).all(|(part, bound)| below(part, *bound))
+    };
+    let signed = offset.strip_prefix(['+', '-']).is_some_and(|offset| all(offset, &[24, 60]));
+    all(whole, &[24, 60, 60]) && fraction.len() <= 9 && digits(fraction) && signed
 }
 
 impl fmt::Display for Moment {
@@ -206,6 +229,44 @@ mod tests {
         assert_eq!(late.day(), date(2026, 2, 1));
         assert_eq!(late.to_string(), "2026-01-31T23:30:00Z");
         assert_eq!("2026-01-31T23:30:00".parse::<Moment>(), Err(CalendarError::Moment), "no offset, no instant");
+    }
+
+    #[test]
+    fn instants_have_the_form_of_rfc_3339_and_no_other() {
+        let read = |time: &str| format!("2026-01-31T{time}").parse::<Moment>().map(|moment| moment.to_string());
+        for (time, instant) in [
+            ("10:00:00Z", "2026-01-31T10:00:00Z"),
+            ("23:59:59.123456789+00:00", "2026-01-31T23:59:59.123456789Z"),
+            ("00:30:00+23:59", "2026-01-30T00:31:00Z"),
+            ("10:00:00-01:30", "2026-01-31T11:30:00Z"),
+        ] {
+            assert_eq!(read(time).as_deref(), Ok(instant));
+        }
+        for time in [
+            "",
+            "Z",
+            "10:00:00",
+            "10:00:00z",
+            "10:00Z",
+            "24:00:00Z",
+            "23:60:00Z",
+            "23:59:60Z",
+            "1:00:00Z",
+            "+1:00:00Z",
+            "10:00:00.Z",
+            "10:00:00.1234567890Z",
+            "10:00:00.xZ",
+            "10:00:00+24:00",
+            "10:00:00+25:00",
+            "10:00:00+05:60",
+            "10:00:00+05",
+            "10:00:00+0500",
+            "10:00:00+05:00[Europe/Stockholm]",
+            "10:00:00Z[UTC]",
+            "10:00:00+05:00:00",
+        ] {
+            assert_eq!(read(time), Err(CalendarError::Moment), "{time}");
+        }
     }
 
     #[test]

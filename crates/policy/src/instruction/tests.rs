@@ -1,6 +1,7 @@
 //! What an instruction's file may say, and what it makes of a policy.
 
 use super::*;
+use crate::pack::Policy;
 use crate::pack::tests::webone;
 
 const HEAD: &str = "id = \"x\"\ngiven_by = \"controller\"\ngiven_on = \"2026-01-01\"\nfrom = \"2026-02-01\"\n";
@@ -125,7 +126,7 @@ fn a_providers_own_duties_and_answers_are_no_customers_to_change() {
     let duty = row("duty", "mail", "keep", "keep", "record");
     let text =
         format!("name = \"host\"\nprovider = \"H\"\n{duty}{}", row("answer", "response", "answer", "by", "received"));
-    let policy = crate::pack::Policy::parse("host", &text, |_| None).expect("in order");
+    let policy = Policy::parse("host", &text, |_| None).expect("in order");
     for name in ["duty", "answer"] {
         let rows = format!(
             "[[replace]]\nrule = \"host/{name}\"\nbound = \"by\"\ncount = [{{ from = \"record\", period = \"1 day\" }}]\n"

@@ -19,7 +19,7 @@ pub(super) struct Pack<'t> {
     pub(super) content: Content,
     pub(super) rules: Vec<RuleRow>,
     pub(super) entries: Vec<EntryRow>,
-    /// Ids of rows that are there and were refused.
+    /// Ids of rules that are there and were refused.
     pub(super) refused: Vec<String>,
     /// Whether an included pack could not be read at all.
     pub(super) incomplete: bool,
@@ -89,14 +89,14 @@ fn pack<'t>(name: &str, mut file: Section<'t>, findings: &mut Findings<'_>) -> P
     let switch_off =
         file.sections("switch_off", findings).into_iter().filter_map(|row| reason(row, findings)).collect();
     let (rows, undated) = (file.sections("rule", findings), file.sections("entry", findings));
-    let ids: Vec<_> = rows.iter().chain(&undated).filter_map(Section::id).collect();
+    let ids: Vec<_> = rows.iter().filter_map(Section::id).collect();
     let rules: Vec<_> = rows.into_iter().filter_map(|row| rule(&prefix, row, findings)).collect();
     let entries: Vec<_> = undated.into_iter().filter_map(|row| entry(&prefix, row, findings)).collect();
     file.finish(findings);
     if prefix == LAW {
         sense::law_is_whole(&entries, findings);
     }
-    let kept = |id: &str| rules.iter().any(|row| row.rule.id == id) || entries.iter().any(|row| row.entry.id == id);
+    let kept = |id: &str| rules.iter().any(|row| row.rule.id == id);
     let refused = ids.into_iter().filter(|id| !kept(id)).collect();
     Pack { content, rules, entries, refused, incomplete: false, include, switch_on, switch_off }
 }

@@ -1,6 +1,7 @@
 //! How a pack's rows go together: what one says of another is true, and each can decide something. Owns the links
 //! between rows and the search for rows that no date ever comes from.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::entries::EntryRow;
@@ -137,8 +138,10 @@ fn unreachable(pack: &Pack<'_>) -> Vec<(String, String)> {
                 let others = other.rule.clauses.iter().enumerate();
                 same_kind(&other.rule, &row.rule)
                     && others.into_iter().any(|(other_number, strict)| {
-                        let first = (*other_at, other_number) < (at, number);
-                        (*other_at, other_number) != (at, number) && shadows(row.rule.bound, strict, clause, first)
+                        match (*other_at, other_number).cmp(&(at, number)) {
+                            Ordering::Equal => false,
+                            order => shadows(row.rule.bound, strict, clause, order.is_lt()),
+                        }
                     })
             });
             if let Some((_, other)) = other {

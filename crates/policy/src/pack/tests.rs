@@ -58,6 +58,18 @@ fn the_shipped_pack_has_its_rows_and_the_laws() {
 }
 
 #[test]
+fn a_pack_that_includes_no_law_sheds_none_of_it() {
+    assert!(webone().under_law().is_ok());
+    let law = Policy::parse("law-se", LAW, includes).expect("in order");
+    assert!(law.under_law().is_ok(), "the law itself");
+    let bare = WEBONE.lines().filter(|line| !line.starts_with("include = ")).collect::<Vec<_>>().join("\n");
+    let bare = Policy::parse("webone", &bare, includes).expect("in order by itself").under_law();
+    let problems = bare.expect_err("no law").problems;
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].text.contains("law/bookkeeping, law/response, law/periods, law/tz"), "{}", problems[0]);
+}
+
+#[test]
 fn a_version_without_a_first_day_is_in_force_until_another_ones_day_comes() {
     let day = |text: &str| text.parse().expect("a day");
     let versions = [webone_with("strict_backup", "valid_from = \"2027-01-01\"\nstrict_backup"), webone()];
