@@ -82,7 +82,8 @@ fn what_a_plan_says_for_people_is_read_and_changes_no_verdict() {
     assert_eq!(story.verdict().conclusion(), before);
     story.plan.terms = vec![Arc::new(Term { kind: "Not a word".to_owned(), ..term.clone() })];
     assert!(story.verdict().conclusion().starts_with("INVALID"), "a kind is a word");
-    story.plan.terms = vec![Arc::new(term.clone()); 10_000];
+    let shared = Arc::new(term.clone());
+    story.plan.terms = vec![shared; 10_000];
     assert_eq!(story.verdict().conclusion(), before);
     story.plan.terms.push(Arc::new(term));
     assert!(story.verdict().conclusion().starts_with("INVALID"), "they are bounded");

@@ -140,7 +140,9 @@ fn unreachable(pack: &Pack<'_>) -> Vec<(String, String)> {
                     && others.into_iter().any(|(other_number, strict)| {
                         match (*other_at, other_number).cmp(&(at, number)) {
                             Ordering::Equal => false,
-                            order => shadows(row.rule.bound, strict, clause, order.is_lt()),
+                            order @ (Ordering::Less | Ordering::Greater) => {
+                                shadows(row.rule.bound, strict, clause, order.is_lt())
+                            }
                         }
                     })
             });
