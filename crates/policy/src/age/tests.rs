@@ -144,6 +144,8 @@ fn of_days_and_hours_the_strictest_decides_each_run() {
 fn what_somebody_has_to_handle_first_is_left_and_said_on_the_day_of_its_sweep() {
     let netip = pack("netip", include_str!("../../../../policies/netip.toml"));
     let left = Aged::Left { rule: "netip/mail".to_owned(), why: Unfit::HandledFirst };
+    let first = |word: &str| netip.handled_first(&category(word)).map(|rule| rule.id.clone());
+    assert_eq!((first("mail").as_deref(), first("network-logs")), (Some("netip/mail"), None));
     for (day, said) in [
         (date(2026, 8, 1), true),
         (date(2026, 8, 2), false),

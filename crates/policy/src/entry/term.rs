@@ -54,3 +54,18 @@ fn term(entry: &Entry) -> Term {
         text: entry.sentence(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::pack::tests::webone;
+
+    #[test]
+    fn every_row_without_a_date_is_a_term_by_its_id() {
+        let policy = webone();
+        let mut entries: Vec<_> = policy.entries().iter().map(|entry| (&entry.id, entry.sentence())).collect();
+        entries.sort();
+        assert!(entries.len() > 4);
+        let terms = policy.terms().iter().map(|term| (&term.rule, term.text.clone()));
+        assert!(terms.eq(entries), "{:?}", policy.terms());
+    }
+}
