@@ -98,6 +98,14 @@ pub(crate) fn decide<'a>(
             notes.push(note(note::WAITS, &place, "nothing is erased before the contract is settled"));
             Fate::Waits
         }
+        (Some(_), false) if reading.unknown_duty.is_some() => {
+            let duty = reading.unknown_duty.as_deref().unwrap_or(NO_RULE);
+            let text = format!(
+                "{duty} keeps it from a day that nobody has given: an instruction or a decision must say until when"
+            );
+            notes.push(note(note::NEEDS_PERIOD, &place, text));
+            Fate::Waits
+        }
         (None, false) => {
             notes.push(note(note::NEEDS_PERIOD, &place, needs_period(facts, window, target)));
             Fate::Waits
@@ -113,9 +121,7 @@ pub(crate) fn decide<'a>(
         }
     };
     if let (Some(newest), Some(rule)) = (reading.newest, &window.rule) {
-        let text = format!(
-            "{rule} lets each record go by its own age; what is left goes once the newest is due, of {newest} at the latest"
-        );
+        let text = format!("{rule} lets each record go by its own age; what is left goes once one of {newest} is due");
         notes.push(note(note::BY_AGE, &place, text));
     }
     notes.extend(consequences(window, held.map(|(hold, _)| hold), &fate, &place));

@@ -83,10 +83,14 @@ impl Policy {
         rows.runs(day).map(Aged::Runs)
     }
 
-    /// The rule that lets a category's records go by their age only once somebody has handled each.
+    /// The rule that lets a category's records go only once somebody has handled each.
     pub fn handled_first<'p>(&'p self, category: &'p Category) -> Option<&'p Rule> {
-        Rows::of(self, category).handled_first()
+        self.rules_for(category).find(|rule| rule.decides() && is_handled_first(rule))
     }
+}
+
+fn is_handled_first(rule: &Rule) -> bool {
+    rule.details.iter().any(|detail| matches!(detail, Detail::HandledFirst { .. }))
 }
 
 fn counts_from_record(rule: &Rule) -> bool {
@@ -117,8 +121,7 @@ impl<'p> Rows<'p> {
     }
 
     fn handled_first(&self) -> Option<&'p Rule> {
-        let handled = |rule: &Rule| rule.details.iter().any(|detail| matches!(detail, Detail::HandledFirst { .. }));
-        self.promises.iter().map(|(rule, _)| *rule).find(|rule| handled(rule))
+        self.promises.iter().map(|(rule, _)| *rule).find(|rule| is_handled_first(rule))
     }
 
     /// Whether a sweep falls on the day or on one from `since` on, or lets more go than had to before: a promise that has

@@ -85,7 +85,7 @@ fn shorter_rules<'a>(doubts: &mut Doubts<'a>, at: At<'a>, covered: &[At<'a>]) {
 
 /// Whether a target's data leaves by this plan, or may by a later one: rows that give no day yet leave that open.
 fn leaves<'a>(doubts: &Doubts<'a>, live: At<'a>) -> bool {
-    let promise = promise::of(doubts.facts.policy, live.target.category.as_str(), &doubts.facts.anchors, None);
+    let promise = promise::of(doubts.facts.policy, live.target.category.as_str(), &doubts.facts.anchors);
     promise.waits || !promise.is_known() || doubts.steps(live, Action::Erase).next().is_some()
 }
 
@@ -100,7 +100,7 @@ fn dates<'a>(
     let own_rule = facts.policy.rules().iter().any(|rule| rule.category.as_str() == "backup");
     let promised = match left {
         None => None,
-        Some(_) if own_rule => promise::of(facts.policy, "backup", &facts.anchors, left).ceiling(),
+        Some(_) if own_rule => promise::of_copies(facts.policy, "backup", &facts.anchors, left).ceiling(),
         // No text about copies: the live rule's last day binds them too.
         Some(_) => covered
             .iter()

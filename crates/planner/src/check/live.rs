@@ -28,7 +28,7 @@ pub(super) fn check<'a>(doubts: &mut Doubts<'a>, at: At<'a>) {
     unexpected(doubts, at);
     let said = doubts.noted(at, "by-age");
     doubts.require(
-        said == promise.by_age,
+        said == promise.by_age.is_some(),
         at,
         "unsaid",
         "each record leaves by its own age, and the plan is silent, or the other way round",
@@ -57,7 +57,7 @@ pub(super) fn check<'a>(doubts: &mut Doubts<'a>, at: At<'a>) {
 /// What the rows and the holds promise about a live target.
 pub(super) fn of<'a>(doubts: &Doubts<'a>, at: At<'a>) -> Promise {
     let facts = doubts.facts;
-    let by_rows = promise::of(facts.policy, at.target.category.as_str(), &facts.anchors, None);
+    let by_rows = promise::of(facts.policy, at.target.category.as_str(), &facts.anchors);
     Promise { unheld: hold::unheld(doubts, at), ..by_rows }
 }
 
@@ -98,6 +98,9 @@ fn untouched<'a>(doubts: &mut Doubts<'a>, at: At<'a>, promise: &Promise, changes
 fn erase<'a>(doubts: &mut Doubts<'a>, at: At<'a>, step: &'a Step, promise: &Promise) {
     if let Some(floor) = promise.floor() {
         doubts.require(day_of(step.due) >= floor, at, "too-early", "it is erased before its earliest day");
+    }
+    if let Some(over) = promise.by_age.and_then(|day| instant_of(day, 0, 0).ok()) {
+        doubts.require(step.due >= over, at, "too-early", "it is erased before the newest record can have been made");
     }
     let window = promise.counted_on().filter(|_| !promise.is_broken());
     if let Some(day) = window {

@@ -23,8 +23,12 @@ pub(super) struct Promise {
     pub(super) waits: bool,
     /// The text leaves the period open, and nothing else promises an end.
     pub(super) open: bool,
-    /// Its days are those of the newest record that there can be.
-    pub(super) by_age: bool,
+    /// Its days are those of the newest record that there can be: the first day after that record's.
+    pub(super) by_age: Option<Day>,
+    /// The day from which records' ages were counted.
+    pub(super) record: Option<Day>,
+    /// A duty counts from a day that nobody has given.
+    pub(super) unknown_duty: bool,
 }
 
 impl Promise {
@@ -60,25 +64,45 @@ impl Promise {
 
     /// Whether any row gives a day.
     pub(super) fn is_known(&self) -> bool {
-        !self.open && (self.free.is_some() || self.last.is_some())
+        !self.open && !self.unknown_duty && (self.free.is_some() || self.last.is_some())
     }
 }
 
-/// Reads a category's rows. `left` is the day on which data left the active systems, for rows about copies.
-///
-/// Where no row gives a day and none waits, rows about records' ages do, from the newest record that there can be, unless
-/// somebody has to handle each record first.
-pub(super) fn of(policy: &Policy, category: &str, anchors: &Anchors, left: Option<Day>) -> Promise {
-    let plain = read(policy, category, &Events { anchors, left, record: None });
-    let of_category = |rule: &&Rule| rule.category.as_str() == category && !rule.apart;
-    let by_hand = |detail: &Detail| matches!(detail, Detail::HandledFirst { .. });
-    let handled = policy.rules().iter().filter(of_category).flat_map(|rule| &rule.details).any(by_hand);
-    let newest = anchors.contract_ended.max(anchors.customer_ended);
-    if plain.waits || plain.open || plain.free.is_some() || plain.last.is_some() || handled {
-        return plain;
+/// Reads a live category's rows. A duty about records' ages binds the newest that there can be; where every row is a promise about
+/// ages, and nobody has to handle a record first, they bind what is left after the end.
+pub(super) fn of(policy: &Policy, category: &str, anchors: &Anchors) -> Promise {
+    let plain = of_events(policy, category, anchors, None);
+    let rules = || policy.rules().iter().filter(|rule| rule.category.as_str() == category && decides(rule));
+    let ages = |rule: &Rule| rule.clauses.iter().filter(|clause| clause.from == Anchor::Record).count();
+    if rules().any(|rule| rule.bound == Bound::Keep && ages(rule) > 0) {
+        let all = [anchors.contract_ended, anchors.contract_settled, anchors.customer_ended, anchors.customer_settled];
+        let unsettled = anchors.contract_ended.is_some() > anchors.contract_settled.is_some()
+            || anchors.customer_ended.is_some() > anchors.customer_settled.is_some();
+        let events = Events { anchors, left: None, record: all.into_iter().flatten().max() };
+        let aged = read(policy, category, &events);
+        return Promise { waits: aged.waits || unsettled, ..aged };
     }
-    let aged = read(policy, category, &Events { anchors, left, record: newest });
-    Promise { by_age: aged.last.is_some(), ..aged }
+    let by_hand = |detail: &Detail| matches!(detail, Detail::HandledFirst { .. });
+    let only_ages = rules().count() > 0
+        && rules().all(|rule| rule.bound == Bound::By && ages(rule) == rule.clauses.len())
+        && !rules().flat_map(|rule| &rule.details).any(by_hand);
+    let newest = anchors.contract_ended.max(anchors.customer_ended);
+    let over = newest.and_then(|day| day.checked_add(1.day()).ok());
+    let aged = read(policy, category, &Events { anchors, left: None, record: newest });
+    if only_ages && aged.last >= over { Promise { by_age: over, ..aged } } else { plain }
+}
+
+/// The same for rows about copies. `left` is the day on which data left the active systems.
+pub(super) fn of_copies(policy: &Policy, category: &str, anchors: &Anchors, left: Option<Day>) -> Promise {
+    of_events(policy, category, anchors, left)
+}
+
+fn of_events(policy: &Policy, category: &str, anchors: &Anchors, left: Option<Day>) -> Promise {
+    read(policy, category, &Events { anchors, left, record: None })
+}
+
+fn decides(rule: &Rule) -> bool {
+    !rule.apart && matches!(rule.action, Deed::Erase | Deed::Keep)
 }
 
 /// What happened, and when.
@@ -90,18 +114,22 @@ struct Events<'a> {
 }
 
 fn read(policy: &Policy, category: &str, events: &Events<'_>) -> Promise {
-    let mut promise = Promise::default();
+    let mut promise = Promise { record: events.record, ..Promise::default() };
     let of_category = |entry: &&Entry| entry.category.as_ref().is_some_and(|own| own.as_str() == category);
     promise.open = policy.entries().iter().filter(of_category).any(Entry::takes_a_period);
     for rule in policy.rules() {
-        if rule.category.as_str() != category || rule.apart || !matches!(rule.action, Deed::Erase | Deed::Keep) {
+        if rule.category.as_str() != category || !decides(rule) {
             continue;
         }
         promise.open &= rule.bound == Bound::Keep;
         for clause in &rule.clauses {
             match day_of_clause(policy, clause, events) {
                 Some(day) => promise.add(rule.bound, day),
-                None => promise.waits |= needs_settlement(clause.from),
+                None => {
+                    promise.waits |= needs_settlement(clause.from);
+                    promise.unknown_duty |=
+                        rule.bound == Bound::Keep && !needs_settlement(clause.from) && clause.from != Anchor::Record;
+                }
             }
         }
     }
@@ -134,16 +162,19 @@ fn needs_settlement(anchor: Anchor) -> bool {
     }
 }
 
-pub(super) fn last_day(policy: &Policy, clause: &Clause, anchors: &Anchors, left: Option<Day>) -> Option<Day> {
-    day_of_clause(policy, clause, &Events { anchors, left, record: None })
+/// A clause's last day, where a record is of a day or of none.
+pub(super) fn last_day(policy: &Policy, clause: &Clause, anchors: &Anchors, record: Option<Day>) -> Option<Day> {
+    day_of_clause(policy, clause, &Events { anchors, left: None, record })
 }
 
 fn day_of_clause(policy: &Policy, clause: &Clause, events: &Events<'_>) -> Option<Day> {
     let plain = event(policy, clause.from, events).and_then(|day| match clause.period.unit() {
-        // A record of which only the day is known counts from the day's beginning.
-        Unit::Hours => instant_of(day, 0, 0)
+        // A record from the last second of its day: the day of the second by which it is gone.
+        Unit::Hours => day
+            .checked_add(1.day())
             .ok()
-            .and_then(|begins| begins.checked_add(i64::from(clause.period.count()).hours()).ok())
+            .and_then(|next| instant_of(next, 0, 0).ok())
+            .and_then(|over| over.checked_add((i64::from(clause.period.count()) * 3600 - 1).seconds()).ok())
             .map(day_of),
         Unit::Days | Unit::Weeks | Unit::Months | Unit::Years => own_last_day(clause, day),
     });
