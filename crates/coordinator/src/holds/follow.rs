@@ -121,10 +121,7 @@ impl Core {
     /// # Errors
     /// The store's.
     pub(crate) async fn holds_on(&self, request: &Request) -> Result<Vec<Hold>, CoreError> {
-        let mut found = BTreeSet::new();
-        for key in guards::shared_by(request) {
-            found.extend(guards::one(&*self.store, &key).await?.1.holds);
-        }
+        let mut found = guards::holds_shared_by(&*self.store, request).await?;
         // There are guards of categories and targets only where a hold was placed once.
         for prefix in [keys::guards_of_categories(), keys::guards_of_targets()] {
             let guards: Vec<Guard> = state::all(&*self.store, &prefix, "guard").await?;
