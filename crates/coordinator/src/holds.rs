@@ -17,6 +17,8 @@ use crate::core::{Core, random, until_committed};
 use crate::error::{CoreError, decode, encode};
 use crate::{guards, state};
 
+pub(crate) use follow::note as look_again;
+
 /// Longest ground or reason, in characters.
 pub const MAX_WORDS: usize = 500;
 

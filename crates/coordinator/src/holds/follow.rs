@@ -20,8 +20,8 @@ const CHANGES: usize = 64;
 /// Requests looked at for one of them in one pass.
 const REQUESTS: usize = 256;
 
-/// Adds to a transaction that changes a hold the note that its requests are to be looked at, from the first.
-pub(super) fn note(txn: Txn, hold: &HoldId) -> Result<Txn, CoreError> {
+/// Adds to a transaction that changes a hold, or what it covers, the note that its requests are to be looked at, from the first.
+pub(crate) fn note(txn: Txn, hold: &HoldId) -> Result<Txn, CoreError> {
     Ok(txn.put(keys::hold_change(hold), encode(&None::<RequestId>)?))
 }
 

@@ -8,6 +8,8 @@ mod holding;
 mod instructed;
 mod instructions;
 mod leaps;
+mod merged;
+mod merging;
 mod moved_on;
 mod moving;
 mod purge;
