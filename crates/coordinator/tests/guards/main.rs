@@ -10,6 +10,7 @@ mod instructions;
 mod leaps;
 mod merged;
 mod merging;
+mod merging_races;
 mod moved_on;
 mod moving;
 mod purge;

@@ -73,6 +73,20 @@ async fn a_hold_on_either_number_stops_the_erasure_of_both_until_it_is_released(
 }
 
 #[tokio::test]
+async fn a_plan_that_nothing_else_changes_says_what_holds_it_since_the_merge() {
+    let site = site().await;
+    site.sells("stays.example", "1001").await;
+    site.sells("b.example", "1002").await;
+    let leaving = site.leaves("a.example", "1001").await;
+    let placed = site.core.place_hold(on(&site, "1002").await, "a dispute", None, "anna").await.expect("placed");
+    leader::run_due(&site.core).await.expect("looked at");
+    merge(&site, "1002", "1001").await.expect("merged");
+    leader::run_due(&site.core).await.expect("planned anew");
+    let plan = site.view(&leaving.request).await.plan.expect("a plan");
+    assert_eq!(plan.holds.iter().map(|one| one.hold).collect::<Vec<_>>(), [placed.hold.id]);
+}
+
+#[tokio::test]
 async fn a_hold_covers_what_went_to_another_customer_under_a_number_that_was_merged_later() {
     let site = site().await;
     site.sells("anna.example", "1001").await;

@@ -1,28 +1,23 @@
 //! Two numbers that turn out to be one customer: whose end it is, what takes it back, what is refused, in whatever order it is
 //! told (I1, I6, I8).
 
-use std::sync::Arc;
-
 use gallra_coordinator::contracts::{End, Merge, Merged, Move};
 use gallra_coordinator::error::CoreError;
-use gallra_coordinator::{leader, state};
+use gallra_coordinator::leader;
+use gallra_model::Day;
 use gallra_model::contract::{Contract, ContractState, Customer, MAX_NUMBERS};
 use gallra_model::job::Action;
 use gallra_model::plan::Anchors;
 use gallra_model::request::Request;
 use gallra_model::target::{Scope, TargetInfo};
-use gallra_model::{Day, RequestId};
 use gallra_store::keys;
 
 use crate::moving::{customer, known, settled, to};
 use crate::site::{ENDED, Site, id, info};
 
-/// Rounds of a race, each of customers of its own.
-const ROUNDS: u32 = 40;
-
 type Days = (Option<Day>, Option<Day>);
 
-fn day(day: i8) -> Day {
+pub(crate) fn day(day: i8) -> Day {
     Day::constant(2026, 1, day)
 }
 
@@ -38,7 +33,7 @@ pub(crate) async fn merge(site: &Site, old: &str, into: &str) -> Result<Merged, 
     site.core.merge_customers(&Merge { customer: id(old), into: id(into), dry_run: false }).await
 }
 
-async fn end(site: &Site, service: &str, ended: Day) -> Contract {
+pub(crate) async fn end(site: &Site, service: &str, ended: Day) -> Contract {
     let end = End { service: id(service), ended, version: 0, cause: None };
     site.core.end_contract(&end).await.expect("ended")
 }
@@ -416,63 +411,22 @@ async fn as_many_numbers_as_are_let_in_fit_in_every_transaction() {
     is_consistent(&site, &names).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_merge_and_an_end_one_is_first_and_no_request_is_lost() {
-    let site = Arc::new(site().await);
-    let (mut taken_back, mut ended) = (0, 0);
-    for round in 0..ROUNDS {
-        let (a, b) = (format!("a{round}"), format!("b{round}"));
-        for number in [&a, &b] {
-            site.sells(number, number).await;
-        }
-        end(&site, &a, day(10)).await;
-        let core = Arc::clone(&site.core);
-        let last = End { service: id(&b), ended: day(12), version: 0, cause: None };
-        let ends = tokio::spawn(async move {
-            for _ in 0..round * 7 % 64 {
-                tokio::task::yield_now().await;
-            }
-            core.end_contract(&last).await
-        });
-        let merged = merge(&site, &a, &b).await.expect("merged");
-        ends.await.expect("ends").expect("an end is always taken");
-        match merged.later.first().and_then(|later| later.request) {
-            None => taken_back += 1,
-            Some(_) => ended += 1,
-        }
-        is_consistent(&site, &[&a, &b]).await;
+#[tokio::test]
+async fn an_end_of_two_contracts_that_has_begun_is_made_no_later_by_a_merge() {
+    let site = site().await;
+    for (service, number) in [("a.example", "1001"), ("a2.example", "1001"), ("b.example", "1002")] {
+        site.sells(service, number).await;
     }
-    assert!(taken_back > 0 && ended > 0, "no race: {taken_back} merged first, {ended} ended first");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_last_ends_under_two_numbers_one_sees_the_other() {
-    let site = Arc::new(site().await);
-    for round in 0..ROUNDS {
-        let (a, b) = (format!("a{round}"), format!("b{round}"));
-        for number in [&a, &b] {
-            site.sells(number, number).await;
-        }
-        merge(&site, &a, &b).await.expect("merged");
-        let told = [(&a, 10), (&b, 12)].map(|(service, ended)| {
-            let core = Arc::clone(&site.core);
-            let end = End { service: id(service), ended: day(ended), version: 0, cause: None };
-            tokio::spawn(async move { core.end_contract(&end).await })
-        });
-        for end in told {
-            end.await.expect("ends").expect("taken");
-        }
-        is_consistent(&site, &[&a, &b]).await;
-        // A sale under one and the settlement of the other's contract.
-        let core = Arc::clone(&site.core);
-        let service = id(&a);
-        let settles = tokio::spawn(async move { core.settle_contract(&service, day(20), 0).await });
-        site.sells(&format!("more.{b}"), &b).await;
-        settles.await.expect("ends").expect("settled");
-        is_consistent(&site, &[&a, &b]).await;
-    }
-    let all: Vec<Request> = state::all(&*site.core.store, &keys::requests(), "request").await.expect("reads");
-    let mut seen: Vec<RequestId> = all.iter().map(|request| request.id).collect();
-    seen.dedup();
-    assert_eq!(seen.len(), all.len());
+    end(&site, "a.example", day(10)).await;
+    site.ends_only("a2.example", "1001").await;
+    settle(&site, "a.example", day(20)).await;
+    let ending = customer(&site, "1001").await.ending.expect("its end, by itself");
+    site.advance("2026-12-01T10:00:00Z").await;
+    let erase = site.planned(&ending).await;
+    site.ask(&erase.id()).await.expect("permitted");
+    end(&site, "b.example", day(12)).await;
+    let before = site.view(&ending).await.request;
+    assert!(matches!(merge(&site, "1001", "1002").await.err(), Some(CoreError::Precondition(_))));
+    assert!(matches!(merge(&site, "1002", "1001").await.err(), Some(CoreError::Precondition(_))));
+    assert_eq!(site.view(&ending).await.request, before);
 }
