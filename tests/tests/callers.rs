@@ -14,6 +14,8 @@ const EXPECTED: &[(&str, &[CallerRole])] = &[
     ("ContractService/MoveContract", &[Operator, Billing]),
     ("ContractService/RecordAddress", &[Operator, Billing]),
     ("ContractService/GetContract", &[Operator, Billing, Approver, Auditor]),
+    ("CustomerService/MergeCustomers", &[Operator, Billing]),
+    ("CustomerService/GetCustomer", &[Operator, Billing, Approver, Auditor]),
     ("RequestService/GetRequest", &[Operator, Approver, Auditor]),
     ("RequestService/ListRequests", &[Operator, Approver, Auditor]),
     ("RequestService/ListUnsettled", &[Operator, Approver, Auditor]),

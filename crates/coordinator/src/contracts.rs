@@ -2,13 +2,13 @@
 //! harm, in whatever order they arrive (`flow::contract`). An end opens a request in the same transaction, so what was
 //! acknowledged is never lost (I8).
 
+mod group;
+mod merged;
 mod moved;
 mod told;
 
 use gallra_flow::view::View;
-use gallra_model::contract::{
-    Contract, ContractIdentity, ContractState, Customer, CustomerIdentity, MAX_CONTRACTS, Words,
-};
+use gallra_model::contract::{Contract, ContractIdentity, ContractState, Customer, CustomerIdentity, Words};
 use gallra_model::plan::Anchors;
 use gallra_model::request::{About, Approvals, Facts, Parties, Request, RequestState};
 use gallra_model::selector::ExternalId;
@@ -20,8 +20,9 @@ use crate::causes::Brought;
 use crate::core::{Core, random, until_committed};
 use crate::error::{CoreError, decode, encode};
 use crate::guards;
-use crate::state;
 
+pub(crate) use group::{Group, Number};
+pub use merged::{Later, Merge, Merged, Shown};
 pub use moved::{Move, Moved};
 
 /// Most addresses hosted under one service that are indexed.
@@ -80,7 +81,10 @@ impl Core {
         let subject = SubjectId::at(now, random()?);
         let salt = Nonce::from_bytes(random()?);
         let (txn, customer) = match known {
-            Some((entry, customer)) => self.join_customer(&entry, customer, id).await?,
+            Some((_, customer)) => {
+                let txn = self.join_customer(&customer.id, id).await?;
+                (guards::bump_whom(&*self.store, txn, keys::guard_customer(&customer.id)).await?, customer.id)
+            }
             None => self.new_customer(&start.customer, id)?,
         };
         let contract = Contract {
@@ -124,6 +128,8 @@ impl Core {
             subject: SubjectId::at(now, random()?),
             contracts: vec![contract],
             ending: None,
+            merged_into: None,
+            merged: Vec::new(),
         };
         let identity = CustomerIdentity {
             number: number.clone(),
@@ -138,28 +144,13 @@ impl Core {
         Ok((txn, customer.id))
     }
 
-    /// Adds a contract to a known customer. Somebody who was leaving stays: the customer's own end is taken back, as long as
-    /// nothing of it has begun.
-    async fn join_customer(
-        &self,
-        entry: &Entry,
-        mut customer: Customer,
-        contract: ContractId,
-    ) -> Result<(Txn, CustomerId), CoreError> {
-        if customer.contracts.len() >= MAX_CONTRACTS {
-            return Err(CoreError::Precondition(format!("a customer has at most {MAX_CONTRACTS} contracts")));
-        }
-        let mut txn = Txn::new();
-        if let Some(ending) = customer.ending.take() {
-            let loaded = state::load(&*self.store, &ending).await?;
-            let next = take_back_end(&loaded.view, self.time.now())?;
-            txn = state::save(&*self.store, &loaded, &next).await?;
-            txn = self.drop_customers_backing(txn, &customer, &ending);
-        }
-        customer.contracts.push(contract);
-        let txn = txn.replace(entry, encode(&customer)?);
-        let txn = guards::bump_whom(&*self.store, txn, keys::guard_customer(&customer.id)).await?;
-        Ok((txn, customer.id))
+    /// Adds a contract to a known customer. Somebody who was leaving stays: the customer's own end is taken back under all of
+    /// its numbers, as long as nothing of any has begun.
+    async fn join_customer(&self, customer: &CustomerId, contract: ContractId) -> Result<Txn, CoreError> {
+        let mut group = self.group_of(customer).await?;
+        let txn = self.take_back_ends(Txn::new(), &mut group).await?;
+        group.add(customer, contract)?;
+        group.write(txn)
     }
 
     pub(crate) fn new_request(

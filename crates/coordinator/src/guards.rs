@@ -1,32 +1,36 @@
 //! The six guards (decision 3): one each for everything, a category, a target, a customer, a contract and a request.
-//! Where the contract was under other customers before, theirs are read, too: what is stored is from their time as well.
+//! Where the contract was under other customers before, theirs are read, too: what is stored is from their time as well. And
+//! with each customer's those of its other numbers, which its guard names: a hold on one covers all of one customer's.
 //! Whatever could stand in the way of an act raises the guard at its own level in the same transaction, and what lies there
 //! (holds, the emergency stop) is in the same value: a permit expects all six as they were read before the facts were, so one
 //! of the two always loses. Knows nothing of who may place what.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gallra_flow::view::View;
-use gallra_model::HoldId;
 use gallra_model::hold::{Guard, Instructed, Level, Restraint};
 use gallra_model::job::Action;
 use gallra_model::plan::Step;
 use gallra_model::request::Request;
+use gallra_model::{CustomerId, HoldId};
 use gallra_store::{Entry, Key, Store, Txn, keys};
 
 use crate::error::{CoreError, decode, encode};
 
 /// The six guards of one job, as read.
 pub struct Read {
-    guards: Vec<(Key, Option<Entry>, Guard)>,
+    guards: Vec<One>,
     /// Which of them is the present customer's.
     customer: Option<Key>,
     /// A purge only: the newest hold anywhere.
     any_hold: Option<Option<Entry>>,
 }
 
-/// Where the six guards of a job lie; a purge is nobody's, and has four.
-pub fn keys_of(request: &Request, step: &Step) -> Vec<Key> {
+/// One guard as it was read: where it lies, its entry for the expectation, and what it says.
+type One = (Key, Option<Entry>, Guard);
+
+/// Where the six guards of a job lie; a purge is nobody's, and has four. Who is one with the customer is theirs to say.
+fn levels_of(request: &Request, step: &Step) -> Vec<Key> {
     let mut all =
         vec![keys::guard_global(), keys::guard_category(&step.category), keys::guard_target(&step.agent, &step.target)];
     all.extend(of_request(request));
@@ -47,16 +51,75 @@ fn of_request(request: &Request) -> Vec<Key> {
     all
 }
 
-/// Where the guards of a request lie that all of its jobs share: the global one, and its parties' and its own.
-pub fn shared_by(request: &Request) -> Vec<Key> {
-    of_request(request).into_iter().chain([keys::guard_global()]).collect()
+/// Reads guards, and with each those of whoever is one with its customer. Each is read once, so that whom it names as one
+/// with it is what the transaction expects.
+async fn gather(store: &dyn Store, from: impl IntoIterator<Item = Key>) -> Result<Vec<One>, CoreError> {
+    let mut found: Vec<One> = Vec::with_capacity(6);
+    let mut left: VecDeque<Key> = from.into_iter().collect();
+    while let Some(key) = left.pop_front() {
+        if found.iter().any(|(known, _, _)| *known == key) {
+            continue;
+        }
+        let (entry, guard) = one(store, &key).await?;
+        left.extend(guard.with.iter().map(keys::guard_customer));
+        found.push((key, entry, guard));
+    }
+    Ok(found)
+}
+
+/// The holds that lie on the guards of a request that all of its jobs share: the global one, and its parties' and its own.
+///
+/// # Errors
+/// The store's.
+pub async fn holds_shared_by(store: &dyn Store, request: &Request) -> Result<BTreeSet<HoldId>, CoreError> {
+    let all = gather(store, of_request(request).into_iter().chain([keys::guard_global()])).await?;
+    Ok(all.into_iter().flat_map(|(_, _, guard)| guard.holds).collect())
 }
 
 /// Which guards a stream watches for a job. Any hold at all can concern a purge: it may be on somebody whose items it has to
 /// leave.
-pub fn watched(request: &Request, step: &Step) -> Vec<Key> {
+///
+/// # Errors
+/// The store's.
+pub async fn watched(store: &dyn Store, request: &Request, step: &Step) -> Result<Vec<Key>, CoreError> {
     let any = (step.action == Action::Purge).then(keys::guard_any_hold);
-    keys_of(request, step).into_iter().chain(any).collect()
+    let own = gather(store, levels_of(request, step)).await?;
+    Ok(own.into_iter().map(|(key, _, _)| key).chain(any).collect())
+}
+
+/// Whether a hold lies on a guard of a job. What was read before is not read again.
+///
+/// # Errors
+/// The store's.
+pub async fn lies_on(
+    store: &dyn Store,
+    (request, step): (&Request, &Step),
+    seen: &mut BTreeMap<Key, Guard>,
+) -> Result<bool, CoreError> {
+    let (mut left, mut looked) = (VecDeque::from(levels_of(request, step)), BTreeSet::new());
+    while let Some(key) = left.pop_front() {
+        let guard = match seen.get(&key) {
+            Some(guard) => guard.clone(),
+            None => one(store, &key).await?.1,
+        };
+        if !guard.holds.is_empty() {
+            return Ok(true);
+        }
+        if looked.insert(key.clone()) {
+            left.extend(guard.with.iter().map(keys::guard_customer));
+        }
+        seen.insert(key, guard);
+    }
+    Ok(false)
+}
+
+/// The numbers that are one customer with this one, itself among them.
+///
+/// # Errors
+/// The store's.
+pub async fn numbers_of(store: &dyn Store, customer: &CustomerId) -> Result<BTreeSet<CustomerId>, CoreError> {
+    let with = one(store, &keys::guard_customer(customer)).await?.1.with;
+    Ok(with.into_iter().chain([*customer]).collect())
 }
 
 /// Where the guard of a level lies.
@@ -76,11 +139,7 @@ pub fn key_of(level: &Level) -> Key {
 /// # Errors
 /// The store's.
 pub async fn read(store: &dyn Store, request: &Request, step: &Step) -> Result<Read, CoreError> {
-    let mut guards = Vec::with_capacity(6);
-    for key in keys_of(request, step) {
-        let (entry, guard) = one(store, &key).await?;
-        guards.push((key, entry, guard));
-    }
+    let guards = gather(store, levels_of(request, step)).await?;
     let any_hold = if step.action == Action::Purge { Some(store.get(&keys::guard_any_hold()).await?) } else { None };
     let customer = request.about.parties().map(|who| keys::guard_customer(&who.customer));
     Ok(Read { guards, customer, any_hold })
@@ -136,13 +195,9 @@ pub async fn is_held(store: &dyn Store, view: &View) -> Result<bool, CoreError> 
 /// The store's.
 pub async fn held_by(store: &dyn Store, view: &View) -> Result<BTreeSet<HoldId>, CoreError> {
     let request = &view.request;
-    let mut all: BTreeSet<Key> = shared_by(request).into_iter().collect();
-    all.extend(view.current_jobs().flat_map(|job| keys_of(request, &job.step)));
-    let mut holds = BTreeSet::new();
-    for key in all {
-        holds.extend(one(store, &key).await?.1.holds);
-    }
-    Ok(holds)
+    let mut all: BTreeSet<Key> = of_request(request).into_iter().chain([keys::guard_global()]).collect();
+    all.extend(view.current_jobs().flat_map(|job| levels_of(request, &job.step)));
+    Ok(gather(store, all).await?.into_iter().flat_map(|(_, _, guard)| guard.holds).collect())
 }
 
 /// Adds the bump of one guard to a transaction. What lies on it stays.
@@ -161,9 +216,19 @@ pub async fn bump(store: &dyn Store, txn: Txn, guard: Key) -> Result<Txn, CoreEr
 pub async fn bump_whom(store: &dyn Store, txn: Txn, guard: Key) -> Result<Txn, CoreError> {
     let (_, lies) = one(store, &guard).await?;
     let concerns_purges = !lies.holds.is_empty() || lies.instructed.is_some();
-    // Its version counts, whatever the value.
-    let txn = if concerns_purges { txn.put(keys::guard_any_hold(), encode(&lies.count)?) } else { txn };
+    let txn = if concerns_purges { tell_of_holds(txn)? } else { txn };
     bump(store, txn, guard).await
+}
+
+/// Has whoever follows every hold look anew, once in a transaction.
+///
+/// # Errors
+/// Never in practice.
+pub fn tell_of_holds(txn: Txn) -> Result<Txn, CoreError> {
+    let at = keys::guard_any_hold();
+    let told = txn.writes().iter().any(|write| *write.key() == at);
+    // Its version counts, whatever the value.
+    Ok(if told { txn } else { txn.put(at, encode(&())?) })
 }
 
 /// Adds the bump of one guard to a transaction, with a change of what lies on it.

@@ -10,12 +10,14 @@ use gallra_model::contract::{Contract, Customer};
 use gallra_model::hold::{Hold, Level, MAX_HOLDS_AT_ONE_LEVEL, Release};
 use gallra_model::request::{JobRecord, JobState, Request};
 use gallra_model::time::day_of;
-use gallra_model::{ContractId, Day, HoldId, RequestId};
+use gallra_model::{ContractId, CustomerId, Day, HoldId, RequestId};
 use gallra_store::{Entry, KeyPrefix, Txn, keys};
 
 use crate::core::{Core, random, until_committed};
 use crate::error::{CoreError, decode, encode};
 use crate::{guards, state};
+
+pub(crate) use follow::note as look_again;
 
 /// Longest ground or reason, in characters.
 pub const MAX_WORDS: usize = 500;
@@ -225,13 +227,10 @@ impl Core {
     /// # Errors
     /// The store's.
     pub async fn begun_under(&self, level: &Level) -> Result<usize, CoreError> {
-        let under = |job: &&JobRecord| {
-            let covered = match level {
-                Level::Category { category } => job.step.category == *category,
-                Level::Target { agent, target } => job.step.agent == *agent && job.step.target == *target,
-                Level::Global | Level::Customer { .. } | Level::Contract { .. } | Level::Request { .. } => true,
-            };
-            covered && job.state == JobState::Begun && job.step.action.changes()
+        let under = |job: &&JobRecord| match level {
+            Level::Category { category } => job.step.category == *category,
+            Level::Target { agent, target } => job.step.agent == *agent && job.step.target == *target,
+            Level::Global | Level::Customer { .. } | Level::Contract { .. } | Level::Request { .. } => true,
         };
         let mut requests = match level {
             // Every job with a permit is in the dispatch index until a receipt answers it.
@@ -244,11 +243,28 @@ impl Core {
         };
         requests.sort_unstable();
         requests.dedup();
-        let mut begun = 0;
+        self.begun_of(&requests, under).await
+    }
+
+    /// How many jobs of these requests change data, and have a permit that no receipt has answered yet.
+    async fn begun_of(&self, requests: &[RequestId], under: impl Fn(&&JobRecord) -> bool) -> Result<usize, CoreError> {
+        let begun = |job: &&JobRecord| under(job) && job.state == JobState::Begun && job.step.action.changes();
+        let mut count = 0;
         for id in requests {
-            begun += state::load(&*self.store, &id).await?.view.jobs.iter().filter(under).count();
+            count += state::load(&*self.store, id).await?.view.jobs.iter().filter(begun).count();
         }
-        Ok(begun)
+        Ok(count)
+    }
+
+    /// The same of what one customer number's instructions are about.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn begun_under_number(&self, customer: &CustomerId) -> Result<usize, CoreError> {
+        let own = self.requests_of_number(customer).await?;
+        let mut all: Vec<_> = own.into_iter().chain(self.newest_purge().await?).collect();
+        all.dedup();
+        self.begun_of(&all, |_| true).await
     }
 
     async fn at_work(&self, ready: &KeyPrefix) -> Result<Vec<RequestId>, CoreError> {
@@ -261,14 +277,28 @@ impl Core {
             Level::Request { request } => Ok(vec![*request]),
             Level::Contract { contract } => self.requests_of_contracts(&[*contract], None).await,
             Level::Customer { customer } => {
-                let entry = self.store.get(&keys::customer(customer)).await?.ok_or(CoreError::NotFound("customer"))?;
-                let customer: Customer = decode("customer", &entry.value)?;
-                self.requests_of_contracts(&customer.contracts, customer.ending).await
+                let mut found = Vec::new();
+                for number in guards::numbers_of(&*self.store, customer).await? {
+                    found.extend(self.requests_of_number(&number).await?);
+                }
+                found.sort_unstable();
+                found.dedup();
+                Ok(found)
             }
             Level::Global | Level::Category { .. } | Level::Target { .. } => {
                 self.open_requests(|request| !request.facts.cancelled).await
             }
         }
+    }
+
+    /// The requests about one customer number, its contracts' and its own end's.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn requests_of_number(&self, customer: &CustomerId) -> Result<Vec<RequestId>, CoreError> {
+        let entry = self.store.get(&keys::customer(customer)).await?.ok_or(CoreError::NotFound("customer"))?;
+        let customer: Customer = decode("customer", &entry.value)?;
+        self.requests_of_contracts(&customer.contracts, customer.ending).await
     }
 
     async fn requests_of_contracts(

@@ -270,7 +270,7 @@ impl Core {
         let (Some(request), Some(job)) = (request, job) else { return Ok(None) };
         let request: Request = decode("request", &request.value)?;
         let job: JobRecord = decode("job", &job.value)?;
-        Ok(Some(guards::watched(&request, &job.step)))
+        guards::watched(&*self.store, &request, &job.step).await.map(Some)
     }
 
     /// Takes a receipt. Returns its digest once it is durable, also when it was stored before or settles nothing.

@@ -3,7 +3,7 @@
 
 use gallra_flow::view::View;
 use gallra_model::cause::{Backing, Cause};
-use gallra_model::contract::{Contract, ContractIdentity, ContractState, Customer, CustomerIdentity};
+use gallra_model::contract::{Contract, ContractIdentity, Customer, CustomerIdentity};
 use gallra_model::request::{About, Parties};
 use gallra_model::selector::{ExternalId, Selector};
 use gallra_model::target::Scope;
@@ -11,6 +11,7 @@ use gallra_model::{AgentName, Nonce, Pseudonym, RequestId, SubjectId};
 use gallra_store::keys::{self, IndexKind, What};
 use gallra_store::{Entry, SubjectKey, Txn};
 
+use crate::contracts::{Group, Number};
 use crate::core::Core;
 use crate::error::{CoreError, decode, encode};
 use crate::holders::TAKEN_OUT;
@@ -19,6 +20,11 @@ use crate::state;
 /// Whose end a request carries.
 fn parties(view: &View) -> Result<&Parties, CoreError> {
     view.request.about.parties().ok_or(CoreError::NotFound("subject: a purge has none"))
+}
+
+/// The requests about a number's contracts and its end.
+fn requests_of(number: &Number) -> impl Iterator<Item = RequestId> {
+    number.contracts.iter().filter_map(|contract| contract.request).chain(number.customer.ending)
 }
 
 fn crypto(error: impl std::fmt::Display) -> CoreError {
@@ -242,23 +248,21 @@ impl Core {
     }
 
     /// Adds the destruction of what names the customer, once nothing of theirs is open any more; says whether it stays. The
-    /// customer's record is written, so that of two requests that end at once one sees the other.
-    async fn forget_customer(&self, view: &View, mut txn: Txn) -> Result<(Txn, bool), CoreError> {
-        let contract = self.contract_of(view).await?;
-        let (entry, customer, mut contracts) = self.customer_and_siblings(&contract).await?;
-        txn = txn.replace(&entry, entry.value.clone());
-        contracts.push(contract);
-        let requests = contracts.iter().filter_map(|contract| contract.request).chain(customer.ending);
-        for id in requests.filter(|id| *id != view.request.id) {
+    /// head's record is written, so that of two requests that end at once, or a sale under another number, one sees the other.
+    async fn forget_customer(&self, view: &View, txn: Txn) -> Result<(Txn, bool), CoreError> {
+        let group = self.group_of(&parties(view)?.customer).await?;
+        let txn = group.write(txn)?;
+        let number = group.number(&parties(view)?.customer)?;
+        let others = requests_of(number).filter(|id| *id != view.request.id);
+        for id in others {
             let other = state::load(&*self.store, &id).await?.view.request;
             if other.done.is_none() && !other.facts.cancelled {
                 return Ok((txn, true));
             }
         }
-        let stays = !contracts.iter().all(|contract| contract.state == ContractState::Settled);
-        if !stays {
-            txn = self.destroy_customer(txn, &customer).await?;
-        }
+        // Its number is what the customer's own end will be carried out by, once all numbers' contracts are settled.
+        let stays = !group.is_settled();
+        let txn = if stays { txn } else { self.destroy_customer(txn, &number.customer).await? };
         Ok((txn, stays))
     }
 
@@ -266,23 +270,21 @@ impl Core {
     ///
     /// # Errors
     /// The store's.
-    pub(crate) async fn forget_settled(
-        &self,
-        txn: Txn,
-        customer: &Customer,
-        contracts: &[Contract],
-    ) -> Result<Txn, CoreError> {
-        let known = self.keyring.find_subject(&*self.store, &customer.subject).await?.is_some();
-        let settled = contracts.iter().all(|contract| contract.state == ContractState::Settled);
-        let Some(ending) = customer.ending.filter(|_| known && settled) else { return Ok(txn) };
-        for id in contracts.iter().filter_map(|contract| contract.request).chain([ending]) {
-            let request = state::load(&*self.store, &id).await?.view.request;
-            if request.done.is_none() && (id == ending || !request.facts.cancelled) {
-                return Ok(txn);
+    pub(crate) async fn forget_settled(&self, mut txn: Txn, group: &Group) -> Result<Txn, CoreError> {
+        let settled = group.is_settled();
+        for number in group.numbers().iter().filter(|_| settled) {
+            let Some(ending) = number.ending() else { continue };
+            let mut open = false;
+            for id in requests_of(number) {
+                let request = state::load(&*self.store, &id).await?.view.request;
+                open |= request.done.is_none() && (id == ending || !request.facts.cancelled);
+            }
+            if !open {
+                txn = self.drop_customers_backing(txn, &number.customer, &ending);
+                txn = self.destroy_customer(txn, &number.customer).await?;
             }
         }
-        let txn = self.drop_customers_backing(txn, customer, &ending);
-        self.destroy_customer(txn, customer).await
+        Ok(txn)
     }
 
     async fn destroy_customer(&self, mut txn: Txn, customer: &Customer) -> Result<Txn, CoreError> {

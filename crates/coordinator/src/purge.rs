@@ -279,7 +279,9 @@ impl Core {
         for hold in self.list_holds(false).await? {
             match hold.level {
                 Level::Global | Level::Category { .. } | Level::Target { .. } => {}
-                Level::Customer { customer } => drop(held.customers.insert(customer)),
+                Level::Customer { customer } => {
+                    held.customers.extend(guards::numbers_of(&*self.store, &customer).await?);
+                }
                 Level::Contract { contract } => {
                     held.contracts.insert(contract);
                     held.of_contracts.extend(self.contract(&contract).await?.map(|one| one.customer));

@@ -1,4 +1,4 @@
-//! A contract that goes on after all: its end, and the customer's where it carried that, are taken back in one transaction
+//! A contract that goes on after all: its end, and the customer's under every number, are taken back in one transaction
 //! with the bump of both guards, so a permit is either given before it or never (I1). What has begun cannot be undone: the
 //! answer says so, the rest is cancelled, and the requests stay on record.
 
@@ -75,7 +75,7 @@ impl Core {
         if loaded.view.request.done.is_some() {
             return Err(CoreError::Precondition("everything of this contract is erased: sell it anew".into()));
         }
-        let (customer_entry, mut customer, _) = self.customer_and_siblings(&contract).await?;
+        let mut group = self.group_of(&contract.customer).await?;
         let sealed = self.end_uses(Txn::new(), &contract).await?;
         contract.state = ContractState::Active;
         (contract.ended, contract.settled, contract.request) = (None, None, None);
@@ -83,13 +83,15 @@ impl Core {
         let mut txn = state::save(&*self.store, &loaded, &cancel(&loaded.view, self.time.now())).await?;
         // What was signed for an end that is taken back backs nothing any more.
         txn = drop_backing(txn, &contract.subject, &own);
-        if let Some(ending) = customer.ending.take() {
-            txn = self.drop_customers_backing(txn, &customer, &ending);
+        for number in group.numbers_mut() {
+            let Some(ending) = number.ending() else { continue };
+            number.customer.ending = None;
+            txn = self.drop_customers_backing(txn, &number.customer, &ending);
             if ending != own {
-                txn = self.keep_customer(txn, &ending, &customer, &mut contract).await?;
+                txn = self.keep_customer(txn, &ending, &number.customer, &mut contract).await?;
             }
         }
-        txn = merge(txn.replace(entry, encode(&contract)?).replace(&customer_entry, encode(&customer)?), sealed);
+        txn = merge(group.write(txn.replace(entry, encode(&contract)?))?, sealed);
         self.commit_event(txn, &contract).await?;
         tracing::info!(contract = %contract.id, request = %own, "a contract was resumed");
         Ok(contract)

@@ -27,6 +27,8 @@ pub const TABLE: &[(&str, &[CallerRole])] = &[
     ("/gallra.v1.ContractService/MoveContract", REPORTERS),
     ("/gallra.v1.ContractService/RecordAddress", REPORTERS),
     ("/gallra.v1.ContractService/GetContract", &[Operator, Billing, Approver, Auditor]),
+    ("/gallra.v1.CustomerService/MergeCustomers", REPORTERS),
+    ("/gallra.v1.CustomerService/GetCustomer", &[Operator, Billing, Approver, Auditor]),
     ("/gallra.v1.RequestService/GetRequest", READERS),
     ("/gallra.v1.RequestService/ListRequests", READERS),
     ("/gallra.v1.RequestService/ListUnsettled", READERS),

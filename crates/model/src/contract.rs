@@ -137,6 +137,14 @@ pub struct Customer {
     /// The request that carries the customer's own end; unset while a contract is active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<RequestId>,
+    /// Set: this number and others turned out to be one customer, whose head that one is. The head itself was never merged
+    /// into another: there are no chains.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<CustomerId>,
+    /// Of a head: the other numbers of the same customer, in the order in which they came. With the head at most
+    /// [`MAX_NUMBERS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<CustomerId>,
 }
 
 /// Contracts that one customer may have, since they are kept in one value.
@@ -144,6 +152,10 @@ pub const MAX_CONTRACTS: usize = 10_000;
 
 /// Moves of one contract: each customer that it was is a guard more for every permit.
 pub const MAX_MOVES: usize = 16;
+
+/// Numbers that may turn out to be one customer: a permit for a contract that moved [`MAX_MOVES`] times reads the guards of as
+/// many for each customer that it was, in one transaction.
+pub const MAX_NUMBERS: usize = 7;
 
 /// Contracts with addresses on record that may go on under other customers, while their first one is known.
 pub const MAX_MOVED_AWAY: usize = 64;

@@ -158,6 +158,9 @@ pub struct Guard {
     /// A customer's level only: which of its instructions hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instructed: Option<Instructed>,
+    /// A customer's level only: the other numbers of the same customer. What lies on one of their guards lies on this one, too.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub with: BTreeSet<CustomerId>,
 }
 
 /// A customer's instructions, as its permits have to know them.

@@ -1,4 +1,6 @@
-//! `gallra contract …`: what billing reports.
+//! `gallra contract …`: what billing reports. Merges, and customers, are `contract/merge.rs`.
+
+mod merge;
 
 use std::path::{Path, PathBuf};
 
@@ -134,6 +136,31 @@ pub enum ContractCommand {
         #[command(flatten)]
         shown: Shown,
     },
+    /// Two customer numbers turned out to be one customer: what is concluded from the last contract, and what a hold covers, is
+    /// one customer's from then on.
+    #[command(
+        after_help = "Examples:\n  gallra contract merge --customer 1001 --into 1002 --dry-run\n  gallra contract merge --customer \
+        1001 --into 1002\n\nContracts and data stay under the number that they have. The customer has ended when the last \
+        contract under both has; then a request for that opens under each number, and each needs a cause that names it: gallra \
+        request approve. An end that is open is taken back while the other number has an active contract: data is kept longer \
+        than was said, never shorter, and the answer says of which requests. A hold on either number covers both.\n\nA merge \
+        is not taken apart again. Told again, in any order, it changes nothing. Refused while the own data of either customer \
+        is being erased."
+    )]
+    Merge {
+        /// The number that turned out to be somebody known.
+        #[arg(long, value_name = "NUMBER")]
+        customer: String,
+        /// That one's number.
+        #[arg(long, value_name = "NUMBER")]
+        into: String,
+        /// Only say what it would come to; change nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// How it is printed.
+        #[command(flatten)]
+        shown: Shown,
+    },
     /// Say when an IP address was the subject's, so that the provider's own logs are searched by it, in that time only.
     #[command(
         after_help = "Example:\n  gallra contract address anna.example --ip 192.0.2.1 --from 2026-01-02 --until 2026-01-20\n\nA         day is a whole day in Europe/Stockholm. Said again with --until, an open time ends there; one that nobody ended         ends with the contract's last day. Outside of its time the address counts as somebody else's."
@@ -157,11 +184,14 @@ pub enum ContractCommand {
         #[command(flatten)]
         shown: Shown,
     },
-    /// Show a contract.
+    /// Show a contract, or a customer with the numbers that are one with it.
     Show {
         /// Service id.
-        #[arg(long)]
-        service: String,
+        #[arg(long, required_unless_present = "customer")]
+        service: Option<String>,
+        /// Customer number, instead.
+        #[arg(long, value_name = "NUMBER", conflicts_with = "service")]
+        customer: Option<String>,
         /// How it is printed.
         #[command(flatten)]
         shown: Shown,
@@ -218,8 +248,16 @@ pub async fn run(profile: Option<&Path>, command: ContractCommand) -> Result<u8,
             recorded(&client.record_address(request).await?.into_inner(), shown);
             return Ok(OK);
         }
-        ContractCommand::Show { service, shown } => {
-            (client.get_contract(v1::GetContractRequest { service }).await?, shown)
+        ContractCommand::Merge { customer, into, dry_run, shown } => {
+            merge::run(channel, v1::MergeCustomersRequest { customer, into, dry_run }, shown).await?;
+            return Ok(OK);
+        }
+        ContractCommand::Show { customer: Some(customer), shown, .. } => {
+            merge::show(channel, customer, shown).await?;
+            return Ok(OK);
+        }
+        ContractCommand::Show { service, shown, .. } => {
+            (client.get_contract(v1::GetContractRequest { service: service.unwrap_or_default() }).await?, shown)
         }
     };
     let contract = contract.into_inner();

@@ -4,6 +4,7 @@ mod agents;
 mod backups;
 mod clock;
 mod contracts;
+mod customers;
 mod enrolment;
 mod halt;
 mod holds;
@@ -43,6 +44,7 @@ pub fn routes(core: &Arc<Core>) -> Routes {
         .add_service(v1::backup_service_server::BackupServiceServer::new(api.clone()))
         .add_service(v1::clock_service_server::ClockServiceServer::new(api.clone()))
         .add_service(v1::contract_service_server::ContractServiceServer::new(api.clone()))
+        .add_service(v1::customer_service_server::CustomerServiceServer::new(api.clone()))
         .add_service(v1::halt_service_server::HaltServiceServer::new(api.clone()))
         .add_service(v1::hold_service_server::HoldServiceServer::new(api.clone()))
         .add_service(v1::instruction_service_server::InstructionServiceServer::new(api.clone()))

@@ -4,16 +4,14 @@
 //! since it would be escaped, and while anything is unclear.
 
 use gallra_flow::contract::{Word, take};
-use gallra_model::contract::{Came, Contract, ContractState, Customer, MAX_MOVES, Said, Words};
-use gallra_model::plan::Anchors;
+use gallra_model::contract::{Came, Contract, ContractState, MAX_MOVES, Said, Words};
 use gallra_model::request::JobState;
 use gallra_model::selector::ExternalId;
 use gallra_model::time::day_of;
 use gallra_model::{ContractId, Day, RequestId, SubjectId};
 use gallra_store::{Entry, Txn, keys};
 
-use super::told::customers_days;
-use super::{is_old, only};
+use super::{Number, is_old};
 use crate::core::{Core, merge, random, until_committed};
 use crate::error::{CoreError, decode, encode};
 use crate::{guards, state};
@@ -71,45 +69,50 @@ impl Core {
         // An end that is newer than this one would have been taken under the wrong customer.
         contract.words = take(&contract.words, version, Word::Moved).ok_or(CoreError::Busy)?;
         contract.version = contract.version.max(version);
-        let (old_entry, mut old, siblings) = self.customer_and_siblings(&contract).await?;
-        let part = self.part_of(&contract, told)?;
-        let txn = self.leave_addresses(Txn::new(), &contract, &old, told.on).await?;
-        for id in old.contracts.iter_mut().filter(|id| **id == contract.id) {
-            *id = part.id;
-        }
-        let (arrival, customer) = match known {
-            Some((entry, customer)) => self.join_customer(&entry, customer, contract.id).await?,
-            None => self.new_customer(&told.customer, contract.id)?,
-        };
         let earlier = contract.customer;
+        let mut old = self.group_of(&earlier).await?;
+        let part = self.part_of(&contract, told)?;
+        let txn = self.leave_addresses(Txn::new(), &contract, &old.number(&earlier)?.customer, told.on).await?;
+        old.leave(&contract.id, &part)?;
+        let known = known.map(|(_, customer)| customer.id);
+        let within = known.filter(|customer| old.has(customer));
+        let (arrival, customer) = match (within, known) {
+            (Some(customer), _) => {
+                old.add(&customer, contract.id)?;
+                (Txn::new(), customer)
+            }
+            (None, Some(customer)) => (self.join_customer(&customer, contract.id).await?, customer),
+            (None, None) => self.new_customer(&told.customer, contract.id)?,
+        };
         contract.customer = customer;
         contract.came = Some(Came { part: part.id, on: told.on });
         contract.earlier.push(earlier);
         contract.cancelled = Vec::new();
         let mut txn =
             merge(txn, arrival).replace(&entry, encode(&contract)?).create(keys::contract(&part.id), encode(&part)?);
-        // Somebody whose last contract goes away has ended with it.
-        if siblings.iter().all(|other| other.state != ContractState::Active) {
-            let (customer_ended, customer_settled) = customers_days(siblings.iter().chain([&part]));
-            let anchors = Anchors { customer_ended, customer_settled, ..Anchors::default() };
-            let ending = self.new_request(&part, &old, anchors)?;
-            old.ending = Some(ending.id);
-            txn = self.brake(state::create(txn, &only(ending))?).await?;
+        // Somebody whose last contract goes away has ended with it, unless it stays that one's under another number.
+        if within.is_none() && !old.is_active() {
+            txn = self.brake(self.open_ends(txn, &mut old)?).await?;
         }
-        txn = txn.replace(&old_entry, encode(&old)?);
-        let bumped = [keys::guard_contract(&contract.id), keys::guard_customer(&earlier)];
-        for guard in bumped.clone() {
-            txn = guards::bump_whom(&*self.store, txn, guard).await?;
+        txn = old.write(txn)?;
+        let whose = guards::numbers_of(&*self.store, &customer).await?.into_iter().chain(old.ids());
+        let mut bumped: Vec<_> = whose.map(|id| keys::guard_customer(&id)).collect();
+        bumped.push(keys::guard_contract(&contract.id));
+        bumped.sort_unstable();
+        bumped.dedup();
+        for guard in &bumped {
+            txn = guards::bump_whom(&*self.store, txn, guard.clone()).await?;
         }
         // Read after the guards that the transaction expects: a hold that comes meanwhile is seen here, or makes it fail.
-        for guard in bumped.into_iter().chain([keys::guard_customer(&customer)]) {
-            self.must_be_free(&guard).await?;
+        for guard in &bumped {
+            self.must_be_free(guard).await?;
         }
         self.store.commit(txn).await?;
         gallra_crash::point("before_ack");
         self.wake.notify_one();
         tracing::info!(contract = %contract.id, from = %earlier, to = %customer, "a contract goes on under another customer");
-        Ok(Moved { contract, part: Some(part), ending: old.ending })
+        let ending = old.number(&earlier)?.customer.ending;
+        Ok(Moved { contract, part: Some(part), ending })
     }
 
     /// Takes the settlement of the time before a move by its reference: once the contract is forgotten under its new
@@ -261,7 +264,7 @@ impl Core {
         Ok(Moved { contract, part: Some(part), ending })
     }
 
-    /// Settles the time before a move, and changes the request for the earlier customer's end; gives that.
+    /// Settles the time before a move, and changes the requests for the earlier customer's end; gives the one of that number.
     async fn settle_in(
         &self,
         txn: Txn,
@@ -272,21 +275,21 @@ impl Core {
         part.state = ContractState::Settled;
         part.settled = settled;
         part.words.settled = settled.map(|day| Said { version: part.version.saturating_add(1), day });
-        let (old_entry, old, mut siblings): (_, Customer, _) = self.customer_and_siblings(part).await?;
-        let mut txn = txn.replace(part_entry, encode(part)?).replace(&old_entry, old_entry.value.clone());
-        if let Some(ending) = old.ending {
+        let mut old = self.group_of(&part.customer).await?;
+        old.put(part);
+        let mut txn = old.write(txn.replace(part_entry, encode(part)?))?;
+        for ending in old.numbers().iter().filter_map(Number::ending) {
             let loaded = state::load(&*self.store, &ending).await?;
             let mut next = loaded.view.clone();
             if next.request.done.is_none() {
                 let anchors = &mut next.request.anchors;
-                (anchors.customer_ended, anchors.customer_settled) = customers_days(siblings.iter().chain([&*part]));
+                (anchors.customer_ended, anchors.customer_settled) = old.days();
                 next.request.wake = Some(self.time.now());
             }
             txn = merge(txn, state::save(&*self.store, &loaded, &next).await?);
         }
-        siblings.push(part.clone());
-        let txn = self.forget_settled(txn, &old, &siblings).await?;
+        let txn = self.forget_settled(txn, &old).await?;
         self.commit_event(txn, part).await?;
-        Ok(old.ending)
+        Ok(old.number(&part.customer)?.customer.ending)
     }
 }

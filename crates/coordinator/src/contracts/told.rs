@@ -129,17 +129,18 @@ impl Core {
         ended: Day,
         cause: Option<&Brought>,
     ) -> Result<Contract, CoreError> {
-        let (customer_entry, mut customer, siblings) = self.customer_and_siblings(&contract).await?;
-        let last = siblings.iter().all(|other| other.state != ContractState::Active);
+        let mut group = self.group_of(&contract.customer).await?;
+        let last = group.siblings(&contract.id).all(|other| other.state != ContractState::Active);
         // The customer's end goes with the last contract's where both wait for the same settlement; else it is a request of
-        // its own, so that neither holds the other up.
-        let together = last && siblings.iter().all(|other| other.state == ContractState::Settled);
-        let customer_ended = siblings.iter().filter_map(|other| other.ended).chain([ended]).max();
+        // its own, so that neither holds the other up. Of other numbers of the customer it always is.
+        let together = last && group.siblings(&contract.id).all(|other| other.state == ContractState::Settled);
+        let customer_ended = group.siblings(&contract.id).filter_map(|other| other.ended).chain([ended]).max();
+        let customer = group.number(&contract.customer)?.customer.clone();
         let of_contract = Anchors { contract_ended: Some(ended), ..Anchors::default() };
         let of_both = Anchors { customer_ended, ..of_contract };
         let mut own = self.new_request(&contract, &customer, if together { of_both } else { of_contract })?;
         let mut sealed = Txn::new();
-        let ends = Ends { contract: &contract.clone(), customer: &customer.clone() };
+        let ends = Ends { contract: &contract.clone(), customer: &customer };
         let cause = match cause {
             None => None,
             Some(brought) => Some(self.check_cause(brought, ends, (true, Some(ended))).await?),
@@ -150,19 +151,23 @@ impl Core {
         contract.state = ContractState::Ended;
         contract.ended = Some(ended);
         contract.request = Some(own.id);
+        group.put(&contract);
         let mut txn = state::create(Txn::new().replace(entry, encode(&contract)?), &only(own.clone()))?;
-        if together {
-            customer.ending = Some(own.id);
-        } else if last {
+        let mut ending = together.then_some(own.id);
+        if last && !together {
             let mut end = self.new_request(&contract, &customer, Anchors { customer_ended, ..Anchors::default() })?;
             if let Some(cause) = &cause {
                 (sealed, end.approvals) = self.back(sealed, (&end.id, &end.anchors), ends, cause).await?;
             }
-            customer.ending = Some(end.id);
+            ending = Some(end.id);
             txn = state::create(txn, &only(end))?;
         }
+        if last {
+            group.number_mut(&customer.id)?.customer.ending = ending;
+            txn = self.open_ends(txn, &mut group)?;
+        }
         // Written even when unchanged: of two contracts that end at once, one must see the other.
-        txn = merge(txn.replace(&customer_entry, encode(&customer)?), sealed);
+        txn = merge(group.write(txn)?, sealed);
         txn = self.brake(txn).await?;
         self.commit_event(txn, &contract).await?;
         Ok(contract)
@@ -180,7 +185,8 @@ impl Core {
         let Some(own) = contract.request else {
             return Err(CoreError::Precondition("the contract has not ended: report its end first".into()));
         };
-        let (customer_entry, customer, siblings) = self.customer_and_siblings(&contract).await?;
+        let mut group = self.group_of(&contract.customer).await?;
+        let customer = group.number(&contract.customer)?.customer.clone();
         let ends = Ends { contract: &contract.clone(), customer: &customer };
         let another_day = contract.ended != Some(ended);
         let cause = match cause.filter(|_| another_day) {
@@ -189,18 +195,20 @@ impl Core {
         };
         contract.state = if settled.is_some() { ContractState::Settled } else { ContractState::Ended };
         (contract.ended, contract.settled) = (Some(ended), settled);
-        let of_customer = customers_days(siblings.iter().chain([&contract]));
-        let mut txn =
-            Txn::new().replace(entry, encode(&contract)?).replace(&customer_entry, customer_entry.value.clone());
+        group.put(&contract);
+        let of_customer = group.days();
+        let mut txn = group.write(Txn::new().replace(entry, encode(&contract)?))?;
         let mut sealed = Txn::new();
-        for id in [Some(own), customer.ending.filter(|ending| *ending != own)].into_iter().flatten() {
+        let endings: Vec<_> = group.numbers().iter().filter_map(|of| Some((of.ending()?, &of.customer))).collect();
+        let own_end = [(own, &customer)].into_iter();
+        for (id, whose) in own_end.chain(endings.iter().copied().filter(|(ending, _)| *ending != own)) {
             let loaded = state::load(&*self.store, &id).await?;
             let mut next = loaded.view.clone();
             let request = &mut next.request;
             if id == own {
                 (request.anchors.contract_ended, request.anchors.contract_settled) = (Some(ended), settled);
             }
-            if Some(id) == customer.ending {
+            if endings.iter().any(|(ending, _)| *ending == id) {
                 (request.anchors.customer_ended, request.anchors.customer_settled) = of_customer;
             }
             if corrects(&loaded.view.request.anchors, &request.anchors) && has_begun(&loaded.view) {
@@ -212,7 +220,7 @@ impl Core {
             let about = if of_others { of_the_customer(&request.anchors) } else { request.anchors };
             match &cause {
                 Some(_) if of_others && !customers_day => {}
-                Some(cause) => {
+                Some(cause) if whose.id == customer.id => {
                     let (with, backed) = self.back(sealed, (&id, &about), ends, cause).await?;
                     let service = request.approvals.service.take().filter(|_| of_others).or(backed.service);
                     request.approvals = Approvals { service, ..backed };
@@ -220,30 +228,24 @@ impl Core {
                 }
                 // What was signed was signed for another last day.
                 None if another_day && !of_others => sealed = drop_signed(sealed, request, ends),
-                None if customers_day && of_others => {
+                Some(_) | None if customers_day && of_others => {
                     request.approvals.customer = None;
-                    sealed = sealed.delete(keys::sealed(&ends.customer.subject, What::Request(id)));
+                    sealed = sealed.delete(keys::sealed(&whose.subject, What::Request(id)));
                 }
-                None => {}
+                Some(_) | None => {}
             }
             request.wake = Some(self.time.now());
             txn = merge(txn, state::save(&*self.store, &loaded, &next).await?);
         }
-        self.commit_event(merge(txn, sealed), &contract).await?;
+        let txn = self.forget_settled(merge(txn, sealed), &group).await?;
+        self.commit_event(txn, &contract).await?;
         Ok(contract)
     }
 }
 
 /// The customer's days alone.
-fn of_the_customer(anchors: &Anchors) -> Anchors {
+pub(super) fn of_the_customer(anchors: &Anchors) -> Anchors {
     Anchors { contract_ended: None, contract_settled: None, ..*anchors }
-}
-
-/// Last day and settlement of a customer whose contracts all ended: the latest of theirs.
-pub(crate) fn customers_days<'c>(contracts: impl Iterator<Item = &'c Contract> + Clone) -> (Option<Day>, Option<Day>) {
-    let all = contracts.clone().all(|contract| contract.state == ContractState::Settled);
-    let settled = contracts.clone().filter_map(|contract| contract.settled).max();
-    (contracts.filter_map(|contract| contract.ended).max(), settled.filter(|_| all))
 }
 
 /// Whether a day that was known is another one now, or none.

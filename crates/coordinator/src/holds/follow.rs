@@ -20,8 +20,8 @@ const CHANGES: usize = 64;
 /// Requests looked at for one of them in one pass.
 const REQUESTS: usize = 256;
 
-/// Adds to a transaction that changes a hold the note that its requests are to be looked at, from the first.
-pub(super) fn note(txn: Txn, hold: &HoldId) -> Result<Txn, CoreError> {
+/// Adds to a transaction that changes a hold, or what it covers, the note that its requests are to be looked at, from the first.
+pub(crate) fn note(txn: Txn, hold: &HoldId) -> Result<Txn, CoreError> {
     Ok(txn.put(keys::hold_change(hold), encode(&None::<RequestId>)?))
 }
 
@@ -121,10 +121,7 @@ impl Core {
     /// # Errors
     /// The store's.
     pub(crate) async fn holds_on(&self, request: &Request) -> Result<Vec<Hold>, CoreError> {
-        let mut found = BTreeSet::new();
-        for key in guards::shared_by(request) {
-            found.extend(guards::one(&*self.store, &key).await?.1.holds);
-        }
+        let mut found = guards::holds_shared_by(&*self.store, request).await?;
         // There are guards of categories and targets only where a hold was placed once.
         for prefix in [keys::guards_of_categories(), keys::guards_of_targets()] {
             let guards: Vec<Guard> = state::all(&*self.store, &prefix, "guard").await?;

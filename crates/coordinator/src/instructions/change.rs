@@ -1,7 +1,6 @@
 //! Setting, removing and accepting an instruction. Each is one transaction with the bump of the customer's guard; then the
 //! customer's requests are looked at at once.
 
-use gallra_model::hold::Level;
 use gallra_model::selector::ExternalId;
 use gallra_model::time::day_of;
 use gallra_model::{CustomerId, Digest, RequestId};
@@ -216,7 +215,7 @@ impl Core {
         if self.one_instruction(customer, id).await?.state == State::LegalReview {
             return Ok(true);
         }
-        for request in self.requests_of(&Level::Customer { customer: *customer }).await? {
+        for request in self.requests_of_number(customer).await? {
             if state::load(&*self.store, &request).await?.view.request.facts.legal_review {
                 return Ok(true);
             }
@@ -238,7 +237,7 @@ impl Core {
         how: &'static str,
     ) -> Result<Set, CoreError> {
         // Read after the commit: a permit that was given before it is seen here, and after it none is given.
-        let begun = self.begun_under(&Level::Customer { customer }).await?;
+        let begun = self.begun_under_number(&customer).await?;
         if changed {
             tracing::info!(%customer, by, begun, how, "a customer's instructions changed");
             self.replan_customer(&customer).await;
@@ -250,7 +249,7 @@ impl Core {
     /// Plans a customer's requests anew. What fails here is planned when its timer comes, and permits nothing until then.
     pub(crate) async fn replan_customer(&self, customer: &CustomerId) {
         let each = async {
-            for request in self.requests_of(&Level::Customer { customer: *customer }).await? {
+            for request in self.requests_of_number(customer).await? {
                 self.replan_or_log(&request).await;
             }
             Ok::<_, CoreError>(())

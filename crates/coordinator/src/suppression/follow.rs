@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use gallra_flow::suppression::may_drop;
 use gallra_flow::view::View;
+use gallra_model::hold::Guard;
 use gallra_model::suppression::{Entry, Item, Month};
 use gallra_model::time::CLOCK_BOUND_SECONDS;
 use gallra_model::{AgentName, Instant};
@@ -83,23 +84,13 @@ impl Core {
         &self,
         entry: &Entry,
         (agent, view): (&AgentName, &View),
-        seen: &mut BTreeMap<Key, bool>,
+        seen: &mut BTreeMap<Key, Guard>,
     ) -> Result<bool, CoreError> {
         let request = &view.request;
         let step =
             view.jobs.iter().map(|job| &job.step).find(|step| step.agent == *agent && step.target == entry.target);
         let Some(step) = step else { return Ok(request.facts.cancelled) };
-        for key in guards::keys_of(request, step) {
-            let held = match seen.get(&key) {
-                Some(held) => *held,
-                None => !guards::one(&*self.store, &key).await?.1.holds.is_empty(),
-            };
-            seen.insert(key, held);
-            if held {
-                return Ok(true);
-            }
-        }
-        Ok(request.facts.cancelled)
+        Ok(request.facts.cancelled || guards::lies_on(&*self.store, (request, step), seen).await?)
     }
 
     /// Destroys the keys of past months that no entry of any agent needs: with them, nobody can match an old copy of a list.

@@ -65,7 +65,9 @@ impl Session<'_> {
         Ok(())
     }
 
-    async fn look_again(&self, job: JobId, changed: bool) -> Result<(), Status> {
+    async fn look_again(&mut self, job: JobId, changed: bool) -> Result<(), Status> {
+        // Whose guards they are may have changed with them.
+        self.guard(job).await?;
         let permitted = self.core.fleet.was_permitted(self.agent, job);
         let under_way = permitted || self.taken_over.contains(&job);
         let stopped = self.core.stopped(&job).await?.is_some();
