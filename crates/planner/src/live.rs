@@ -120,7 +120,8 @@ pub(crate) fn decide<'a>(
             }
         }
     };
-    if let (Some(newest), Some(rule)) = (reading.newest, &window.rule) {
+    let newest = facts.anchors.contract_ended.max(facts.anchors.customer_ended).filter(|_| fate != Fate::Waits);
+    if let (Some(newest), Some(rule)) = (newest, &window.by_age) {
         let text = format!("{rule} lets each record go by its own age; what is left goes once one of {newest} is due");
         notes.push(note(note::BY_AGE, &place, text));
     }

@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use gallra_model::plan::Anchors;
 use gallra_model::target::Category;
-use gallra_model::time::{day_of, start_of};
+use gallra_model::time::start_of;
 use gallra_model::{Day, Instant};
 use gallra_policy::calendar::{Period, daily_sweep, day_after};
-use gallra_policy::{Anchor, Bound, CalendarError, Combined, Deed, Extra, Moment, Policy, Rule};
+use gallra_policy::{Anchor, Bound, CalendarError, Combined, Extra, Newest, Policy, Rule};
 
 use crate::facts::Facts;
 
@@ -20,8 +20,6 @@ pub(crate) struct Reading {
     pub(crate) lock: Option<(String, Day)>,
     /// Whether none of it is expected.
     pub(crate) expects_none: bool,
-    /// The day of the newest record, where every row counts from the record and its window is read from that day.
-    pub(crate) newest: Option<Day>,
     /// A duty that counts from a day which nobody has given.
     pub(crate) unknown_duty: Option<String>,
 }
@@ -46,9 +44,14 @@ impl<'f> Readings<'f> {
             return Ok(Rc::clone(reading));
         }
         let Facts { policy, anchors, .. } = self.facts;
-        let (window, newest) = self.window(category, held)?;
+        let newest = anchors.contract_ended.max(anchors.customer_ended);
+        let newest = newest.map(|promised| Newest { promised, kept: settled(anchors) });
+        let mut window = policy.window(category, anchors, &Extra { held, newest, ..Extra::default() })?;
+        // Another row's sweep may come round on the day of the newest record: it is not over then.
+        if let Some(newest) = newest.filter(|_| window.by_age.is_some() && window.by_age == window.rule) {
+            window.planned = window.planned.max(Some(day_after(newest.promised)?));
+        }
         let reading = Rc::new(Reading {
-            newest,
             unknown_duty: unknown_duty(policy, category, anchors),
             hours: window.planned.map(|planned| self.hours(&window, planned)).transpose()?,
             window,
@@ -57,50 +60,6 @@ impl<'f> Readings<'f> {
         });
         self.known.push((category.clone(), held, Rc::clone(&reading)));
         Ok(reading)
-    }
-
-    /// A category's window, and the day of the newest record where that is read from it.
-    ///
-    /// A duty that counts from each record binds the newest, and what is recorded between an end and its settlement, an
-    /// invoice or a payment, is newer than the end.
-    fn window(&self, category: &Category, held: Option<Day>) -> Result<(Combined, Option<Day>), CalendarError> {
-        let Facts { policy, anchors, .. } = self.facts;
-        let extra = Extra { held, ..Extra::default() };
-        let plain = policy.window(category, anchors, &extra)?;
-        if policy.rules_for(category).any(|rule| is_duty(rule) && counts_from(rule, Anchor::Record)) {
-            return Ok(match settled(anchors) {
-                Some(newest) => (policy.window(category, anchors, &of_record(newest, extra))?, None),
-                None => (Combined { waits_for_settlement: true, ..plain }, None),
-            });
-        }
-        match anchors.contract_ended.max(anchors.customer_ended).filter(|_| only_by_age(policy, category)) {
-            Some(newest) => self.by_age(category, newest, extra, plain),
-            None => Ok((plain, None)),
-        }
-    }
-
-    /// Each record leaves by its own age; what is left goes once the newest is due, and not before the day of the newest is over.
-    fn by_age(
-        &self,
-        category: &Category,
-        newest: Day,
-        extra: Extra,
-        plain: Combined,
-    ) -> Result<(Combined, Option<Day>), CalendarError> {
-        let Facts { policy, anchors, .. } = self.facts;
-        let window = policy.window(category, anchors, &of_record(newest, extra))?;
-        let over = day_after(newest)?;
-        let (planned, latest) = match (window.planned, window.exact.latest) {
-            (Some(planned), Some(Moment::Day(latest))) => (planned, latest),
-            (Some(_), Some(Moment::Instant(of_first))) => in_time(newest, of_first)?,
-            // A hold outlasts it, or nothing gives a day.
-            (planned, _) => return Ok((window, planned.map(|_| newest))),
-        };
-        // What has to leave on the day of its record is a sweep's, not a plan's.
-        if latest < over {
-            return Ok((plain, None));
-        }
-        Ok((Combined { planned: Some(planned.max(over)), latest: Some(latest), ..window }, Some(newest)))
     }
 
     fn hours(&self, window: &Combined, planned: Day) -> Result<(Instant, Instant), CalendarError> {
@@ -116,27 +75,8 @@ impl<'f> Readings<'f> {
     }
 }
 
-fn of_record(newest: Day, extra: Extra) -> Extra {
-    Extra { record: Some(Moment::Day(newest)), ..extra }
-}
-
 fn is_duty(rule: &Rule) -> bool {
     rule.decides() && rule.bound == Bound::Keep
-}
-
-fn counts_from(rule: &Rule, anchor: Anchor) -> bool {
-    rule.clauses.iter().any(|clause| clause.from == anchor)
-}
-
-/// Whether a category knows nothing but how old each record may become, and nobody has to handle one first.
-fn only_by_age(policy: &Policy, category: &Category) -> bool {
-    let mut rules = policy.rules_for(category).filter(|rule| rule.decides()).peekable();
-    rules.peek().is_some()
-        && rules.all(|rule| {
-            let promise = rule.action == Deed::Erase && rule.bound == Bound::By;
-            promise && rule.clauses.iter().all(|clause| clause.from == Anchor::Record)
-        })
-        && policy.handled_first(category).is_none()
 }
 
 /// The duty of a category that counts from a day which nobody has given and no settlement brings.
@@ -157,18 +97,6 @@ fn settled(anchors: &Anchors) -> Option<Day> {
         [(anchors.contract_ended, anchors.contract_settled), (anchors.customer_ended, anchors.customer_settled)];
     let open = pairs.iter().any(|(ended, settled)| ended.is_some() && settled.is_none());
     pairs.into_iter().flat_map(|(ended, settled)| [ended, settled]).max().flatten().filter(|_| !open)
-}
-
-/// The day of the last daily sweep that is in time for a record from the end of a day, and the last day of that record, from the
-/// instant by which one from the day's beginning must be gone.
-fn in_time(newest: Day, of_first: Instant) -> Result<(Day, Day), CalendarError> {
-    let begins = |day: Day| start_of(day).map_err(|_| CalendarError::OutOfRange);
-    let period = of_first.duration_since(begins(newest)?);
-    let of_last = begins(day_after(newest)?)?.checked_add(period).map_err(|_| CalendarError::OutOfRange)?;
-    let day = day_of(of_last);
-    let before = day.yesterday().map_err(|_| CalendarError::OutOfRange)?;
-    let latest = if begins(day)? < of_last { day } else { before };
-    Ok((if daily_sweep(day)? <= of_last { day } else { before }, latest))
 }
 
 fn a_year_on(anchors: &Anchors) -> Result<Day, CalendarError> {

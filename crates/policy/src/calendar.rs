@@ -14,6 +14,7 @@ pub use period::{Period, Unit};
 pub use text::{Moment, YearEnd, parse_day};
 pub use window::{DAILY_SWEEP_HOUR, RunWindow, TimeOfDay, daily_sweep};
 
+use gallra_model::time::{day_of, start_of};
 use gallra_model::{Day, Instant};
 
 use crate::word::{Sweep, Until};
@@ -89,6 +90,20 @@ pub fn last_run(sweep: Sweep, from: Day, latest: Day) -> Day {
         Some(day) if day >= from => day,
         Some(_) | None => latest,
     }
+}
+
+/// For a period in hours and a record from the end of a day: the day of the last daily sweep that is in time for it, and the last day
+/// on which it may be there.
+///
+/// # Errors
+/// [`CalendarError::OutOfRange`] past the year 9999, or for a period that is not in hours.
+pub fn in_time(newest: Day, period: Period) -> Result<(Day, Day), CalendarError> {
+    let begins = |day: Day| start_of(day).map_err(|_| CalendarError::OutOfRange);
+    let gone = period.elapsed_after(begins(day_after(newest)?)?)?;
+    let day = day_of(gone);
+    let before = day.yesterday().map_err(|_| CalendarError::OutOfRange)?;
+    let latest = if begins(day)? < gone { day } else { before };
+    Ok((if daily_sweep(day)? <= gone { day } else { before }, latest))
 }
 
 fn yearly_at_or_before(latest: Day) -> Option<Day> {

@@ -39,6 +39,8 @@ pub struct Combined {
     pub held: Option<Day>,
     /// The promise that the duty, or the hold, breaks, if one does.
     pub unmet: Option<Unmet>,
+    /// The rule that promises nothing but how old each record may become, if one gives a day.
+    pub by_age: Option<String>,
     /// What a reader must know.
     pub note: Option<String>,
     /// A row counts from a settlement that has not happened: nothing may be erased on the others' dates alone.
@@ -150,6 +152,7 @@ fn combine(rows: &[Row<'_>], held: Option<Day>) -> Combined {
         (None, None) => Combined::default(),
     };
     result.held = held;
+    result.by_age = dated.iter().find(|row| row.rule.goes_by_age()).map(|row| row.rule.id.clone());
     result.keep = keep.map(|(row, free)| kept(row, free));
     add_waiting(&mut result, rows);
     result

@@ -148,6 +148,7 @@ fn read(ask: &Ask) -> Result<(Anchors, Extra), Refusal> {
         received: day("--received", &ask.received)?,
         fiscal_year_end: option("--fiscal-year-end", &ask.fiscal_year_end, |text| text.parse::<YearEnd>())?,
         held: None,
+        newest: None,
     };
     Ok((anchors, extra))
 }

@@ -29,6 +29,6 @@ pub use entry::{Effect, Entry};
 pub use instruction::{Deviation, Instruction};
 pub use pack::{Policy, SwitchedOff, doubled, in_force};
 pub use problem::{Problem, Refused};
-pub use reading::Extra;
+pub use reading::{Extra, Newest};
 pub use rule::{Clause, Detail, Rule, Stage, Stricter};
 pub use word::{Anchor, Bound, CATEGORIES, Deed, Sweep, Until};

@@ -25,6 +25,19 @@ pub struct Extra {
     pub fiscal_year_end: Option<YearEnd>,
     /// The first day on which no hold with an end lies any more. Unset: no such hold.
     pub held: Option<Day>,
+    /// For a plan, which is about no record in particular: the newest that there can be. Unset: rows about records' ages are left
+    /// out, as where no record is given.
+    pub newest: Option<Newest>,
+}
+
+/// The newest record of somebody who has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Newest {
+    /// Its day for a promise to forget: the end's. What is recorded later goes by its own age.
+    pub promised: Day,
+    /// Its day for a duty to keep: what is recorded between the end and its settlement, an invoice or a payment, is newer. Unset
+    /// while a settlement is missing.
+    pub kept: Option<Day>,
 }
 
 /// The three days that a bound gives, or instants where the period is in hours. See docs/policies.md for the table.
@@ -80,6 +93,10 @@ impl<'a> Known<'a> {
 
     /// Reads one clause; none where its anchor is not given.
     pub(crate) fn row(&self, rule: &'a Rule, clause: &Clause) -> Result<Option<Row<'a>>, CalendarError> {
+        if let Some(newest) = self.extra.newest.filter(|_| clause.from == Anchor::Record && self.extra.record.is_none())
+        {
+            return newest_record(rule, clause, newest);
+        }
         if clause.period.is_in_hours() {
             return self.in_hours(rule, clause);
         }
@@ -197,6 +214,35 @@ fn answer(clause: &Clause, received: Day) -> Result<(Dates, Option<String>), Cal
     let days = calendar::answer_days(clause.period.last_day(received)?)?;
     let note = days.if_eves_moved.map(|day| format!("if the three eves (lag 1930:173 s. 2) moved it: {day}"));
     Ok((Dates::days(None, days.planned, Some(days.latest)), note))
+}
+
+/// A clause about records' ages, read from the newest record.
+///
+/// A duty always binds it. A promise does where its rule promises nothing else, for then it says alone when the last of
+/// them is gone; beside another anchor it is what purges are for. Nothing of it is planned before the newest's own day is over,
+/// and what must go within that day, or only once somebody has handled it, is no plan's.
+fn newest_record<'p>(rule: &'p Rule, clause: &Clause, newest: Newest) -> Result<Option<Row<'p>>, CalendarError> {
+    if rule.bound == Bound::Keep {
+        let Some(day) = newest.kept else { return Ok(Some(waiting(rule, clause.from))) };
+        let (dates, note) = dates(rule, clause, day, last_day(clause, day)?)?;
+        let anchor_date = Some(Moment::Day(day));
+        return Ok(Some(Row { rule, anchor: clause.from, anchor_date, dates: Some(dates), note }));
+    }
+    if !rule.goes_by_age() {
+        return Ok(None);
+    }
+    let over = calendar::day_after(newest.promised)?;
+    let (planned, latest) = if clause.period.is_in_hours() {
+        calendar::in_time(newest.promised, clause.period)?
+    } else {
+        let last = last_day(clause, newest.promised)?;
+        (calendar::last_run(rule.sweep, over, last), last)
+    };
+    if latest < over {
+        return Ok(None);
+    }
+    let dates = Dates::days(None, planned.max(over), Some(latest));
+    Ok(Some(Row { rule, anchor: clause.from, anchor_date: Some(Moment::Day(over)), dates: Some(dates), note: None }))
 }
 
 /// A row without days, until somebody settles.

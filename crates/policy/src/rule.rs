@@ -115,6 +115,13 @@ impl Rule {
         if self.cites.is_empty() { self.basis.clone() } else { format!("{}: {}", self.basis, self.cites.join("; ")) }
     }
 
+    /// Whether it promises nothing but how old each record may become, and nobody has to handle one first.
+    pub fn goes_by_age(&self) -> bool {
+        let handled = self.details.iter().any(|detail| matches!(detail, Detail::HandledFirst { .. }));
+        let ages = self.clauses.iter().all(|clause| clause.from == Anchor::Record);
+        self.decides() && self.action == Deed::Erase && self.bound == Bound::By && ages && !handled
+    }
+
     /// Whether it has a say in when a category is erased or answered: a lock has none, nor what stands apart.
     pub fn decides(&self) -> bool {
         !self.apart && matches!(self.action, Deed::Erase | Deed::Keep | Deed::Answer)

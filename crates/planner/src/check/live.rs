@@ -28,7 +28,7 @@ pub(super) fn check<'a>(doubts: &mut Doubts<'a>, at: At<'a>) {
     unexpected(doubts, at);
     let said = doubts.noted(at, "by-age");
     doubts.require(
-        said == promise.by_age.is_some(),
+        said == (promise.by_age.is_some() && promise.is_known() && !promise.waits),
         at,
         "unsaid",
         "each record leaves by its own age, and the plan is silent, or the other way round",
@@ -99,7 +99,8 @@ fn erase<'a>(doubts: &mut Doubts<'a>, at: At<'a>, step: &'a Step, promise: &Prom
     if let Some(floor) = promise.floor() {
         doubts.require(day_of(step.due) >= floor, at, "too-early", "it is erased before its earliest day");
     }
-    if let Some(over) = promise.by_age.and_then(|day| instant_of(day, 0, 0).ok()) {
+    let over = promise.by_age.and_then(|day| day.checked_add(1.day()).ok());
+    if let Some(over) = over.filter(|_| decided_by_age(doubts, step)).and_then(|day| instant_of(day, 0, 0).ok()) {
         doubts.require(step.due >= over, at, "too-early", "it is erased before the newest record can have been made");
     }
     let window = promise.counted_on().filter(|_| !promise.is_broken());
@@ -121,6 +122,10 @@ fn erase<'a>(doubts: &mut Doubts<'a>, at: At<'a>, step: &'a Step, promise: &Prom
     doubts.require(confirmed, at, "unconfirmed", "nothing confirms the erasure");
     let again = doubts.has(at, Action::Confirm, After::CopiesGone);
     doubts.require(again, at, "unconfirmed", "nobody looks again after the last copy went");
+}
+
+fn decided_by_age(doubts: &Doubts<'_>, step: &Step) -> bool {
+    doubts.facts.policy.rules().iter().any(|rule| rule.id == step.rule && promise::only_ages(rule))
 }
 
 /// The window's hours are read from their printed form, so that a mistake in their arithmetic would show.

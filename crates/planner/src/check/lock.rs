@@ -44,7 +44,7 @@ fn ends<'a>(doubts: &Doubts<'a>, at: At<'a>) -> Option<Day> {
 }
 
 fn locked<'a>(doubts: &Doubts<'a>, at: At<'a>) -> Option<(Day, Vec<String>)> {
-    by_rows(doubts, at, None, |deed, _| deed == Deed::Restrict)
+    by_rows(doubts, at, |deed, _| deed == Deed::Restrict)
 }
 
 /// Locked from the day after the promised one.
@@ -54,22 +54,17 @@ fn broken<'a>(doubts: &Doubts<'a>, at: At<'a>) -> Option<(Day, Vec<String>)> {
         return None;
     }
     let promises = |deed, bound| deed == Deed::Erase && bound != Bound::Keep;
-    let (last, rules) = by_rows(doubts, at, promise.record, promises)?;
+    let (last, rules) = by_rows(doubts, at, promises)?;
     Some((last.checked_add(1.day()).ok()?, rules))
 }
 
 /// The soonest last day of a category's rows of one sort, and which rows give it.
-fn by_rows<'a>(
-    doubts: &Doubts<'a>,
-    at: At<'a>,
-    record: Option<Day>,
-    sort: impl Fn(Deed, Bound) -> bool,
-) -> Option<(Day, Vec<String>)> {
+fn by_rows<'a>(doubts: &Doubts<'a>, at: At<'a>, sort: impl Fn(Deed, Bound) -> bool) -> Option<(Day, Vec<String>)> {
     let facts = doubts.facts;
     let rules = facts.policy.rules().iter();
     let rows = rules.filter(|rule| rule.category == at.target.category && sort(rule.action, rule.bound));
     let days = rows.flat_map(|rule| {
-        let last = |clause| promise::last_day(facts.policy, clause, &facts.anchors, record);
+        let last = |clause| promise::last_day(facts.policy, rule, clause, &facts.anchors);
         rule.clauses.iter().filter_map(move |clause| Some((last(clause)?, rule.id.clone())))
     });
     let days: Vec<_> = days.collect();

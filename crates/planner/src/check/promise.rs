@@ -23,10 +23,8 @@ pub(super) struct Promise {
     pub(super) waits: bool,
     /// The text leaves the period open, and nothing else promises an end.
     pub(super) open: bool,
-    /// Its days are those of the newest record that there can be: the first day after that record's.
+    /// A rule about nothing but records' ages has a say: the day of the end, which is that of the newest record it counts.
     pub(super) by_age: Option<Day>,
-    /// The day from which records' ages were counted.
-    pub(super) record: Option<Day>,
     /// A duty counts from a day that nobody has given.
     pub(super) unknown_duty: bool,
 }
@@ -68,41 +66,33 @@ impl Promise {
     }
 }
 
-/// Reads a live category's rows. A duty about records' ages binds the newest that there can be; where every row is a promise about
-/// ages, and nobody has to handle a record first, they bind what is left after the end.
+/// Reads a live category's rows. A duty about records' ages binds the newest that there can be, which the settlement may bring; a
+/// rule that promises nothing but an age binds what is left after the end, unless somebody has to handle each record first.
 pub(super) fn of(policy: &Policy, category: &str, anchors: &Anchors) -> Promise {
-    let plain = of_events(policy, category, anchors, None);
-    let rules = || policy.rules().iter().filter(|rule| rule.category.as_str() == category && decides(rule));
-    let ages = |rule: &Rule| rule.clauses.iter().filter(|clause| clause.from == Anchor::Record).count();
-    if rules().any(|rule| rule.bound == Bound::Keep && ages(rule) > 0) {
-        let all = [anchors.contract_ended, anchors.contract_settled, anchors.customer_ended, anchors.customer_settled];
-        let unsettled = anchors.contract_ended.is_some() > anchors.contract_settled.is_some()
-            || anchors.customer_ended.is_some() > anchors.customer_settled.is_some();
-        let events = Events { anchors, left: None, record: all.into_iter().flatten().max() };
-        let aged = read(policy, category, &events);
-        return Promise { waits: aged.waits || unsettled, ..aged };
-    }
-    let by_hand = |detail: &Detail| matches!(detail, Detail::HandledFirst { .. });
-    let only_ages = rules().count() > 0
-        && rules().all(|rule| rule.bound == Bound::By && ages(rule) == rule.clauses.len())
-        && !rules().flat_map(|rule| &rule.details).any(by_hand);
-    let newest = anchors.contract_ended.max(anchors.customer_ended);
-    let over = newest.and_then(|day| day.checked_add(1.day()).ok());
-    let aged = read(policy, category, &Events { anchors, left: None, record: newest });
-    if only_ages && aged.last >= over { Promise { by_age: over, ..aged } } else { plain }
+    let all = [anchors.contract_ended, anchors.contract_settled, anchors.customer_ended, anchors.customer_settled];
+    let unsettled = anchors.contract_ended.is_some() > anchors.contract_settled.is_some()
+        || anchors.customer_ended.is_some() > anchors.customer_settled.is_some();
+    let newest = all.into_iter().flatten().max().filter(|_| !unsettled);
+    let end = anchors.contract_ended.max(anchors.customer_ended);
+    read(policy, category, &Events { anchors, left: None, end, newest })
 }
 
 /// The same for rows about copies. `left` is the day on which data left the active systems.
 pub(super) fn of_copies(policy: &Policy, category: &str, anchors: &Anchors, left: Option<Day>) -> Promise {
-    of_events(policy, category, anchors, left)
-}
-
-fn of_events(policy: &Policy, category: &str, anchors: &Anchors, left: Option<Day>) -> Promise {
-    read(policy, category, &Events { anchors, left, record: None })
+    read(policy, category, &Events { anchors, left, end: None, newest: None })
 }
 
 fn decides(rule: &Rule) -> bool {
     !rule.apart && matches!(rule.action, Deed::Erase | Deed::Keep)
+}
+
+/// Whether a rule is nothing but a promise about records' ages that no person has a part in.
+pub(super) fn only_ages(rule: &Rule) -> bool {
+    let handled = |detail: &Detail| matches!(detail, Detail::HandledFirst { .. });
+    decides(rule)
+        && rule.bound == Bound::By
+        && !rule.clauses.iter().any(|clause| clause.from != Anchor::Record)
+        && !rule.details.iter().any(handled)
 }
 
 /// What happened, and when.
@@ -110,11 +100,14 @@ fn decides(rule: &Rule) -> bool {
 struct Events<'a> {
     anchors: &'a Anchors,
     left: Option<Day>,
-    record: Option<Day>,
+    /// The last day of what ended.
+    end: Option<Day>,
+    /// The last day on which something about it can have been recorded.
+    newest: Option<Day>,
 }
 
 fn read(policy: &Policy, category: &str, events: &Events<'_>) -> Promise {
-    let mut promise = Promise { record: events.record, ..Promise::default() };
+    let mut promise = Promise::default();
     let of_category = |entry: &&Entry| entry.category.as_ref().is_some_and(|own| own.as_str() == category);
     promise.open = policy.entries().iter().filter(of_category).any(Entry::takes_a_period);
     for rule in policy.rules() {
@@ -123,10 +116,14 @@ fn read(policy: &Policy, category: &str, events: &Events<'_>) -> Promise {
         }
         promise.open &= rule.bound == Bound::Keep;
         for clause in &rule.clauses {
-            match day_of_clause(policy, clause, events) {
-                Some(day) => promise.add(rule.bound, day),
+            match day_of_clause(policy, rule, clause, events) {
+                Some(day) => {
+                    promise.add(rule.bound, day);
+                    promise.by_age = promise.by_age.or(events.end.filter(|_| only_ages(rule)));
+                }
                 None => {
-                    promise.waits |= needs_settlement(clause.from);
+                    let of_settlement = clause.from == Anchor::Record && rule.bound == Bound::Keep;
+                    promise.waits |= needs_settlement(clause.from) || of_settlement;
                     promise.unknown_duty |=
                         rule.bound == Bound::Keep && !needs_settlement(clause.from) && clause.from != Anchor::Record;
                 }
@@ -162,28 +159,38 @@ fn needs_settlement(anchor: Anchor) -> bool {
     }
 }
 
-/// A clause's last day, where a record is of a day or of none.
-pub(super) fn last_day(policy: &Policy, clause: &Clause, anchors: &Anchors, record: Option<Day>) -> Option<Day> {
-    day_of_clause(policy, clause, &Events { anchors, left: None, record })
+/// A clause's last day for live data.
+pub(super) fn last_day(policy: &Policy, rule: &Rule, clause: &Clause, anchors: &Anchors) -> Option<Day> {
+    let end = anchors.contract_ended.max(anchors.customer_ended);
+    day_of_clause(policy, rule, clause, &Events { anchors, left: None, end, newest: None })
 }
 
-fn day_of_clause(policy: &Policy, clause: &Clause, events: &Events<'_>) -> Option<Day> {
-    let plain = event(policy, clause.from, events).and_then(|day| match clause.period.unit() {
-        // A record from the last second of its day: the day of the second by which it is gone.
-        Unit::Hours => day
-            .checked_add(1.day())
-            .ok()
-            .and_then(|next| instant_of(next, 0, 0).ok())
-            .and_then(|over| over.checked_add((i64::from(clause.period.count()) * 3600 - 1).seconds()).ok())
-            .map(day_of),
-        Unit::Days | Unit::Weeks | Unit::Months | Unit::Years => own_last_day(clause, day),
-    });
+fn day_of_clause(policy: &Policy, rule: &Rule, clause: &Clause, events: &Events<'_>) -> Option<Day> {
+    if clause.from == Anchor::Record {
+        return match rule.bound {
+            Bound::Keep => own_last_day(clause, events.newest?),
+            // What must go within its own day is a sweep's.
+            Bound::By if only_ages(rule) => age(clause, events.end?).filter(|day| Some(*day) > events.end),
+            Bound::By | Bound::At => None,
+        };
+    }
+    let plain = event(policy, clause.from, events).and_then(|day| own_last_day(clause, day));
     let strict = clause.stricter.filter(|_| policy.strict_backup());
     let strict = strict.and_then(|reading| plus(event(policy, reading.from, events)?, reading.period));
     match (plain, strict) {
         (Some(plain), Some(strict)) => Some(plain.min(strict)),
         (plain, strict) => plain.or(strict),
     }
+}
+
+/// The last day of a record from the last second of a day.
+fn age(clause: &Clause, day: Day) -> Option<Day> {
+    if clause.period.unit() != Unit::Hours {
+        return own_last_day(clause, day);
+    }
+    let over = instant_of(day.checked_add(1.day()).ok()?, 0, 0).ok()?;
+    let gone = over.checked_add((i64::from(clause.period.count()) * 3600 - 1).seconds()).ok()?;
+    Some(day_of(gone))
 }
 
 /// The last day of a clause that counts from the record, for a record of one day.
@@ -203,7 +210,7 @@ fn own_last_day(clause: &Clause, day: Day) -> Option<Day> {
     plain.map(|plain| staged.map_or(plain, |staged| staged.min(plain)))
 }
 
-fn event(policy: &Policy, anchor: Anchor, &Events { anchors, left, record }: &Events<'_>) -> Option<Day> {
+fn event(policy: &Policy, anchor: Anchor, &Events { anchors, left, .. }: &Events<'_>) -> Option<Day> {
     match anchor {
         Anchor::ContractEnded => anchors.contract_ended,
         Anchor::ContractSettled => anchors.contract_settled,
@@ -211,9 +218,8 @@ fn event(policy: &Policy, anchor: Anchor, &Events { anchors, left, record }: &Ev
         Anchor::CustomerSettled => anchors.customer_settled,
         Anchor::LeftActive => left,
         Anchor::FiscalYearEnd => financial_year_end(policy, anchors.customer_settled?),
-        Anchor::Record => record,
-        // A contract's end has no change and no question.
-        Anchor::ChangeKnown | Anchor::Received => None,
+        // A contract's end has no change and no question, and records are read on their own.
+        Anchor::Record | Anchor::ChangeKnown | Anchor::Received => None,
     }
 }
 

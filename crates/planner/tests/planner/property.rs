@@ -27,7 +27,7 @@ fn live(name: usize) -> impl Strategy<Value = String> {
     let words = (
         prop::sample::select(vec!["files", "maildir", "sql"]),
         prop_oneof![
-            3 => prop::sample::select(vec!["customer-data", "contact", "bookkeeping", "chat", "tickets"]),
+            3 => prop::sample::select(vec!["customer-data", "contact", "bookkeeping", "chat", "tickets", "mail", "notes"]),
             1 => prop::sample::select(CATEGORIES.to_vec()),
         ],
         prop::sample::select(vec!["processor contract", "controller customer", "controller contract"]),
@@ -110,15 +110,45 @@ fn overlay(pack: &'static str) -> impl Strategy<Value = String> {
         .prop_map(|one| one.map_or(String::new(), |(of, count, unit)| format!("instruct {of} {count} {unit}\n")))
 }
 
+/// A row more, of every bound and anchor, where the pack takes it; about a category that has rows, and one that may have none.
+fn rows(pack: &'static str) -> impl Strategy<Value = String> {
+    let prefix = match pack {
+        "strict" => "webone",
+        "data-act" => "host001",
+        other => other,
+    };
+    let one = (
+        prop::sample::select(vec!["contact", "chat", "mail", "notes"]),
+        prop::sample::select(vec!["by", "by", "at", "keep"]),
+        prop::sample::select(vec![
+            "record",
+            "record",
+            "contract_ended",
+            "customer_ended",
+            "contract_settled",
+            "change_known",
+        ]),
+        0u16..400,
+    );
+    prop::collection::vec(one, 0..3).prop_map(move |all| {
+        let line = |(number, (category, bound, from, days)): (usize, (&str, &str, &str, u16))| {
+            let period = if days == 0 { "at once".to_owned() } else { format!("{days} days") };
+            let letter = if number == 0 { "a" } else { "b" };
+            format!("try-row {prefix}/more-{letter} {category} {bound} {from} {period}\n")
+        };
+        all.into_iter().enumerate().map(line).collect()
+    })
+}
+
 fn world() -> impl Strategy<Value = World> {
     let packs = vec!["webone", "strict", "host", "netip", "host001", "connect2ip", "reseller003", "data-act"];
-    let pack = prop::sample::select(packs).prop_flat_map(|pack| (Just(pack), overlay(pack)));
+    let pack = prop::sample::select(packs).prop_flat_map(|pack| (Just(pack), rows(pack), overlay(pack)));
     let holds = prop::collection::btree_map(1u8..=5, hold(), 0..3);
     let now = (day(), 0u8..24).prop_map(|(day, hour)| format!("{day}T{hour:02}:30:00Z"));
     let anchors = (prop::option::of(dates()), prop::option::of(dates()));
     (now, pack, anchors, agent(1), agent(0), any::<bool>(), holds).prop_map(
-        |(now, (pack, overlay), (contract, customer), one, other, two, holds)| {
-            let mut script = format!("now {now}\npack {pack}\n{overlay}");
+        |(now, (pack, rows, overlay), (contract, customer), one, other, two, holds)| {
+            let mut script = format!("now {now}\npack {pack}\n{rows}{overlay}");
             for (number, (_, rest)) in holds.iter().map(|(n, line)| (n, line.split_at(6))) {
                 script.push_str(&format!("hold {number}{rest}\n"));
             }

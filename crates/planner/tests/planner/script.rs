@@ -3,7 +3,7 @@
 //! `now INSTANT` · `pack NAME` · `number N` · `contract ENDED SETTLED` and `customer ENDED SETTLED` ('-' is unset) ·
 //! `agent NAME`, then its targets: `NAME KIND CATEGORY ROLE SCOPE MODE [covers A,B] [life DAYS|never|unknown] [purges yes]` ·
 //! `hold N LEVEL [WORD] [expires DAY] [review DAY] [released yes]` (LEVEL: global, customer, contract, request, category C,
-//! target A/T) and `unhold N` · `row ID CATEGORY BOUND FROM PERIOD` adds a row to the pack · `instruct RULE BOUND FROM PERIOD`
+//! target A/T) and `unhold N` · `row ID CATEGORY BOUND FROM PERIOD` adds a row to the pack, `try-row` one that it may refuse · `instruct RULE BOUND FROM PERIOD`
 //! (RULE: an id, or category=C) carries an instruction out · `gone A/T` takes a target away · `then`: the plan of all that is
 //! above is the one before, and what is below changes it.
 
@@ -67,6 +67,9 @@ impl World {
             }
             ["row", id, category, bound, from, period @ ..] => {
                 self.row((id, category), (bound, from), &period.join(" "))
+            }
+            ["try-row", id, category, bound, from, period @ ..] => {
+                self.took_row((id, category), (bound, from), &period.join(" "));
             }
             ["instruct", of, bound, from, period @ ..] => self.instruct(of, (bound, from), &period.join(" ")),
             ["hold", number, rest @ ..] => self.hold(number, rest),
@@ -138,9 +141,11 @@ impl World {
             "\n[[rule]]\nid = \"{id}\"\ncategory = \"{category}\"\naction = \"{action}\"\nbound = \"{bound}\"\n\
              basis = \"a row of the test\"\ncites = []\ncount = [{{ from = \"{from}\", period = \"{period}\" }}]\n"
         ));
-        let Some(policy) = read_pack(&self.pack, &self.rows.concat()) else { return false };
-        self.policy = policy;
-        true
+        match read_pack(&self.pack, &self.rows.concat()) {
+            Some(policy) => self.policy = policy,
+            None => drop(self.rows.pop()),
+        }
+        self.rows.last().is_some_and(|row| row.contains(&format!("id = \"{id}\"\n")))
     }
 
     /// One hold more.

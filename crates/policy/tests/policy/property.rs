@@ -64,7 +64,8 @@ impl Dates {
         };
         let record: Option<Moment> = self.ask(category).record.map(|text| text.parse().unwrap());
         let [left_active, change_known, received] = self.other;
-        let extra = Extra { left_active, record, change_known, received, fiscal_year_end: None, held: None };
+        let extra =
+            Extra { left_active, record, change_known, received, fiscal_year_end: None, held: None, newest: None };
         policy.window(&category.parse().unwrap(), &anchors, &extra).unwrap()
     }
 }
