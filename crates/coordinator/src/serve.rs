@@ -132,7 +132,9 @@ fn first_policy(layout: &Layout, name: &str) -> anyhow::Result<StoredPolicy> {
         read.borrow_mut().insert(word.to_owned(), text.clone());
         Some(text)
     };
-    Policy::parse(name, &text, include).map_err(|problems| anyhow::anyhow!("policy/{name}.toml: {problems}"))?;
+    Policy::parse(name, &text, include)
+        .and_then(Policy::under_law)
+        .map_err(|problems| anyhow::anyhow!("policy/{name}.toml: {problems}"))?;
     Ok(StoredPolicy {
         name: name.to_owned(),
         packs: read.into_inner(),

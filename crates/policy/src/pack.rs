@@ -14,11 +14,12 @@ use gallra_model::target::Category;
 use gallra_model::{Day, Digest};
 use serde::Serialize;
 
-use crate::calendar::{ChangedYear, FinancialYears, RunWindow, YearEnd};
-use crate::entry::{Entry, terms};
+use crate::calendar::{ChangedYear, FinancialYears, Period, RunWindow, YearEnd};
+use crate::entry::{Effect, Entry, terms};
 use crate::instruction::Applied;
 use crate::problem::{Problem, Refused};
-use crate::rule::Rule;
+use crate::rule::{Clause, Rule};
+use crate::word::{Anchor, Bound, Deed, Until};
 
 pub(crate) use rules::clause;
 pub(crate) use sense::relink;
@@ -57,8 +58,31 @@ pub struct SwitchedOff {
     pub reason: Option<String>,
 }
 
-/// The law's rows that no provider can switch off.
-pub(crate) const FIXED: [&str; 4] = ["law/bookkeeping", "law/response", "law/periods", "law/tz"];
+/// The law's rows that no provider can switch off, and what each asks at least.
+const FIXED: [(&str, fn(&Policy) -> bool); 4] = [
+    // Bokföringslagen (1999:1078) ch. 7 s. 2.
+    ("law/bookkeeping", |policy| {
+        let seven_years = |clause: &Clause| {
+            let years = "7 years".parse::<Period>().is_ok_and(|least| least.never_longer_than(clause.period));
+            clause.from == Anchor::FiscalYearEnd && clause.until == Until::YearEnd && years
+        };
+        policy.rule("law/bookkeeping").is_some_and(|rule| {
+            rule.bound == Bound::Keep && rule.category.as_str() == "bookkeeping" && rule.clauses.iter().any(seven_years)
+        })
+    }),
+    // GDPR Art. 12(3).
+    ("law/response", |policy| {
+        let a_month = |clause: &Clause| {
+            let month = "1 month".parse::<Period>().is_ok_and(|most| clause.period.never_longer_than(most));
+            clause.from == Anchor::Received && month
+        };
+        policy
+            .rule("law/response")
+            .is_some_and(|rule| rule.action == Deed::Answer && !rule.apart && rule.clauses.iter().all(a_month))
+    }),
+    ("law/periods", |policy| policy.entry("law/periods").is_some_and(|entry| entry.effect == Effect::Counting)),
+    ("law/tz", |policy| policy.entry("law/tz").is_some_and(|entry| matches!(entry.effect, Effect::Zone { .. }))),
+];
 
 impl Policy {
     /// Reads and checks a pack. `name` is the file's stem: the pack must carry the same name. `include` gives the text
@@ -73,19 +97,19 @@ impl Policy {
         resolve::resolve(name, text, &include).map(Self::of).map_err(|problems| Refused { problems })
     }
 
-    /// Refuses a pack that stands under no law. What the law demands of everybody is in rows that no provider can switch off,
-    /// and a pack that includes none of them would shed them all without a word.
+    /// Refuses a pack that stands under no law. What the law demands of everybody is in rows that no provider can switch off, and a
+    /// pack that includes none of them, or others by their names, would shed them without a word. A law's pack may ask for more: a
+    /// longer duty, a sooner answer.
     ///
     /// # Errors
-    /// [`Refused`], naming the rows that are missing.
+    /// [`Refused`], naming the rows that are missing or ask for less.
     pub fn under_law(self) -> Result<Self, Refused> {
-        let missing: Vec<_> =
-            FIXED.into_iter().filter(|id| self.rule(id).is_none() && self.entry(id).is_none()).collect();
+        let missing: Vec<_> = FIXED.into_iter().filter(|(_, holds)| !holds(&self)).map(|(id, _)| id).collect();
         if missing.is_empty() {
             return Ok(self);
         }
-        let text = format!("no pack of the law is included: {} bind every provider", missing.join(", "));
-        let hint = "add include = [\"law-se\"] below the pack's name".to_owned();
+        let text = format!("not under the law: {} bind every provider", missing.join(", "));
+        let hint = "add include = [\"law-se\"] below the pack's name, and leave those rows as they are".to_owned();
         Err(Refused { problems: vec![Problem { file: self.name().to_owned(), line: Some(1), text, hint }] })
     }
 

@@ -44,8 +44,10 @@ impl Ended {
         self.contract || self.customer
     }
 
-    fn of(self, scope: Scope) -> bool {
-        match scope {
+    /// Whether what a rule is about had ended. Records' ages are counted from whichever end comes.
+    fn reaches(self, rule: &Rule) -> bool {
+        match rule.scope {
+            _ if rule.goes_by_age() => self.any(),
             Scope::Contract => self.contract,
             Scope::Customer => self.customer,
         }
@@ -72,7 +74,7 @@ pub fn succeed(old: &Policy, new: &Policy, ended: Ended) -> Policy {
     }
     let mut content = new.content().clone();
     content.rules = new.rules().iter().filter_map(|rule| heir(old, rule, ended)).collect();
-    for rule in old.rules().iter().filter(|rule| is_promise(rule) && ended.of(rule.scope)) {
+    for rule in old.rules().iter().filter(|rule| is_promise(rule) && ended.reaches(rule)) {
         match new.rule(&rule.id) {
             None => content.rules.push(rule.clone()),
             // A duty by its name now: both hold, and rows have one name each.
@@ -107,10 +109,10 @@ fn is_promise(rule: &Rule) -> bool {
 fn heir(old: &Policy, new: &Rule, ended: Ended) -> Option<Rule> {
     let before = old.rule(&new.id).filter(|before| is_promise(before));
     let Some(before) = before else {
-        let reaches = ended.of(new.scope) && is_promise(new);
+        let reaches = ended.reaches(new) && is_promise(new);
         return if reaches { added(old, new) } else { Some(new.clone()) };
     };
-    if !ended.of(before.scope) || new.bound == Bound::Keep {
+    if !ended.reaches(before) || new.bound == Bound::Keep {
         return Some(new.clone());
     }
     let kind = |rule: &Rule| (rule.category.clone(), rule.action, rule.bound);
@@ -154,7 +156,11 @@ fn strictest(old: &Policy, before: &Rule, new: &Rule) -> Rule {
     let shorter = |clause: &Clause| of(new, clause.from).filter(|after| is_shorter(after, clause));
     let mut clauses: Vec<_> =
         before.clauses.iter().map(|clause| shorter(clause).unwrap_or_else(|| clause.clone())).collect();
-    let more = |clause: &&Clause| of(before, clause.from).is_none() && adds_no_wait(old, &before.category, clause);
+    // Beside another anchor, ages would no longer say when the last record is gone.
+    let ages = |clause: &Clause| !before.goes_by_age() || clause.from == Anchor::Record;
+    let more = |clause: &&Clause| {
+        of(before, clause.from).is_none() && ages(clause) && adds_no_wait(old, &before.category, clause)
+    };
     clauses.extend(new.clauses.iter().filter(more).cloned());
     Rule { clauses, ..before.clone() }
 }

@@ -11,6 +11,9 @@ use crate::problem::{Findings, Problem};
 /// What the law's rule ids begin with.
 const LAW: &str = "law";
 
+/// Bytes of a pack's name and prefix.
+const MAX_WORD: usize = 48;
+
 /// Packs that one pack may include.
 const MAX_INCLUDES: usize = 16;
 
@@ -72,6 +75,16 @@ fn pack<'t>(name: &str, mut file: Section<'t>, findings: &mut Findings<'_>) -> P
     }
     let provider = file.needed("provider", findings).map_or_else(String::new, |provider| provider.text.to_owned());
     let prefix = file.text("prefix", findings).map_or(name, |prefix| prefix.text).to_owned();
+    // Plans and proofs carry rules by their ids, and a reader of proofs takes no other letters.
+    for (word, what) in [(name, "name"), (&prefix, "prefix")] {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if word.is_empty() || word.len() > MAX_WORD || !word.bytes().all(plain) {
+            findings.whole(
+                format!("the pack's {what} is no plain word"),
+                format!("write 1 to {MAX_WORD} of a-z, 0-9 and '-'"),
+            );
+        }
+    }
     let content = Content {
         name: name.to_owned(),
         provider,

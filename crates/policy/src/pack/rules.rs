@@ -79,10 +79,10 @@ pub(super) fn rule(prefix: &str, mut row: Section<'_>, findings: &mut Findings<'
     Some(RuleRow { rule, at, marks, own: true })
 }
 
-/// Puts a pack's prefix and a plain name before a rule.
 /// Bytes of a rule's id: plans carry it, and proofs' readers take at most 128.
 const MAX_ID: usize = 100;
 
+/// A pack's prefix and a plain name.
 pub(super) fn rule_id(prefix: &str, id: Text<'_>, findings: &mut Findings<'_>) -> Option<String> {
     let plain = |rest: &str| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
     if id.text.len() > MAX_ID {

@@ -70,6 +70,34 @@ fn a_pack_that_includes_no_law_sheds_none_of_it() {
 }
 
 #[test]
+fn what_bears_the_laws_names_asks_no_less_than_the_law() {
+    let under = |from: &str, to: &str| {
+        assert!(LAW.contains(from), "{from}");
+        let law = LAW.replacen(from, to, 1);
+        let policy = Policy::parse("webone", WEBONE, |_: &str| Some(law.clone())).expect("in order by itself");
+        policy.under_law().map(|_| ()).map_err(|refused| refused.problems[0].text.clone())
+    };
+    let refused = |row: &str| Err(format!("not under the law: {row} bind every provider"));
+    assert_eq!(under("period = \"7 years\"", "period = \"6 years\""), refused("law/bookkeeping"));
+    assert_eq!(under("period = \"7 years\", until = \"year-end\"", "period = \"7 years\""), refused("law/bookkeeping"));
+    assert_eq!(under("category = \"bookkeeping\"", "category = \"notes\""), refused("law/bookkeeping"));
+    assert_eq!(under("period = \"1 month\"", "period = \"2 months\""), refused("law/response"));
+    assert_eq!(under("period = \"7 years\"", "period = \"10 years\""), Ok(()), "more than the law");
+    assert_eq!(under("period = \"1 month\"", "period = \"2 weeks\""), Ok(()));
+}
+
+#[test]
+fn names_and_prefixes_are_plain_words() {
+    for (name, prefix) in
+        [("host", "Åke"), ("host", "Host"), ("host", ""), ("host", "a b"), ("Host", "host"), ("", "host")]
+    {
+        let text = format!("name = \"{name}\"\nprovider = \"H\"\nprefix = \"{prefix}\"\n");
+        let refused = Policy::parse(name, &text, includes).expect_err("refused");
+        assert!(refused.to_string().contains("is no plain word"), "{name}, {prefix}: {refused}");
+    }
+}
+
+#[test]
 fn a_version_without_a_first_day_is_in_force_until_another_ones_day_comes() {
     let day = |text: &str| text.parse().expect("a day");
     let versions = [webone_with("strict_backup", "valid_from = \"2027-01-01\"\nstrict_backup"), webone()];

@@ -319,3 +319,23 @@ fn a_row_without_a_period_gives_way_to_the_promise_that_it_took_the_place_of() {
     let held = succeed(&parse(open), &parse(promised), BOTH);
     assert!(counts(&held, "mail").is_some() && held.entry("p/mail").is_none());
 }
+
+#[test]
+fn ages_reach_whoever_has_ended_and_stay_ages() {
+    let contract = Ended { contract: true, customer: false };
+    let [short, long] = ["3 months", "12 months"].map(|period| {
+        let count = format!("record + {period}");
+        policy(&[("mail", "mail", "erase", "by", &count)])
+    });
+    assert_eq!(succeed(&short, &long, contract).rule("p/mail"), short.rule("p/mail"), "no longer for what had ended");
+    assert_eq!(succeed(&long, &short, contract).rule("p/mail"), short.rule("p/mail"));
+    // A clause beside the age would take its say in when the last record is gone.
+    let more = Policy::parse(
+        "p",
+        "name = \"p\"\nprovider = \"P\"\n[[rule]]\nid = \"p/mail\"\ncategory = \"mail\"\naction = \"erase\"\nbound = \"by\"\n\
+         basis = \"b\"\ncount = [{ from = \"record\", period = \"3 months\" }, { from = \"customer_ended\", period = \"2 years\" }]\n",
+        |_: &str| None,
+    )
+    .expect("in order");
+    assert!(succeed(&short, &more, BOTH).rule("p/mail").is_some_and(Rule::goes_by_age));
+}
