@@ -67,5 +67,9 @@ mod tests {
         assert!(entries.len() > 4);
         let terms = policy.terms().iter().map(|term| (&term.rule, term.text.clone()));
         assert!(terms.eq(entries), "{:?}", policy.terms());
+        for entry in policy.entries() {
+            let written = serde_json::to_value(&entry.effect).expect("in order");
+            assert_eq!(written.get("kind").and_then(|kind| kind.as_str()), Some(entry.effect.kind()));
+        }
     }
 }

@@ -164,6 +164,16 @@ fn a_rule_id_is_used_once() {
 }
 
 #[test]
+fn a_rule_id_is_as_long_as_proofs_can_carry() {
+    let of = |length: usize| {
+        let text = with_rule(&format!("id = \"host/{}\"", "a".repeat(length - 5)));
+        Policy::parse("host", &text, includes).map(|_| ()).map_err(|refused| refused.problems[0].text.clone())
+    };
+    assert_eq!(of(100), Ok(()));
+    assert_eq!(of(101), Err("the id is too long".to_owned()));
+}
+
+#[test]
 fn includes_are_found_checked_and_one_level_deep() {
     let found = problems("name = \"host\"\nprovider = \"H\"\ninclude = [\"law-xx\"]\n");
     assert_eq!(found, [(Some(3), "the included pack cannot be found".to_owned())]);
