@@ -58,8 +58,11 @@ pub struct SwitchedOff {
     pub reason: Option<String>,
 }
 
+/// Whether a policy asks no less than one of the law's rows.
+type Holds = fn(&Policy) -> bool;
+
 /// The law's rows that no provider can switch off, and what each asks at least.
-const FIXED: [(&str, fn(&Policy) -> bool); 4] = [
+const FIXED: [(&str, Holds); 4] = [
     // Bokföringslagen (1999:1078) ch. 7 s. 2.
     ("law/bookkeeping", |policy| {
         let seven_years = |clause: &Clause| {

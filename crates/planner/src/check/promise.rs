@@ -70,8 +70,9 @@ impl Promise {
 /// rule that promises nothing but an age binds what is left after the end, unless somebody has to handle each record first.
 pub(super) fn of(policy: &Policy, category: &str, anchors: &Anchors) -> Promise {
     let all = [anchors.contract_ended, anchors.contract_settled, anchors.customer_ended, anchors.customer_settled];
-    let unsettled = anchors.contract_ended.is_some() > anchors.contract_settled.is_some()
-        || anchors.customer_ended.is_some() > anchors.customer_settled.is_some();
+    let open = |ended: Option<Day>, settled: Option<Day>| ended.is_some() && settled.is_none();
+    let unsettled = open(anchors.contract_ended, anchors.contract_settled)
+        || open(anchors.customer_ended, anchors.customer_settled);
     let newest = all.into_iter().flatten().max().filter(|_| !unsettled);
     let end = anchors.contract_ended.max(anchors.customer_ended);
     read(policy, category, &Events { anchors, left: None, end, newest })
