@@ -22,7 +22,8 @@ fn days(plan: &Plan) -> BTreeMap<String, Day> {
     for step in plan.steps.iter().filter(|step| !step.kind.is_backup()) {
         let day = match step.action {
             Action::Erase => day_of(step.due),
-            Action::Preserve => step.keep.as_ref().unwrap().earliest,
+            // Where that day has passed, it may go from the day of the plan on.
+            Action::Preserve => step.keep.as_ref().unwrap().earliest.max(day_of(plan.made)),
             Action::Inspect => Day::MAX,
             Action::Restrict | Action::Purge | Action::Confirm | Action::Observe => continue,
         };
