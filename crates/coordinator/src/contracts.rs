@@ -130,6 +130,7 @@ impl Core {
             ending: None,
             merged_into: None,
             merged: Vec::new(),
+            merged_by: None,
         };
         let identity = CustomerIdentity {
             number: number.clone(),

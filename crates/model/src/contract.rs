@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ContractId, CustomerId, Nonce, RequestId, SubjectId};
 use crate::selector::{AddressUse, ExternalId};
-use crate::time::Day;
+use crate::time::{Day, Instant};
 
 /// Where a contract stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +145,19 @@ pub struct Customer {
     /// [`MAX_NUMBERS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged: Vec<CustomerId>,
+    /// Who said last that this number is somebody known under another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_by: Option<MergedBy>,
+}
+
+/// Who told a merge, and when. It cannot be taken back, so it is kept as long as the number is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MergedBy {
+    /// The name in the caller's certificate.
+    pub by: String,
+    /// When it was taken, on the coordinator's clock.
+    pub at: Instant,
 }
 
 /// Contracts that one customer may have, since they are kept in one value.

@@ -197,6 +197,25 @@ mod tests {
     }
 
     #[test]
+    fn a_record_from_the_end_of_a_day_is_swept_in_time() {
+        let of = |newest: Day, period: &str| in_time(newest, period.parse().expect("a period"));
+        let january = date(2026, 1, 31);
+        for (newest, period, planned, latest) in [
+            (january, "12 hours", date(2026, 2, 1), date(2026, 2, 1)),
+            (january, "24 hours", date(2026, 2, 1), date(2026, 2, 1)),
+            (january, "25 hours", date(2026, 2, 1), date(2026, 2, 2)),
+            (january, "27 hours", date(2026, 2, 2), date(2026, 2, 2)),
+            (january, "48 hours", date(2026, 2, 2), date(2026, 2, 2)),
+            // A day of 25 hours after the newest's, and as the newest's.
+            (date(2026, 10, 24), "24 hours", date(2026, 10, 25), date(2026, 10, 25)),
+            (date(2026, 10, 25), "24 hours", date(2026, 10, 26), date(2026, 10, 26)),
+        ] {
+            assert_eq!(of(newest, period), Ok((planned, latest)), "{period} after {newest}");
+        }
+        assert_eq!(of(january, "1 day"), Err(CalendarError::OutOfRange));
+    }
+
+    #[test]
     fn past_the_calendar_is_an_error() {
         let event = date(9995, 1, 1);
         assert_eq!(last_day(event, "7 years".parse().expect("a period"), Until::Exact), Err(CalendarError::OutOfRange));

@@ -143,7 +143,7 @@ pub enum ContractCommand {
         1001 --into 1002\n\nContracts and data stay under the number that they have. The customer has ended when the last \
         contract under both has; then a request for that opens under each number, and each needs a cause that names it: gallra \
         request approve. An end that is open is taken back while the other number has an active contract: data is kept longer \
-        than was said, never shorter, and the answer says of which requests. A hold on either number covers both.\n\nA merge \
+        than was said, and the answer says of which requests. A hold on either number covers both.\n\nA merge \
         is not taken apart again. Told again, in any order, it changes nothing. Refused while the own data of either customer \
         is being erased."
     )]

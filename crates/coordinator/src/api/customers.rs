@@ -6,6 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::Api;
 use crate::contracts::{Later, Merge};
+use crate::gate;
 
 #[tonic::async_trait]
 impl v1::customer_service_server::CustomerService for Api {
@@ -13,11 +14,13 @@ impl v1::customer_service_server::CustomerService for Api {
         &self,
         request: Request<v1::MergeCustomersRequest>,
     ) -> Result<Response<v1::MergeCustomersResponse>, Status> {
+        let by = gate::caller(&request)?.name;
         let request = request.into_inner();
         let told = Merge {
             customer: parse::field("customer", &request.customer)?,
             into: parse::field("into", &request.into)?,
             dry_run: request.dry_run,
+            by,
         };
         let merged = self.core.merge_customers(&told).await?;
         Ok(Response::new(v1::MergeCustomersResponse {

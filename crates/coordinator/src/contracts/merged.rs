@@ -7,11 +7,11 @@
 use std::collections::BTreeSet;
 
 use gallra_flow::cancel::has_begun;
-use gallra_model::contract::{Contract, ContractState, Customer};
+use gallra_model::contract::{Contract, ContractState, Customer, MergedBy};
 use gallra_model::plan::Anchors;
 use gallra_model::selector::ExternalId;
-use gallra_model::{CustomerId, HoldId, RequestId};
-use gallra_store::{Key, Txn, keys};
+use gallra_model::{ContractId, CustomerId, HoldId, RequestId};
+use gallra_store::{Key, StoreError, Txn, keys};
 
 use super::group::Group;
 use super::take_back_end;
@@ -32,6 +32,8 @@ pub struct Merge {
     pub into: ExternalId,
     /// Only say what it would come to.
     pub dry_run: bool,
+    /// Who says so: the name in the caller's certificate.
+    pub by: String,
 }
 
 /// What came of it.
@@ -96,7 +98,8 @@ impl Core {
         if !merged.again && !told.dry_run {
             gallra_crash::point("before_ack");
             self.wake.notify_one();
-            tracing::info!(head = ?merged.numbers.first(), numbers = merged.numbers.len(), "two customers turned out to be one");
+            let (head, numbers) = (merged.numbers.first(), merged.numbers.len());
+            tracing::info!(?head, numbers, by = told.by, "two customers turned out to be one");
         }
         Ok(merged)
     }
@@ -113,7 +116,17 @@ impl Core {
         if group.has(&old.id) {
             return Ok(Merged { numbers: group.ids().collect(), again: true, later: Vec::new() });
         }
-        group.take_in(self.group_of(&old.id).await?)?;
+        let other = self.group_of(&old.id).await?;
+        // Merged by somebody else between the two readings.
+        if let Some(both) = other.ids().find(|id| group.has(id)) {
+            return Err(StoreError::Conflict { key: keys::customer(&both) }.into());
+        }
+        let was_head = other.ids().next();
+        group.take_in(other)?;
+        if let Some(was_head) = was_head {
+            let by = MergedBy { by: told.by.clone(), at: self.time.now() };
+            group.number_mut(&was_head)?.customer.merged_by = Some(by);
+        }
         let (txn, later) = self.one_end(&mut group).await?;
         let txn = self.one_guard(group.write(txn)?, &group).await?;
         if !told.dry_run {
@@ -146,6 +159,9 @@ impl Core {
             }
             // A contract's own end waits for no other contract: the customer's goes on by itself.
             let apart = active || of_contract;
+            if apart {
+                txn = self.must_lie_free(txn, &ending, contract).await?;
+            }
             let mut next = if apart { take_back_end(&loaded.view, self.time.now())? } else { loaded.view.clone() };
             if !apart {
                 (next.request.anchors.customer_ended, next.request.anchors.customer_settled) =
@@ -173,6 +189,29 @@ impl Core {
         Ok((txn, later))
     }
 
+    /// Refuses to set the customer's end apart from a request under a hold on it or on its contract: what goes on by itself would not
+    /// be covered any more. Raises those guards, so that a hold that comes meanwhile makes the merge look again.
+    async fn must_lie_free(
+        &self,
+        mut txn: Txn,
+        ending: &RequestId,
+        contract: Option<ContractId>,
+    ) -> Result<Txn, CoreError> {
+        let guards = [Some(keys::guard_request(ending)), contract.map(|contract| keys::guard_contract(&contract))];
+        for at in guards.into_iter().flatten() {
+            txn = guards::change(
+                &*self.store,
+                txn,
+                at,
+                |guard| {
+                    if guard.holds.is_empty() { Ok(()) } else { Err(held()) }
+                },
+            )
+            .await?;
+        }
+        Ok(txn)
+    }
+
     /// Has each number's guard name the others, so that from now on every permit reads all of them; raises them all.
     async fn one_guard(&self, mut txn: Txn, group: &Group) -> Result<Txn, CoreError> {
         let all: BTreeSet<CustomerId> = group.ids().collect();
@@ -197,6 +236,14 @@ impl Core {
         }
         Ok(txn)
     }
+}
+
+fn held() -> CoreError {
+    CoreError::Precondition(
+        "a hold lies on the request for one customer's end, or on its contract: the merge would take that customer's own data out \
+         of it; place the hold on the customer instead, have the other released, and tell the merge again"
+            .into(),
+    )
 }
 
 fn begun() -> CoreError {

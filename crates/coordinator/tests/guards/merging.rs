@@ -6,6 +6,7 @@ use gallra_coordinator::error::CoreError;
 use gallra_coordinator::leader;
 use gallra_model::Day;
 use gallra_model::contract::{Contract, ContractState, Customer, MAX_NUMBERS};
+use gallra_model::hold::Level;
 use gallra_model::job::Action;
 use gallra_model::plan::Anchors;
 use gallra_model::request::Request;
@@ -30,7 +31,7 @@ pub(crate) async fn site() -> Site {
 }
 
 pub(crate) async fn merge(site: &Site, old: &str, into: &str) -> Result<Merged, CoreError> {
-    site.core.merge_customers(&Merge { customer: id(old), into: id(into), dry_run: false }).await
+    site.core.merge_customers(&Merge { customer: id(old), into: id(into), dry_run: false, by: "anna".into() }).await
 }
 
 pub(crate) async fn end(site: &Site, service: &str, ended: Day) -> Contract {
@@ -260,12 +261,42 @@ async fn what_is_being_erased_is_merged_with_nobody() {
 }
 
 #[tokio::test]
+async fn no_merge_takes_anything_out_of_a_hold_on_a_request_or_a_contract() {
+    for of_contract in [false, true] {
+        for stays in [false, true] {
+            let site = site().await;
+            let leaving = site.leaves("a.example", "1001").await;
+            site.sells("b.example", "1002").await;
+            if !stays {
+                end(&site, "b.example", ENDED).await;
+            }
+            let contract = known(&site, "a.example").await.id;
+            let level =
+                if of_contract { Level::Contract { contract } } else { Level::Request { request: leaving.request } };
+            let hold = site.core.place_hold(level, "a dispute", None, "anna").await.expect("placed").hold;
+            let before = (customer(&site, "1001").await, customer(&site, "1002").await);
+            let refused = merge(&site, "1001", "1002").await.err();
+            assert!(
+                matches!(&refused, Some(CoreError::Precondition(why)) if why.contains("a hold lies")),
+                "{refused:?}"
+            );
+            assert_eq!((customer(&site, "1001").await, customer(&site, "1002").await), before);
+            site.core.release_hold(&hold.id, "over", "bea").await.expect("released");
+            merge(&site, "1001", "1002").await.expect("merged");
+            let by = customer(&site, "1001").await.merged_by.expect("kept");
+            assert_eq!(by.by, "anna");
+            is_consistent(&site, &["1001", "1002"]).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_merge_that_is_told_again_changes_nothing_and_groups_have_one_head() {
     let site = site().await;
     for number in 1..=4 {
         site.sells(&format!("s{number}.example"), &number.to_string()).await;
     }
-    let dry = Merge { customer: id("1"), into: id("2"), dry_run: true };
+    let dry = Merge { customer: id("1"), into: id("2"), dry_run: true, by: "anna".into() };
     let before = (customer(&site, "1").await, customer(&site, "2").await);
     let numbers = site.core.merge_customers(&dry).await.expect("said").numbers;
     assert_eq!((numbers.len(), (customer(&site, "1").await, customer(&site, "2").await)), (2, before), "only said");

@@ -250,3 +250,48 @@ fn the_courtesy_of_an_at_is_a_whole_day_beside_a_promise_that_ends_within_it() {
     assert_eq!(combined.exact.earliest, Some(Moment::Day(ENDED)));
     assert_eq!(combined.exact.latest, Some(Moment::Instant("2026-01-31T09:30:00Z".parse().expect("a literal"))));
 }
+
+fn of_newest(rows: &[(&str, &str, &str)], kept: Option<Day>, record: Option<Day>) -> Combined {
+    let anchors = Anchors { contract_ended: Some(ENDED), ..Anchors::default() };
+    let newest = Some(crate::Newest { promised: ENDED, kept });
+    let extra = Extra { newest, record: record.map(Moment::Day), ..Extra::default() };
+    let policy = swept(rows, |row| if rows[row].2.ends_with("hours") { "hourly" } else { "daily" });
+    policy.window(&"mail".parse().expect("a category"), &anchors, &extra).expect("in range")
+}
+
+#[test]
+fn ages_count_from_the_newest_record_where_a_rule_knows_nothing_else() {
+    let month = ("by", "record", "1 month");
+    let of = |rows: &[(&str, &str, &str)]| of_newest(rows, None, None);
+    let aged = of(&[month]);
+    assert_eq!(
+        (days(&aged), aged.by_age.as_deref()),
+        ([None, Some(date(2026, 2, 28)), Some(date(2026, 2, 28))], Some("host/a"))
+    );
+    assert_eq!(
+        of_newest(&[month], None, Some(date(2025, 12, 31))).latest,
+        Some(date(2026, 1, 31)),
+        "a record that is given"
+    );
+    // Whatever else there is: one row more to combine.
+    let both = of(&[month, ("by", "contract_ended", "2 weeks")]);
+    assert_eq!((both.latest, both.by_age.is_some()), (Some(date(2026, 2, 14)), true));
+    let hours = of(&[("by", "record", "25 hours")]);
+    assert_eq!(days(&hours), [None, Some(date(2026, 2, 1)), Some(date(2026, 2, 2))]);
+    // Within the day of the record it is a sweep's; from the day after on it is a plan's.
+    assert_eq!(of(&[("by", "record", "at once")]).planned, None);
+    assert_eq!(of(&[("by", "record", "1 day")]).planned, Some(date(2026, 2, 1)));
+    for other in [("at", "record", "1 month"), ("by", "customer_ended", "1 month")] {
+        assert_eq!(of(&[other]).planned, None, "{other:?}");
+    }
+}
+
+#[test]
+fn a_duty_of_every_record_counts_from_the_settlement_and_waits_for_it() {
+    let rows = [("keep", "record", "6 months"), ("by", "contract_ended", "1 month")];
+    let settled = of_newest(&rows, Some(date(2026, 3, 10)), None);
+    assert_eq!(settled.earliest, Some(date(2026, 9, 11)));
+    assert_eq!(settled.unmet.map(|unmet| unmet.latest), Some(date(2026, 2, 28)));
+    assert!(!settled.waits_for_settlement);
+    assert!(of_newest(&rows, None, None).waits_for_settlement);
+}
