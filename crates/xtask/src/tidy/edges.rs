@@ -38,6 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "planner",
             "flow",
             "proof",
+            "log",
             "verify",
             "wire",
             "store",
