@@ -75,10 +75,13 @@ fn consistency_runs(old: u64, new: u64) -> Result<Vec<Run>, ProofError> {
     Ok(runs)
 }
 
-fn hash(run: Run, hashes: &impl Hashes) -> Result<Hash, ProofError> {
-    let parts: Result<Vec<_>, _> =
-        nodes(run.0, run.1).into_iter().map(|node| hashes.hash(node).ok_or(ProofError::Missing(node))).collect();
-    Ok(fold(&parts?))
+fn hash((low, high): Run, hashes: &impl Hashes) -> Result<Hash, ProofError> {
+    let stored = |node| hashes.hash(node).ok_or(ProofError::Missing(node));
+    match nodes(low, high).as_slice() {
+        // All but those at the right edge.
+        [one] => stored(*one),
+        several => Ok(fold(&several.iter().map(|node| stored(*node)).collect::<Result<Vec<_>, _>>()?)),
+    }
 }
 
 /// Proves that the leaf is in the tree of this size, as the hashes beside its path, from the leaf up.
