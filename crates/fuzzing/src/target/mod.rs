@@ -4,6 +4,7 @@ pub mod agent;
 pub mod files;
 pub mod identity;
 pub mod logs;
+pub mod merkle;
 pub mod pipe;
 pub mod places;
 pub mod policy;
