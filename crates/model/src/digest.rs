@@ -6,6 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+/// SHA-256 works on blocks of this many bytes.
+const BLOCK: usize = 64;
+
 /// A SHA-256 digest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -29,7 +32,19 @@ impl Digest {
         Self::of(&bytes)
     }
 
-    /// A digest that was made elsewhere (a keyed one).
+    /// HMAC-SHA256 (RFC 2104) of a message, for keys no longer than a block of 64 bytes, which ours are.
+    pub fn keyed<const N: usize>(key: &[u8; N], message: &[u8]) -> Self {
+        const { assert!(N <= BLOCK, "a longer key would be hashed first") };
+        let pad = |with: u8| {
+            let mut block = [with; BLOCK];
+            block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+            block
+        };
+        let inner = Sha256::new().chain_update(pad(0x36)).chain_update(message).finalize();
+        Self(Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().into())
+    }
+
+    /// A digest that was made elsewhere.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -94,6 +109,15 @@ mod tests {
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert_eq!(digest.to_string().to_uppercase().parse::<Digest>(), Err(DigestError));
         assert_eq!("00".parse::<Digest>(), Err(DigestError));
+    }
+
+    #[test]
+    fn the_keyed_hash_is_the_one_of_the_rfc() {
+        // RFC 4231, test cases 1 and 2.
+        let first = Digest::keyed(&[0x0b; 20], b"Hi There").to_string();
+        assert_eq!(first, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+        let second = Digest::keyed(b"Jefe", b"what do ya want for nothing?").to_string();
+        assert_eq!(second, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     }
 
     #[test]

@@ -15,4 +15,5 @@ pub mod permit;
 pub mod plan;
 pub mod receipt;
 pub mod statement;
+pub mod subject;
 pub mod suppression;
