@@ -104,7 +104,7 @@ fn is_clock_time(text: &str) -> bool {
     };
     let (whole, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let below = |text: &str, bound: u8| digits(text) && text.parse::<u8>().is_ok_and(|number| number < bound);
+    let below = |text: &str, bound: u8| text.parse::<u8>().is_ok_and(|number| number < bound);
     let all = |text: &str, bounds: &[u8]| {
         let parts: Vec<_> = text.split(':').collect();
         parts.len() == bounds.len() && parts.iter().zip(bounds).all(|(part, bound)| below(part, *bound))

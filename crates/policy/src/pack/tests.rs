@@ -88,6 +88,11 @@ fn what_bears_the_laws_names_asks_no_less_than_the_law() {
 
 #[test]
 fn names_and_prefixes_are_plain_words() {
+    let of = |length: usize| {
+        let text = format!("name = \"host\"\nprovider = \"H\"\nprefix = \"{}\"\n", "a".repeat(length));
+        Policy::parse("host", &text, includes).is_ok()
+    };
+    assert_eq!((of(48), of(49)), (true, false));
     for (name, prefix) in
         [("host", "Åke"), ("host", "Host"), ("host", ""), ("host", "a b"), ("Host", "host"), ("", "host")]
     {

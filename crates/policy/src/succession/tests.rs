@@ -321,6 +321,24 @@ fn a_row_without_a_period_gives_way_to_the_promise_that_it_took_the_place_of() {
 }
 
 #[test]
+fn a_promise_more_of_another_anchor_holds_beside_a_longer_one() {
+    let old = policy(&[("mail", "mail", "erase", "by", "customer_ended + 12 months")]);
+    let new = Policy::parse(
+        "p",
+        "name = \"p\"\nprovider = \"P\"\n[[rule]]\nid = \"p/mail\"\ncategory = \"mail\"\naction = \"erase\"\nbound = \"by\"\n\
+         basis = \"b\"\ncount = [{ from = \"customer_ended\", period = \"24 months\" }, { from = \"change_known\", period = \"1 month\" }]\n",
+        |_: &str| None,
+    )
+    .expect("in order");
+    let held = succeed(&old, &new, BOTH);
+    let clauses = held
+        .rule("p/mail")
+        .map(|rule| rule.clauses.iter().map(|clause| (clause.from, clause.period.to_string())).collect());
+    let both = vec![(Anchor::CustomerEnded, "12 months".to_owned()), (Anchor::ChangeKnown, "1 month".to_owned())];
+    assert_eq!(clauses, Some(both));
+}
+
+#[test]
 fn ages_reach_whoever_has_ended_and_stay_ages() {
     let contract = Ended { contract: true, customer: false };
     let [short, long] = ["3 months", "12 months"].map(|period| {

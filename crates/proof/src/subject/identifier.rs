@@ -1,8 +1,8 @@
 //! Identifiers of a subject in their one spelling (`docs/formats/subject-v1.md`, section 3). Owns what each kind looks like;
 //! refuses what could be read in two ways. Values never show in `Debug` or in an error.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use gallra_model::selector::ExternalId;
