@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use crate::calendar::{self, CalendarError, daily_sweep};
 use crate::pack::Policy;
 use crate::reading;
-use crate::rule::{Clause, Detail, Rule};
+use crate::rule::{Clause, Rule};
 use crate::word::{Anchor, Bound, Deed};
 
 /// What leaves by age.
@@ -85,12 +85,8 @@ impl Policy {
 
     /// The rule that lets a category's records go only once somebody has handled each.
     pub fn handled_first<'p>(&'p self, category: &'p Category) -> Option<&'p Rule> {
-        self.rules_for(category).find(|rule| rule.decides() && is_handled_first(rule))
+        self.rules_for(category).find(|rule| rule.decides() && rule.is_handled_first())
     }
-}
-
-fn is_handled_first(rule: &Rule) -> bool {
-    rule.details.iter().any(|detail| matches!(detail, Detail::HandledFirst { .. }))
 }
 
 fn counts_from_record(rule: &Rule) -> bool {
@@ -121,7 +117,7 @@ impl<'p> Rows<'p> {
     }
 
     fn handled_first(&self) -> Option<&'p Rule> {
-        self.promises.iter().map(|(rule, _)| *rule).find(|rule| is_handled_first(rule))
+        self.promises.iter().map(|(rule, _)| *rule).find(|rule| rule.is_handled_first())
     }
 
     /// Whether a sweep falls on the day or on one from `since` on, or lets more go than had to before: a promise that has

@@ -95,7 +95,8 @@ impl<'a> Known<'a> {
     pub(crate) fn row(&self, rule: &'a Rule, clause: &Clause) -> Result<Option<Row<'a>>, CalendarError> {
         if let Some(newest) = self.extra.newest.filter(|_| clause.from == Anchor::Record && self.extra.record.is_none())
         {
-            return newest_record(rule, clause, newest);
+            let by_hand = rule.bound != Bound::Keep && self.policy.handled_first(&rule.category).is_some();
+            return if by_hand { Ok(None) } else { newest_record(rule, clause, newest) };
         }
         if clause.period.is_in_hours() {
             return self.in_hours(rule, clause);

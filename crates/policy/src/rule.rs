@@ -117,9 +117,13 @@ impl Rule {
 
     /// Whether it promises nothing but how old each record may become, and nobody has to handle one first.
     pub fn goes_by_age(&self) -> bool {
-        let handled = self.details.iter().any(|detail| matches!(detail, Detail::HandledFirst { .. }));
         let ages = self.clauses.iter().all(|clause| clause.from == Anchor::Record);
-        self.decides() && self.action == Deed::Erase && self.bound == Bound::By && ages && !handled
+        self.decides() && self.action == Deed::Erase && self.bound == Bound::By && ages && !self.is_handled_first()
+    }
+
+    /// Whether somebody has to handle each record before it goes.
+    pub fn is_handled_first(&self) -> bool {
+        self.details.iter().any(|detail| matches!(detail, Detail::HandledFirst { .. }))
     }
 
     /// Whether it has a say in when a category is erased or answered: a lock has none, nor what stands apart.

@@ -87,13 +87,16 @@ fn decides(rule: &Rule) -> bool {
     !rule.apart && matches!(rule.action, Deed::Erase | Deed::Keep)
 }
 
-/// Whether a rule is nothing but a promise about records' ages that no person has a part in.
+/// Whether a rule is nothing but a promise about records' ages.
 pub(super) fn only_ages(rule: &Rule) -> bool {
+    decides(rule) && rule.bound == Bound::By && !rule.clauses.iter().any(|clause| clause.from != Anchor::Record)
+}
+
+/// Whether any rule of the same category has a person handle each record first: then none goes by its age alone.
+fn by_hand(policy: &Policy, rule: &Rule) -> bool {
     let handled = |detail: &Detail| matches!(detail, Detail::HandledFirst { .. });
-    decides(rule)
-        && rule.bound == Bound::By
-        && !rule.clauses.iter().any(|clause| clause.from != Anchor::Record)
-        && !rule.details.iter().any(handled)
+    let same = |other: &&Rule| other.category == rule.category && decides(other);
+    policy.rules().iter().filter(same).any(|other| other.details.iter().any(handled))
 }
 
 /// What happened, and when.
@@ -171,7 +174,9 @@ fn day_of_clause(policy: &Policy, rule: &Rule, clause: &Clause, events: &Events<
         return match rule.bound {
             Bound::Keep => own_last_day(clause, events.newest?),
             // What must go within its own day is a sweep's.
-            Bound::By if only_ages(rule) => age(clause, events.end?).filter(|day| Some(*day) > events.end),
+            Bound::By if only_ages(rule) && !by_hand(policy, rule) => {
+                age(clause, events.end?).filter(|day| Some(*day) > events.end)
+            }
             Bound::By | Bound::At => None,
         };
     }
