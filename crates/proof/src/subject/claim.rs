@@ -171,6 +171,7 @@ mod tests {
         let number = identifier(Kind::CustomerNumber, "1001");
         let both = commitments(&code(), &[mail.clone(), number.clone(), mail.clone()]).expect("two");
         assert_eq!(both, [code().opening(1).commitment(&number), code().opening(2).commitment(&mail)]);
+        assert_ne!(code().opening(1), code().opening(2), "one that was handed over opens no other");
         assert_eq!(commitments(&code(), &[]), None);
         let another = identifier(Kind::CustomerNumber, "1002");
         assert_ne!(code().opening(1).commitment(&another), code().opening(1).commitment(&number));
