@@ -25,6 +25,7 @@ fn start(story: &Story, service: &str) -> v1::StartContractRequest {
         addresses: vec![],
         started: "2026-01-10".to_owned(),
         version: 0,
+        identifiers: Vec::new(),
     }
 }
 

@@ -194,13 +194,26 @@ fn at(year: i16, month: i8, date: i8, hour: i8) -> Instant {
 /// A proof file without signatures, with every payload opened, and without what differs from run to run.
 fn bare(proof: &Path) -> Value {
     let file: Value = serde_json::from_slice(&std::fs::read(proof).expect("the proof")).expect("JSON");
-    let open = |envelope: &Value| -> Value {
-        let payload = STANDARD.decode(envelope["payload"].as_str().expect("a text")).expect("base64");
-        blank(serde_json::from_slice(&payload).expect("JSON"))
+    let open = |entry: &Value| -> Value {
+        let payload = STANDARD.decode(entry["envelope"]["payload"].as_str().expect("a text")).expect("base64");
+        let mut statement: Value = serde_json::from_slice(&payload).expect("JSON");
+        statement["predicate"].take()
     };
-    let mut receipts: Vec<Value> = file["receipts"].as_array().expect("a list").iter().map(open).collect();
+    let said: Vec<Value> = file["statements"].as_array().expect("a list").iter().map(open).collect();
+    let mut receipts: Vec<Value> = said.iter().filter(|one| !is_taken_up(one, &said)).cloned().map(blank).collect();
     receipts.sort_by_key(|receipt| (receipt["action"].to_string(), receipt.to_string()));
-    serde_json::json!({ "statement": open(&file["statement"]), "plan": open(&file["plan"]), "receipts": receipts })
+    let mut statement = blank(open(&file["proof"]));
+    // How many statements there are follows from how many attempts there were.
+    statement.as_object_mut().expect("an object").remove("evidence");
+    serde_json::json!({ "statement": statement, "plan": blank(open(&file["plan"])), "receipts": receipts })
+}
+
+/// Whether a statement only says that an attempt ended before its job was over, and a later attempt ended the job: its counts go back
+/// to before the first attempt, so everything else says the same as if nothing had been cut short.
+fn is_taken_up(said: &Value, all: &[Value]) -> bool {
+    said["verdict"] != "done"
+        && said["verdict"].is_string()
+        && all.iter().any(|other| other["job"] == said["job"] && other["verdict"] == "done")
 }
 
 fn blank(value: Value) -> Value {
@@ -211,7 +224,8 @@ fn blank(value: Value) -> Value {
         // How a repository packs its blobs is the backup program's choice, and differs from run to run.
         Value::Object(all) => all
             .into_iter()
-            .filter(|(key, _)| key != "attempt" && !key.starts_with("blobs_") && !key.starts_with("packs_"))
+            .filter(|(key, _)| !["attempt", "commitment", "previous"].contains(&key.as_str()))
+            .filter(|(key, _)| !key.starts_with("blobs_") && !key.starts_with("packs_"))
             .map(|(key, value)| (key, blank(value)))
             .collect(),
         other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => other,

@@ -17,7 +17,9 @@ fn it_ends_with_a_valid_final_proof_and_leaves_what_it_names() {
     assert!(output.status.success(), "{out}\n{errors}");
     let last = out.lines().last().unwrap_or_default();
     assert!(last.starts_with("VALID final, KEPT:"), "{out}");
-    for name in ["proof.json", "issuer.pub", "timeline.txt", "site"] {
+    for name in
+        ["proof.json", "keys.json", "issuer.pub", "certificate.sv.html", "certificate.en.html", "timeline.txt", "site"]
+    {
         assert!(dir.join(name).exists(), "{name} is missing");
     }
     assert!(std::fs::read_dir(dir.join("interim")).expect("interim/").count() > 2, "{out}");

@@ -49,6 +49,8 @@ pub struct Journal {
     path: PathBuf,
     disk: Box<dyn Disk>,
     bytes: u64,
+    /// Its size when it was last shortened; 0 while it was not since the start.
+    shortest: u64,
     mark: JournalMark,
 }
 
@@ -68,6 +70,8 @@ fn moved(mark: JournalMark, record: &Record) -> Result<JournalMark, serde_json::
         | Record::Mark { .. }
         | Record::Order { .. }
         | Record::End(_)
+        | Record::Last { .. }
+        | Record::Checkpoint { .. }
         | Record::Stored { .. } => Ok(mark.after(line_of(record)?.as_bytes())),
     }
 }
@@ -128,7 +132,7 @@ impl Journal {
         for record in &records {
             mark = moved(mark, record)?;
         }
-        Ok((Self { path: path.to_owned(), disk, bytes: good as u64, mark }, records))
+        Ok((Self { path: path.to_owned(), disk, bytes: good as u64, shortest: 0, mark }, records))
     }
 
     /// Appends one record; when this returns, it is on the disk. After an error the journal must not be used further.
@@ -155,7 +159,8 @@ impl Journal {
     /// # Errors
     /// When the file system refuses; the old journal is still whole.
     pub fn compact(&mut self) -> Result<(), JournalError> {
-        if self.bytes > COMPACT_BYTES { self.shorten() } else { Ok(()) }
+        // A journal that stays long is not written anew over and over.
+        if self.bytes > COMPACT_BYTES.max(2 * self.shortest) { self.shorten() } else { Ok(()) }
     }
 
     fn shorten(&mut self) -> Result<(), JournalError> {
@@ -169,6 +174,7 @@ impl Journal {
         }
         self.disk.replace(text.as_bytes())?;
         self.bytes = text.len() as u64;
+        self.shortest = self.bytes;
         Ok(())
     }
 }

@@ -68,7 +68,7 @@ pub async fn clock(channel: Channel) -> Result<(Clock, Instant), Failure> {
 }
 
 #[allow(clippy::disallowed_methods, reason = "a signature says when it was made, on the signer's own clock")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
@@ -117,7 +117,7 @@ pub fn sign_policy(
     Ok(gallra_wire::cause::to_wire(&envelope, &Salts::default()))
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Failure> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     let none = |_| Failure::new(FAILED, "no randomness to be had");
     aws_lc_rs::rand::fill(&mut bytes).map_err(none)?;

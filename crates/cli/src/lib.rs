@@ -4,8 +4,10 @@
 //! gRPC, offline ones from the policy, planner and verifier crates. Data goes to stdout, everything else to stderr.
 
 pub mod cause;
+pub mod ceremony;
 pub mod client;
 pub mod command;
 pub mod demo;
 pub mod exit;
 pub mod output;
+pub mod pair;

@@ -18,7 +18,7 @@ use gallra_store::keys::{self, What};
 
 use crate::core::{Core, merge, until_committed};
 use crate::error::{CoreError, decode};
-use crate::state;
+use crate::{state, told};
 
 /// What billing says of an address.
 pub struct Told {
@@ -227,10 +227,16 @@ impl Core {
             ));
         }
         let uses = address::closed(&of_contract.uses, Some(over));
-        if uses.is_empty() {
+        let left = told::leaves(&mut of_contract.identifiers);
+        if uses.is_empty() && left.is_empty() {
             return Ok(txn);
         }
         let mut of_customer: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
+        told::stay_with(&mut of_customer, left)?;
+        if uses.is_empty() {
+            let txn = self.seal_again(txn, &contract.subject, what, &of_contract).await?;
+            return self.seal_again(txn, &customer.subject, What::Customer(customer.id), &of_customer).await;
+        }
         of_customer.former.extend(uses);
         of_customer.former = address::unite(of_customer.former);
         if of_customer.former.len() > MAX_OFFERED || of_customer.holders.len() >= MAX_MOVED_AWAY {
@@ -266,6 +272,9 @@ impl Core {
         }
         let (_, customer, _) = self.customer_and_siblings(contract).await?;
         let what = What::Customer(customer.id);
+        // As it is read: what billing tells of the customer meanwhile must not be written over (`told.rs`).
+        let at = keys::sealed(&customer.subject, what);
+        let txn = txn.expect_as_read(&at, self.store.get(&at).await?.as_ref());
         let mut identity: CustomerIdentity = self.open(&customer.subject, what).await?;
         let all = address::unite(identity.former.iter().cloned().chain(uses).collect());
         if all.len() > MAX_OFFERED {

@@ -108,6 +108,7 @@ impl Core {
             addresses: start.addresses.clone(),
             uses: Vec::new(),
             holder: None,
+            identifiers: Vec::new(),
             salt,
         };
         let mut txn = self.seal_new(txn, &subject, What::Contract(id), &identity)?;
@@ -137,6 +138,7 @@ impl Core {
             former: Vec::new(),
             former_incomplete: false,
             holders: Vec::new(),
+            identifiers: Vec::new(),
             salt: Nonce::from_bytes(random()?),
         };
         let txn = self.seal_new(Txn::new(), &customer.subject, What::Customer(customer.id), &identity)?;

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use gallra_flow::request::{Effect, Input, Refused, step};
 use gallra_flow::view::View;
 use gallra_identity::Authority;
-use gallra_model::proof::Stage;
 use gallra_model::{Day, Digest, Instant, RequestId};
 use gallra_proof::key::SigningKey;
 use gallra_store::epochs::OnDisk;
@@ -17,7 +16,9 @@ use crate::clock::Time;
 use crate::error::CoreError;
 use crate::fleet::Fleet;
 use crate::guards;
+use crate::ledger::Ledger;
 use crate::policies::Rules;
+use crate::signing::{Issuers, Signing};
 use crate::state::{self, Loaded, StoredReceipt};
 
 /// Tries at one change before the caller is told that too much happens at once.
@@ -63,10 +64,14 @@ pub struct Core {
     pub ending: tokio::sync::Mutex<()>,
     /// Held while an address is recorded.
     pub recording: tokio::sync::Mutex<()>,
-    /// Signs plans and proofs.
-    pub issuer: SigningKey,
+    /// Signs what the coordinator says.
+    pub issuer: Issuers,
+    /// Which keys may sign what.
+    pub signing: Signing,
     /// Signs permits.
     pub permits: SigningKey,
+    /// The transparency log.
+    pub ledger: Ledger,
     /// Signs certificates.
     pub authority: Authority,
     /// The time.
@@ -111,10 +116,15 @@ impl Core {
             let now = self.time.now();
             let (next, effects) = step(&loaded.view, input, now)?;
             let along = along(&loaded.view)?;
-            let issued = if effects.contains(&Effect::ConsiderProof) {
-                self.consider_proof(&loaded, &next, along.receipt.as_ref(), now).await?
+            let considered = if effects.contains(&Effect::ConsiderProof) {
+                self.consider_proof(&loaded, &next, along.receipt.as_ref(), now).await
             } else {
-                None
+                Ok(None)
+            };
+            // What would show somebody is not signed, and the request stays open: whoever runs this has to look.
+            let (issued, unsigned) = match considered {
+                Err(CoreError::Leak(leak)) => (None, self.note_unsigned(Txn::new(), id, ("proof", &leak)).await?),
+                considered => (considered?, Txn::new()),
             };
             let (next, mut txn) = match issued {
                 Some(issued) => {
@@ -122,18 +132,24 @@ impl Core {
                 }
                 None => {
                     let txn = state::save(&*self.store, &loaded, &next).await?;
-                    (next, merge(txn, along.txn))
+                    (next, merge(merge(txn, along.txn), unsigned))
                 }
             };
             if next.request.done.is_some() && loaded.view.request.done.is_none() {
                 txn = self.forget(&next, txn).await?;
+            }
+            if next.request.facts.cancelled {
+                txn = self.withdraw_code(id, txn).await?;
             }
             match self.store.commit(txn).await {
                 Ok(_) => {
                     self.wake.notify_one();
                     return Ok(next);
                 }
-                Err(StoreError::Conflict { .. }) => {}
+                // While keys are changed nothing that they signed is taken: each try would be in vain.
+                Err(StoreError::Conflict { .. }) => {
+                    self.signing.settled().await;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -156,11 +172,12 @@ impl Core {
         along: Txn,
     ) -> Result<Txn, CoreError> {
         let mut txn = state::save(&*self.store, loaded, &issued.view).await?;
-        if issued.stored.stage == Stage::Final {
+        if issued.stored.stage.is_final() {
             txn = txn.expect_as_read(&keys::guard_any_hold(), holds);
         }
         let key = keys::proof(&issued.view.request.id, issued.view.request.proofs);
-        Ok(merge(txn.create(key, crate::error::encode(&issued.stored)?), along))
+        let txn = merge(txn.create(key, crate::error::encode(&issued.stored)?), issued.along);
+        Ok(merge(txn, along))
     }
 }
 

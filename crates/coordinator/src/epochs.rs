@@ -45,7 +45,7 @@ fn names(what: What, plain: &[u8]) -> Vec<(IndexKind, zeroize::Zeroizing<String>
                 std::iter::once(service).chain(addresses).chain(held).collect()
             },
         ),
-        What::Request(_) | What::Job(_) | What::Instructions(_) => Vec::new(),
+        What::Request(_) | What::Job(_) | What::Claim(_) | What::Receipt(_) | What::Instructions(_) => Vec::new(),
     }
 }
 

@@ -39,6 +39,9 @@ pub enum CoreError {
     /// A key, a signature or a seal.
     #[error("{0}")]
     Crypto(String),
+    /// It would show who it is about: it is not signed.
+    #[error(transparent)]
+    Leak(#[from] gallra_proof::subject::Leak),
 }
 
 impl From<CoreError> for Status {
@@ -54,7 +57,7 @@ impl From<CoreError> for Status {
             }
             CoreError::Store(_) => Self::unavailable(text),
             CoreError::Unreadable { .. } => Self::data_loss(text),
-            CoreError::Crypto(_) => Self::internal(text),
+            CoreError::Crypto(_) | CoreError::Leak(_) => Self::internal(text),
         }
     }
 }

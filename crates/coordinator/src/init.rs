@@ -10,10 +10,12 @@ use gallra_proof::key::SigningKey;
 use gallra_store::{Embedded, Keyring, Store as _, Txn, keys};
 use jiff::{SignedDuration, Timestamp};
 
+mod manifest;
+
 use crate::clock::real_now;
 use crate::core::random;
 use crate::error::encode;
-use crate::layout::{Config, Layout, make_private_dir, write_new};
+use crate::layout::{Config, Layout, LogConfig, make_private_dir, write_new};
 
 /// What `init` is told.
 pub struct Init {
@@ -31,6 +33,19 @@ pub struct Init {
     pub policy: PathBuf,
     /// The first operator's name.
     pub operator: String,
+    /// The provider as proofs name it; unset: the installation's name.
+    pub provider: Option<String>,
+    /// Its country: ISO 3166 in two capitals.
+    pub country: String,
+    /// A role address for questions about proofs, nobody's own.
+    pub contact: String,
+    /// Who takes complaints.
+    pub authority: String,
+    /// A role in the organisation that holds the root keys.
+    pub root_holder: String,
+    /// Time stamping authorities that the first key manifest names, each `NAME=FILE`: the PEM of the root that its certificates
+    /// end in.
+    pub time_authorities: Vec<String>,
     /// The first approver's name: somebody else. Without one, causes can be registered and brought by nobody.
     pub approver: Option<String>,
 }
@@ -42,6 +57,7 @@ pub struct Init {
 pub async fn run(init: &Init) -> anyhow::Result<()> {
     ensure!(!has_content(&init.dir), "{} is not empty: init makes a new coordinator only", init.dir.display());
     let (name, packs) = read_packs(&init.policy)?;
+    manifest::authorities(init)?;
     make_private_dir(&init.dir)?;
     let layout = Layout::new(&init.dir);
     let now = real_now();
@@ -49,7 +65,8 @@ pub async fn run(init: &Init) -> anyhow::Result<()> {
     write_credential(&layout.path("authority.pem"), &authority.to_pem())?;
     let server = authority.issue_server(&server_names(init)?, now, leaf_validity())?;
     write_credential(&layout.path("server.pem"), &server)?;
-    write_signing_keys(&layout)?;
+    write_permit_key(&layout)?;
+    crate::ledger::make_key(&layout)?;
     write_profile(&layout, init, &authority, (CallerRole::Operator, &init.operator), now)?;
     if let Some(approver) = &init.approver {
         ensure!(*approver != init.operator, "--approver: somebody else than the operator");
@@ -65,17 +82,20 @@ pub async fn run(init: &Init) -> anyhow::Result<()> {
         enrol_listen: init.enrol_listen.clone(),
         policy: name,
         brake_ends_per_day: crate::halt::BRAKE_ENDS_PER_DAY,
+        log: LogConfig::default(),
     };
     write_new(&layout.path("coordinator.toml"), 0o644, toml::to_string(&config)?.as_bytes())?;
-    make_store(&layout).await
+    make_store(&layout, init, config.origin()?.as_str()).await
 }
 
-async fn make_store(layout: &Layout) -> anyhow::Result<()> {
+async fn make_store(layout: &Layout, init: &Init, origin: &str) -> anyhow::Result<()> {
     make_private_dir(&layout.path("keys"))?;
     Keyring::create(&layout.path("keys")).context("the key-wrapping keys cannot be made")?;
     make_private_dir(&layout.path("store"))?;
     let store = Embedded::create(&layout.path("store")).context("the store cannot be made")?;
-    store.commit(Txn::new().create(keys::meta_generation(), encode(&1_u64)?)).await?;
+    let log = SigningKey::from_pem(&layout.read(crate::ledger::KEY_FILE)?)?;
+    let txn = Txn::new().create(keys::meta_generation(), encode(&1_u64)?);
+    store.commit(manifest::write(layout, init, (origin, &log.verifying()), txn)?).await?;
     Ok(())
 }
 
@@ -122,13 +142,10 @@ fn write_credential(path: &Path, credential: &Credential) -> anyhow::Result<()> 
     write_new(path, 0o600, format!("{}{}", credential.key_pem, credential.cert_pem).as_bytes())
 }
 
-fn write_signing_keys(layout: &Layout) -> anyhow::Result<()> {
-    for name in ["issuer", "permit"] {
-        let key = SigningKey::from_seed(&random()?);
-        write_new(&layout.path(&format!("{name}.key")), 0o600, key.to_pem()?.as_bytes())?;
-        write_new(&layout.path(&format!("{name}.pub")), 0o644, key.verifying().to_pem().as_bytes())?;
-    }
-    Ok(())
+fn write_permit_key(layout: &Layout) -> anyhow::Result<()> {
+    let key = SigningKey::from_seed(&random()?);
+    write_new(&layout.path("permit.key"), 0o600, key.to_pem()?.as_bytes())?;
+    write_new(&layout.path("permit.pub"), 0o644, key.verifying().to_pem().as_bytes())
 }
 
 /// A directory named after the role, which `gallra --profile` takes.

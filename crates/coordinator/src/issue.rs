@@ -1,62 +1,46 @@
-//! Issues proofs: assembles the statement from plan and receipts, and signs it when it says something that the newest
-//! proof did not. Whether it may be called final is `gallra-proof`'s reading of I5, made from the evidence alone.
+//! Issues proofs: assembles the statement from plan and agents' statements, and signs it when it says something that the newest
+//! proof did not. Whether it may be called final is `gallra-proof`'s reading of I5, made from the evidence alone. The file around
+//! it is made when somebody fetches it (`handed`), since its paths through the log are known only then.
 
 use gallra_flow::request::{Input, step};
 use gallra_flow::view::View;
 use gallra_model::envelope::Envelope;
 use gallra_model::plan::Plan;
-use gallra_model::proof::{PROOF_FORMAT, ProofFile, Stage, Statement};
-use gallra_model::receipt::{Code, Receipt, Verdict};
-use gallra_model::{Day, Digest, Instant, JobId, RequestId};
-use gallra_proof::statement::{self, Evidence};
-use gallra_store::keys;
+use gallra_model::proof::{CopySet, ManifestRef, Piece, Proof, Stage};
+use gallra_model::receipt::Receipt;
+use gallra_model::statement::Type;
+use gallra_model::{Day, Digest, Instant, RequestId};
+use gallra_proof::payload::Opened;
+use gallra_proof::statement::{self, Evidence, Place};
+use gallra_proof::subject::Identifier;
+use gallra_store::{Expect, Txn, keys};
 
+use crate::asked::{Asked, crypto, digest_of};
 use crate::core::Core;
-use crate::error::{CoreError, decode};
+use crate::entered::{Turn, enter, entry_of};
+use crate::error::{CoreError, decode, encode};
+use crate::leaks::unsigned;
 use crate::state::{self, Loaded, StoredReceipt};
 
-/// A receipt with the digest of its payload, and the envelope that it came in.
-type Piece = ((Receipt, Digest), Envelope);
-
-/// The receipts that speak about a plan, with their envelopes, in the order in which they came. Those of an earlier plan's
-/// jobs prove nothing about this one; of daily refusals, and of stops, of one job only the newest says anything new.
-fn evidence_of(plan: &Plan, stored: Vec<StoredReceipt>) -> Result<Vec<Piece>, CoreError> {
-    let mut found: Vec<Piece> = Vec::with_capacity(stored.len());
-    for stored in stored.into_iter().filter(|stored| stored.taken) {
-        let payload = gallra_proof::dsse::payload(&stored.envelope).map_err(crypto)?;
-        let receipt: Receipt = decode("receipt", &payload)?;
-        if !statement::belongs(plan, &receipt) {
-            continue;
+/// The statements that speak about a plan, in the order in which they came. Those of an earlier plan's jobs prove nothing about
+/// this one. One that settled nothing is among them only where a later one names it: a gap in the chain would be worse.
+fn evidence_of(plan: &Plan, stored: Vec<StoredReceipt>) -> Result<Vec<Opened<Receipt>>, CoreError> {
+    let mut found = Vec::with_capacity(stored.len());
+    for stored in stored {
+        let opened = gallra_proof::receipt::read(&stored.envelope).map_err(crypto)?;
+        if statement::belongs(plan, &opened.predicate) {
+            found.push((stored.taken, opened));
         }
-        // A job that is cut short again and again says nothing new each time, and a proof is one value in the store.
-        if receipt.verdict == Verdict::Refused {
-            found.retain(|((old, _), _)| old.job != receipt.job || old.verdict != Verdict::Refused);
-        } else if is_cut_short(&receipt) {
-            found.retain(|((old, _), _)| old.job != receipt.job || !is_cut_short(old));
-        }
-        found.push(((receipt, stored.digest), stored.envelope));
     }
-    let done: Vec<_> = found
-        .iter()
-        .filter(|((receipt, _), _)| receipt.verdict == Verdict::Done)
-        .map(|((receipt, _), _)| (receipt.job, receipt.attempt))
-        .collect();
-    found.retain(|((receipt, _), _)| !is_taken_up(receipt, &done));
-    Ok(found)
-}
-
-/// Whether a receipt only says that an attempt was cut short, and a later attempt took the job up and ended it: its counts
-/// go back to before the first attempt (`targets::attempt`), so a proof says the same as if nothing had been cut short. It
-/// stays stored for an auditor; a failure of any other kind stays in the proof.
-fn is_taken_up(receipt: &Receipt, done: &[(JobId, u32)]) -> bool {
-    (receipt.verdict == Verdict::Refused || is_cut_short(receipt))
-        && done.iter().any(|(job, attempt)| *job == receipt.job && *attempt > receipt.attempt)
-}
-
-/// Whether an attempt was begun and ended before its job was, by a stop, a hold or a crash.
-fn is_cut_short(receipt: &Receipt) -> bool {
-    !matches!(receipt.verdict, Verdict::Done | Verdict::Refused)
-        && matches!(receipt.code, Some(Code::Interrupted | Code::Stopped))
+    // From the last to the first: what is named by one that stays, stays.
+    let mut named: Vec<Digest> = Vec::new();
+    for (taken, opened) in found.iter_mut().rev() {
+        *taken |= named.contains(&opened.digest);
+        if *taken {
+            named.extend(opened.predicate.previous);
+        }
+    }
+    Ok(found.into_iter().filter(|(stays, _)| *stays).map(|(_, opened)| opened).collect())
 }
 
 /// A proof as it is stored.
@@ -74,8 +58,22 @@ pub struct StoredProof {
     pub issued: Instant,
     /// Targets that are not proven, as `agent/target: why`.
     pub unproven: Vec<String>,
-    /// The exact bytes of the file, which are text.
-    pub file: String,
+    /// The plan's number.
+    pub plan: u32,
+    /// The newest key manifest.
+    pub manifest: ManifestRef,
+    /// What it stands on, in the file's order.
+    pub evidence: Vec<Piece>,
+    /// The signed statement.
+    pub envelope: Envelope,
+}
+
+/// A copy set as it was signed last.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredSet {
+    said: CopySet,
+    digest: Digest,
 }
 
 /// A proof and the view in which it is issued.
@@ -84,17 +82,21 @@ pub struct Issued {
     pub view: View,
     /// The proof.
     pub stored: StoredProof,
+    /// What is written and entered with it.
+    pub along: Txn,
 }
 
-fn crypto(error: impl std::fmt::Display) -> CoreError {
-    CoreError::Crypto(error.to_string())
+/// What signing needs to know of a request.
+struct Known {
+    asked: Asked,
+    identifiers: Vec<Identifier>,
 }
 
 impl Core {
     /// Assembles a proof of `next`, and signs it if it says something new.
     ///
     /// # Errors
-    /// The store's, or an unreadable stored receipt.
+    /// The store's, or an unreadable stored receipt; [`CoreError::Leak`] for one that would show somebody.
     pub async fn consider_proof(
         &self,
         loaded: &Loaded,
@@ -102,17 +104,24 @@ impl Core {
         arriving: Option<&StoredReceipt>,
         now: Instant,
     ) -> Result<Option<Issued>, CoreError> {
-        let (Some(plan), Some(plan_ref), Some(plan_envelope)) = (&next.plan, next.request.plan, &loaded.plan) else {
+        let id = next.request.id;
+        let (Some(plan), Some(plan_ref), Some(asked)) = (&next.plan, next.request.plan, self.asked(&id).await?) else {
             return Ok(None);
         };
-        let mut stored = state::receipts(&*self.store, &next.request.id).await?;
+        let known = Known { asked, identifiers: self.identifiers(&loaded.view).await? };
+        let mut stored = state::receipts(&*self.store, &id).await?;
         // The same receipt may have come on another stream meanwhile; twice in a file would make it invalid.
         if let Some(new) = arriving
             && stored.iter().all(|old| old.digest != new.digest)
         {
             stored.push(new.clone());
         }
-        let (receipts, envelopes): (Vec<_>, Vec<_>) = evidence_of(plan, stored)?.into_iter().unzip();
+        let receipts = evidence_of(plan, self.without_compromised(&id, stored).await?)?;
+        // A reader would refuse a file in which a statement is missing between two: none is made, and the request says so.
+        if let Some(gap) = statement::breaks(receipts.iter()).first() {
+            tracing::error!(request = %id, gap, "no proof is made");
+            return Ok(None);
+        }
         let jobs: Vec<_> = next.current_jobs().cloned().collect();
         let evidence = Evidence {
             request: &next.request,
@@ -122,39 +131,102 @@ impl Core {
             receipts: &receipts,
             copies: &next.copies,
             obligations: &next.obligations,
+            restores: &[],
+            now,
+            clock: self.time.kind(),
         };
-        let statement = statement::assemble(&evidence, next.request.proofs + 1, now, self.time.kind());
-        // More of the same evidence is no news: a monthly look that finds the same copies issues nothing.
-        let said = Statement { evidence: Vec::new(), ..statement.clone() };
-        let content = statement::content_digest(&said);
+        self.sign_proof(next, &evidence, &known).await
+    }
+
+    /// Leaves out what a compromised key signed and the log entered too late: a verifier believes none of it, and a target that only
+    /// such a statement speaks for is not proven.
+    async fn without_compromised(
+        &self,
+        id: &RequestId,
+        stored: Vec<StoredReceipt>,
+    ) -> Result<Vec<StoredReceipt>, CoreError> {
+        let since = self.compromised().await?;
+        if since.is_empty() {
+            return Ok(stored);
+        }
+        let mut kept = Vec::with_capacity(stored.len());
+        for receipt in stored {
+            let opened = gallra_proof::receipt::read(&receipt.envelope).map_err(crypto)?;
+            let since = opened.keyid.parse().ok().and_then(|keyid: Digest| since.get(&keyid));
+            let counts = match since {
+                None => true,
+                Some(since) => {
+                    let leaf = entry_of(&receipt.envelope, opened.kind, Some(*id), None)?.leaf();
+                    self.ledger.position(&leaf).await?.is_some_and(|index| index < *since)
+                }
+            };
+            if counts {
+                kept.push(receipt);
+            }
+        }
+        Ok(kept)
+    }
+
+    async fn sign_proof(
+        &self,
+        next: &View,
+        evidence: &Evidence<'_>,
+        known: &Known,
+    ) -> Result<Option<Issued>, CoreError> {
+        let (id, now) = (next.request.id, evidence.now);
+        let (set, along) = self.copy_set(evidence, known).await?;
+        let before = self.proofs(&id).await?;
+        let previous = before.last().map(|proof| digest_of(&proof.envelope)).transpose()?;
+        let manifest = self.signing.newest();
+        // A newer one that is stored before this is committed may list other keys: then it is made again.
+        let along = along.expect(keys::key_manifest(manifest.version + 1), Expect::Absent);
+        let place = Place {
+            sequence: next.request.proofs + 1,
+            previous,
+            amends: before.iter().any(|proof| proof.stage.is_final()),
+            manifest,
+            further: set.into_iter().collect(),
+            recipients: Vec::new(),
+        };
+        let proof = statement::assemble(evidence, place);
+        let content = statement::content_digest(&proof);
         if next.request.proof_content == Some(content) {
             return Ok(None);
         }
-        let stage = statement.stage;
-        let unproven = statement
-            .targets
-            .iter()
-            .filter(|target| !target.proven)
-            .map(|target| format!("{}/{}: {}", target.agent, target.target, target.why))
-            .collect();
         gallra_crash::point("before_signing");
-        let file = ProofFile {
-            format: PROOF_FORMAT.to_owned(),
-            statement: statement::sign(&statement, &self.issuer),
-            plan: plan_envelope.clone(),
-            receipts: envelopes,
-        };
-        let bytes = gallra_proof::file::write(&file).map_err(crypto)?;
-        let (view, _) = step(next, &Input::ProofIssued { stage, content }, now)?;
-        let stored = StoredProof {
-            sequence: statement.sequence,
-            stage,
-            until: statement.until,
-            issued: now,
-            unproven,
-            file: String::from_utf8(bytes).map_err(crypto)?,
-        };
-        Ok(Some(Issued { view, stored }))
+        let envelope = self.sign(Type::Proof, known, &proof)?;
+        let along = along.delete(keys::leak_of_statement(&id, "proof"));
+        let along = enter(along, &envelope, Type::Proof, Some(id), Turn::after(now, 4))?;
+        let (view, _) = step(next, &Input::ProofIssued { stage: proof.stage, content }, now)?;
+        let plan = next.request.plan.map_or(0, |plan| plan.number);
+        Ok(Some(Issued { view, stored: stored_proof(proof, plan, envelope), along }))
+    }
+
+    fn sign<P: serde::Serialize>(&self, kind: Type, known: &Known, said: &P) -> Result<Envelope, CoreError> {
+        let signed = self.issuer.sign(kind, known.asked.subject.clone(), said, &known.identifiers);
+        signed.map_err(unsigned)
+    }
+
+    /// The copy set once it is closed: what was signed of it, or what is signed now since it differs.
+    async fn copy_set(&self, evidence: &Evidence<'_>, known: &Known) -> Result<(Option<Piece>, Txn), CoreError> {
+        let Some(said) = statement::closed_set(evidence) else { return Ok((None, Txn::new())) };
+        let id = evidence.request.id;
+        let at = keys::copy_set(&id);
+        let newest = self.store.get(&at).await?;
+        if let Some(entry) = &newest {
+            let stored: StoredSet = decode("copy set", &entry.value)?;
+            if stored.said == said {
+                return Ok((Some(Piece { statement: Type::CopySet, digest: stored.digest }), Txn::new()));
+            }
+        }
+        let envelope = self.sign(Type::CopySet, known, &said)?;
+        let digest = digest_of(&envelope)?;
+        let txn = Txn::new()
+            .expect_as_read(&at, newest.as_ref())
+            .put(at, encode(&StoredSet { said, digest })?)
+            .put(keys::statement(&id, &digest), encode(&envelope)?);
+        let txn = enter(txn, &envelope, Type::CopySet, Some(id), Turn::after(evidence.now, 3))?;
+        Ok((Some(Piece { statement: Type::CopySet, digest }), txn))
     }
 
     /// A request's proofs, oldest first.
@@ -163,5 +235,21 @@ impl Core {
     /// The store's.
     pub async fn proofs(&self, request: &RequestId) -> Result<Vec<StoredProof>, CoreError> {
         state::all(&*self.store, &keys::proofs_of(request), "proof").await
+    }
+}
+
+fn stored_proof(proof: Proof, plan: u32, envelope: Envelope) -> StoredProof {
+    let unproven = proof.targets.iter().filter(|target| !target.proven);
+    let unproven = unproven.map(|target| format!("{}/{}: {}", target.agent, target.target, target.why)).collect();
+    StoredProof {
+        sequence: proof.sequence,
+        stage: proof.stage,
+        until: proof.until,
+        issued: proof.issued,
+        unproven,
+        plan,
+        manifest: proof.manifest,
+        evidence: proof.evidence,
+        envelope,
     }
 }

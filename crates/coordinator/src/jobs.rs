@@ -13,15 +13,21 @@ use gallra_model::envelope::Envelope;
 use gallra_model::job::{Action, JobSpec, Question};
 use gallra_model::message::MAX_MESSAGE_BYTES;
 use gallra_model::permit::{Denial, Permit};
+use gallra_model::plan::After;
+use gallra_model::receipt::{Receipt, statement_of};
 use gallra_model::request::{About, JobRecord, JobState, Request};
 use gallra_model::selector::Selector;
+use gallra_model::statement::{Commitment, Type};
 use gallra_model::{AgentName, Digest, JobId, Nonce, RequestId, SubjectId};
 use gallra_store::keys::{self, What};
 use gallra_store::{Key, StoreError, Txn};
 
+use crate::asked::crypto;
 use crate::core::{Along, Core, MAX_TRIES};
+use crate::entered::{Turn, due_of, enter, entry_of};
 use crate::error::{CoreError, decode, encode};
 use crate::guards;
+use crate::handed::tree_of;
 use crate::state::{self, StoredReceipt};
 
 /// Longest offer, in bytes: well below what a message takes, since an agent that cannot read one ends its stream and would be
@@ -150,6 +156,8 @@ impl Core {
         for _ in 0..MAX_TRIES {
             match self.try_permit(&id, asking).await {
                 Ok(Ok(permit)) => {
+                    let checkpoint = self.ledger.checkpoint().map(|signed| signed.note);
+                    let permit = Permit { checkpoint, ..permit };
                     let signed = gallra_proof::permit::sign(&permit, &self.permits);
                     return signed.map(Ok).map_err(|error| CoreError::Crypto(error.to_string()));
                 }
@@ -180,6 +188,7 @@ impl Core {
         let (now, standing) = self.time.look();
         let clock_is_doubted = standing != Standing::Trusted;
         let around = Around {
+            commitment: self.commitment_of(loaded.plan.as_ref(), &loaded.view).await?,
             restraint: guards.restraint(),
             rules: self.under_now(&loaded.view.request, &guards).await?,
             clock_is_doubted,
@@ -214,6 +223,15 @@ impl Core {
         Ok(Ok(permit))
     }
 
+    /// The tree that first held a request's plan; none while it is in none, or the log signs nothing any more.
+    async fn commitment_of(&self, plan: Option<&Envelope>, view: &View) -> Result<Option<Commitment>, CoreError> {
+        let (Some(envelope), Some(plan), None) = (plan, &view.plan, self.ledger.is_stopped()) else { return Ok(None) };
+        let leaf = entry_of(envelope, Type::Plan, Some(plan.request), due_of(plan))?.leaf();
+        let Some(index) = self.ledger.position(&leaf).await? else { return Ok(None) };
+        let signed = self.ledger.first_holding(index).await?;
+        signed.map(|signed| tree_of(&signed)).transpose()
+    }
+
     /// What stops a job now, if it changes data and anything does.
     ///
     /// # Errors
@@ -233,7 +251,13 @@ impl Core {
     async fn what_stops(&self, view: &View, job: &JobRecord) -> Result<Option<Denial>, CoreError> {
         let guards = guards::read(&*self.store, &view.request, &job.step).await?;
         let rules = self.under_now(&view.request, &guards).await?;
-        let around = Around { restraint: guards.restraint(), rules, clock_is_doubted: false, lacks_address: false };
+        let around = Around {
+            restraint: guards.restraint(),
+            rules,
+            clock_is_doubted: false,
+            lacks_address: false,
+            commitment: None,
+        };
         Ok(stands(view, job, around).err())
     }
 
@@ -278,6 +302,7 @@ impl Core {
     /// # Errors
     /// [`CoreError::Invalid`] when the signature, the agent or the job is wrong.
     pub async fn take_receipt(&self, agent: &AgentName, envelope: &Envelope) -> Result<(JobId, Digest), CoreError> {
+        self.check_key_of(agent).await?;
         let key = self.agent(agent).await?.evidence_key;
         let key =
             gallra_proof::key::VerifyingKey::from_hex(&key).map_err(|error| CoreError::Crypto(error.to_string()))?;
@@ -300,15 +325,28 @@ impl Core {
         if self.store.get(&at).await?.is_some() {
             return Ok((job, digest));
         }
-        let stored = StoredReceipt { stored: self.time.now(), digest, taken: true, envelope: envelope.clone() };
-        let write = Txn::new().put(at.clone(), encode(&stored)?);
+        let kind = gallra_proof::receipt::read(envelope).map_err(|error| wrong(error.to_string()))?.kind;
+        if self.shows_somebody(&id, (envelope, digest), kind).await? {
+            return Ok((job, digest));
+        }
+        let before = state::receipts(&*self.store, &id).await?;
+        let doubt = self.doubt(&id, &receipt, key.keyid(), &before).await?;
+        let number = u32::try_from(before.len()).unwrap_or(u32::MAX);
+        let stored = StoredReceipt { stored: self.time.now(), digest, number, taken: true, envelope: envelope.clone() };
+        let entered = enter(Txn::new(), envelope, kind, Some(id), Turn::after(stored.stored, 2))?;
+        let write = entered.clone().put(at.clone(), encode(&stored)?);
         let _turn = crate::suppression::turn(&receipt).await;
         let write = self.with_suppression(&id, &receipt, write).await?;
         let input = Input::Receipt { receipt: Box::new(receipt.clone()), digest };
         let taken = self
             .apply(&id, &input, |before| {
                 let step = before.job(job).map(|record| &record.step).ok_or(CoreError::NotFound("job"))?;
+                if let Some(why) = doubt {
+                    return Err(CoreError::Precondition(why.to_owned()));
+                }
+                let again = step.after.contains(&After::CopiesGone);
                 let fits = step.agent == receipt.agent
+                    && kind == statement_of(step.action, again)
                     && step.target == receipt.target
                     && step.action == receipt.action
                     && step.kind == receipt.kind
@@ -330,11 +368,44 @@ impl Core {
             Err(CoreError::Precondition(why)) => {
                 tracing::warn!(%job, %agent, why, "a receipt settles nothing");
                 let untaken = StoredReceipt { taken: false, ..stored };
-                self.store.commit(Txn::new().put(at, encode(&untaken)?)).await?;
+                self.store.commit(entered.put(at, encode(&untaken)?)).await?;
                 Ok((job, digest))
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Core {
+    /// Why a statement must not be in a proof, though its signature and its job are right: it would make the whole file invalid.
+    async fn doubt(
+        &self,
+        id: &RequestId,
+        receipt: &Receipt,
+        keyid: String,
+        before: &[StoredReceipt],
+    ) -> Result<Option<&'static str>, CoreError> {
+        let mut named = None;
+        for stored in before {
+            let opened = gallra_proof::receipt::read(&stored.envelope).map_err(crypto)?;
+            if opened.predicate.job == receipt.job && opened.keyid == keyid {
+                named = gallra_proof::statement::previous(&opened.predicate, opened.digest);
+            }
+        }
+        if receipt.previous != named {
+            // One that shows somebody is kept elsewhere, and is followed all the same.
+            let leaked = match receipt.previous {
+                Some(previous) => self.store.get(&keys::leak_of_receipt(id, &previous)).await?.is_some(),
+                None => false,
+            };
+            if !leaked {
+                return Ok(Some("it does not follow the agent's last statement about the job"));
+            }
+        }
+        let Some(quoted) = receipt.commitment else { return Ok(None) };
+        let loaded = state::load(&*self.store, id).await?;
+        let first = self.commitment_of(loaded.plan.as_ref(), &loaded.view).await?;
+        Ok((first != Some(quoted)).then_some("it quotes another tree of the log than its permit"))
     }
 }
 

@@ -4,10 +4,19 @@
 //! coordinator.toml     names and addresses; no secret
 //! authority.pem        certificate authority: key and certificate (0600). Whoever has it can be any caller.
 //! server.pem           the server's key and certificate (0600)
-//! issuer.key           signs plans and proofs (0600). Whoever has it can claim an erasure; agents' keys are elsewhere.
-//! issuer.pub           its public half, PEM: publish it
+//! issuer.key           signs plans and proofs (0600), with the next. Whoever has both can claim an erasure; agents' keys are
+//!                      elsewhere. Of all issuer*.key those sign that the newest key manifest lists (0030).
+//! issuer-ml-dsa.key    the other of the two (0600): ML-DSA-65
+//! issuer.pub           the public halves of both, PEM: publish it
+//! anchor               the trust anchor: digest of the first key manifest; print it where it cannot be changed later
+//! roots/               keys of the first root holder (0700): they say which keys may sign what. Move them away from this
+//!                      machine, to people, before anything real is erased
 //! permit.key           signs permits (0600). Whoever has it and a place on the network can make agents act, within their
 //!                      own limits.
+//! log.key              signs the log's checkpoints (0600). Whoever has it can show two histories; keep a copy: no other key goes
+//!                      on with the same log.
+//! log.vkey             its public half under the log's name: publish it
+//! log/                 what was published last, kept out of the store's backups so that one that went back is found (0027)
 //! keys/                key-wrapping keys by epoch (0700): outside the store and its backups (decision 12)
 //! store/               the embedded store
 //! backups/             copies of the store, one or more of the current key epoch; without `keys/` they name nobody
@@ -23,7 +32,9 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use gallra_log::checkpoint::Origin;
 use gallra_model::Clock;
+use gallra_tlog::Remote;
 use serde::{Deserialize, Serialize};
 
 /// `coordinator.toml`.
@@ -41,9 +52,106 @@ pub struct Config {
     /// More contract ends on one local day than this pull the emergency stop, until somebody has looked (`gallra start`).
     #[serde(default = "brake_ends_per_day")]
     pub brake_ends_per_day: u32,
+    /// The transparency log.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+/// `[log]` in `coordinator.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// The log's name, and that of its key: 1 to 255 bytes without space, plus sign or control character. A name below a
+    /// domain of the provider's, as `log.provider.example/2026a`: it is in every checkpoint, and never changes once there is
+    /// an entry. Without one, [`Config::origin`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// How many agents must have said what they keep of the log before the first signature after a start; where fewer are
+    /// enrolled, all of them. 0: none.
+    #[serde(default = "hear_agents")]
+    pub hear_agents: u32,
+    /// Where anybody may read checkpoint and tiles, `host:port`. Plain HTTP: a reverse proxy adds TLS. Unset: nobody may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// Who cosigns its checkpoints, `[[log.witness]]` each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witness: Vec<WitnessConfig>,
+    /// Time stamping authorities (RFC 3161), `http://HOST[:PORT][/PATH]` or https: the first is asked, the others where it does not
+    /// answer. What they say is believed under a root that the key manifest names. None: nobody outside says when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timestamp: Vec<String>,
+    /// Minutes between two time stamps, where there is something new to be stamped.
+    #[serde(default = "timestamp_minutes")]
+    pub timestamp_minutes: u32,
+}
+
+/// `[[log.witness]]` in `coordinator.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessConfig {
+    /// What it is called in our log lines.
+    pub name: String,
+    /// `http://HOST[:PORT][/PREFIX]`.
+    pub url: String,
+    /// What it printed at its init: `name+id+base64`.
+    pub key: String,
+}
+
+impl WitnessConfig {
+    /// The witness, as it is asked.
+    ///
+    /// # Errors
+    /// Names the witness and the key.
+    pub fn read(&self) -> anyhow::Result<Remote> {
+        let of = || format!("coordinator.toml: log.witness {}", self.name);
+        let address = self.url.parse().context("url").with_context(of)?;
+        let key = self.key.parse().context("key").with_context(of)?;
+        Remote::new(self.name.clone(), address, vec![key]).with_context(of)
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            origin: None,
+            hear_agents: hear_agents(),
+            listen: None,
+            witness: Vec::new(),
+            timestamp: Vec::new(),
+            timestamp_minutes: timestamp_minutes(),
+        }
+    }
+}
+
+fn timestamp_minutes() -> u32 {
+    60
+}
+
+fn hear_agents() -> u32 {
+    1
 }
 
 impl Config {
+    /// Who cosigns the log's checkpoints.
+    ///
+    /// # Errors
+    /// Names the witness.
+    pub fn witnesses(&self) -> anyhow::Result<Vec<Remote>> {
+        self.log.witness.iter().map(WitnessConfig::read).collect()
+    }
+
+    /// The log's name. Where none is configured one that is nobody's, below the domain that RFC 2606 keeps free for that.
+    ///
+    /// # Errors
+    /// Where the configured one cannot be a key's name.
+    pub fn origin(&self) -> anyhow::Result<Origin> {
+        let text = self.log.origin.clone().unwrap_or_else(|| format!("log.{}.invalid/1", self.installation));
+        let origin: Option<Origin> = text.parse().ok();
+        origin.filter(Origin::is_key_name).context(
+            "coordinator.toml: log.origin: expected 1 to 255 bytes without space, plus sign or control character",
+        )
+    }
+
     /// Reads the file's text. The two names are labels: the one is in every certificate, the other names a file.
     ///
     /// # Errors
@@ -54,6 +162,8 @@ impl Config {
             let label = gallra_identity::is_label(name);
             anyhow::ensure!(label, "coordinator.toml: {key}: expected 1 to 63 of a-z, 0-9 and '-'");
         }
+        config.origin()?;
+        config.witnesses()?;
         Ok(config)
     }
 }

@@ -36,6 +36,7 @@ pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
     if core.watch_clock().await? {
         core.turn_epoch().await;
         moved += core.expire_holds().await?;
+        moved += core.expire_codes().await?;
     }
     // Rules that cannot be put into force permit nothing, and hold up nobody's receipts and proofs.
     for put in [core.put_in_force().await, core.follow_instructions().await] {
@@ -74,9 +75,14 @@ pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
         }
         moved += progress;
         if progress == 0 {
-            return Ok(moved);
+            break;
         }
     }
+    // Last, so that what was signed in this pass is in the log. The log's own task does the same at once.
+    if let Err(error) = core.ledger.follow(core.time.now()).await {
+        tracing::error!(%error, "a pass over the log failed; it is tried again");
+    }
+    Ok(moved)
 }
 
 async fn move_one(core: &Core, request: &RequestId) -> Result<(), CoreError> {

@@ -1,13 +1,15 @@
 //! `gallra-coordinator`: the command line of the coordinator's process. Data goes to stdout, everything else to stderr.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use gallra_coordinator::epochs;
 use gallra_coordinator::init::{self, Init};
 use gallra_coordinator::layout::Layout;
-use gallra_coordinator::serve;
+use gallra_coordinator::{serve, witness};
 use gallra_model::Instant;
 
 /// Decides when personal data may and must go, lets agents erase it, and proves it.
@@ -19,6 +21,7 @@ struct Arguments {
 }
 
 #[derive(Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value a run")]
 enum Command {
     /// Make a new coordinator: authority, keys, store and the first operator's certificate.
     #[command(after_help = "Example:\n  gallra-coordinator init --dir /var/lib/gallra --policy policies/webone.toml")]
@@ -44,6 +47,25 @@ enum Command {
         /// The first operator's name.
         #[arg(long, default_value = "operator")]
         operator: String,
+        /// The provider as proofs name it; the installation's name unless given.
+        #[arg(long)]
+        provider: Option<String>,
+        /// Its country: two capitals.
+        #[arg(long, default_value = "SE")]
+        country: String,
+        /// A role address for questions about proofs, nobody's own.
+        #[arg(long, default_value = "privacy@provider.invalid")]
+        contact: String,
+        /// Who takes complaints.
+        #[arg(long, default_value = "Integritetsskyddsmyndigheten (IMY)")]
+        authority: String,
+        /// A role in the organisation that holds the root keys: their files are in `roots/`, to be carried away.
+        #[arg(long, default_value = "management")]
+        root_holder: String,
+        /// A time stamping authority that readers of proofs believe, as NAME=FILE with the PEM of its root certificate; may be
+        /// repeated. Who is asked stands in coordinator.toml, `[log] timestamp`.
+        #[arg(long = "time-authority", value_name = "NAME=FILE")]
+        time_authorities: Vec<String>,
         /// The first approver's name, somebody else: gets a profile in `approver/`, to hand over. Nothing is erased that no
         /// approver's cause key was registered for.
         #[arg(long)]
@@ -65,6 +87,68 @@ enum Command {
         #[arg(long, value_name = "INSTANT")]
         demonstration_clock: Option<Instant>,
     },
+    /// Be a witness of other organisations' logs: say that what they show grows and never changes.
+    ///
+    /// Runs in a directory of its own, and on a machine that is not run by whoever runs the log. A service manager starts `witness
+    /// run` and ends it with SIGTERM.
+    Witness {
+        #[command(subcommand)]
+        command: WitnessCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum WitnessCommand {
+    /// Make a new witness; prints its public key, for the logs and for who reads their proofs.
+    #[command(after_help = "Example:\n  gallra-coordinator witness init --dir /var/lib/gallra-witness --name \
+                            witness.auditor.example/w1")]
+    Init {
+        /// The directory to make; must be empty or missing.
+        #[arg(long)]
+        dir: PathBuf,
+        /// The name of its key: stands in every cosignature, and never changes.
+        #[arg(long)]
+        name: String,
+        /// Where requests are taken. Plain HTTP: what is said is signed, and a reverse proxy adds TLS.
+        #[arg(long, default_value = "127.0.0.1:7345")]
+        listen: String,
+    },
+    /// Witness one more log, from its beginning; for a stopped witness.
+    #[command(after_help = "Example:\n  gallra-coordinator witness add-log --dir /var/lib/gallra-witness --key \
+                            log.provider.example/2026a+1a2b3c4d+AVeQ...")]
+    AddLog {
+        /// The directory that `witness init` made.
+        #[arg(long)]
+        dir: PathBuf,
+        /// The log's public key, `name+id+base64`, from who runs it.
+        #[arg(long)]
+        key: String,
+        /// The first line of its checkpoints, where it is another one than the key's name.
+        #[arg(long)]
+        origin: Option<String>,
+    },
+    /// Answer `POST /add-checkpoint` until SIGTERM or SIGINT.
+    Run {
+        /// The directory that `witness init` made.
+        #[arg(long)]
+        dir: PathBuf,
+        /// In the place of what `witness.toml` says.
+        #[arg(long)]
+        listen: Option<String>,
+    },
+}
+
+impl WitnessCommand {
+    async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Init { dir, name, listen } => {
+                let key = witness::init(&dir, &name, &listen)?;
+                writeln!(std::io::stdout(), "{key}").context("the key could not be printed; it is in witness.vkey")
+            }
+            Self::AddLog { dir, key, origin } => witness::add_log(&dir, &key, origin),
+            Self::Run { dir, listen } => witness::run(&dir, listen).await,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -75,12 +159,43 @@ fn main() -> ExitCode {
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
             match arguments.command {
-                Command::Init { dir, installation, listen, enrol_listen, names, policy, operator, approver } => {
-                    init::run(&Init { dir, installation, listen, enrol_listen, names, policy, operator, approver })
-                        .await
+                Command::Init {
+                    dir,
+                    installation,
+                    listen,
+                    enrol_listen,
+                    names,
+                    policy,
+                    operator,
+                    provider,
+                    country,
+                    contact,
+                    authority,
+                    root_holder,
+                    time_authorities,
+                    approver,
+                } => {
+                    let init = Init {
+                        dir,
+                        installation,
+                        listen,
+                        enrol_listen,
+                        names,
+                        policy,
+                        operator,
+                        provider,
+                        country,
+                        contact,
+                        authority,
+                        root_holder,
+                        time_authorities,
+                        approver,
+                    };
+                    init::run(&init).await
                 }
                 Command::Backup { dir } => epochs::back_up(&Layout::new(dir)).await,
                 Command::Serve { dir, demonstration_clock } => serve::run(&Layout::new(dir), demonstration_clock).await,
+                Command::Witness { command } => command.run().await,
             }
         })
     };

@@ -223,9 +223,29 @@ impl Core {
         self.forget_contract(&contract, txn).await
     }
 
+    /// Under whose key what names somebody in a request is sealed: the contract's where it is its own, else the customer's.
+    pub(crate) async fn sealing_subject(&self, view: &View) -> Result<SubjectId, CoreError> {
+        let contract = self.contract_of(view).await?;
+        if contract.request == Some(view.request.id) {
+            return Ok(contract.subject);
+        }
+        Ok(self.customer_of(view).await?.subject)
+    }
+
+    /// Adds the removal of receipts that showed a subject: they go with its key.
+    async fn drop_evidence(&self, mut txn: Txn, subject: &SubjectId) -> Result<Txn, CoreError> {
+        for entry in state::entries(&*self.store, &keys::sealed_of(subject)).await? {
+            if matches!(keys::parse_sealed(&entry.key), Some((_, What::Receipt(_)))) {
+                txn = txn.delete(entry.key);
+            }
+        }
+        Ok(txn)
+    }
+
     async fn forget_contract(&self, contract: &Contract, mut txn: Txn) -> Result<Txn, CoreError> {
         let identity: ContractIdentity = self.open(&contract.subject, What::Contract(contract.id)).await?;
         txn = self.destroy(txn, &contract.subject, What::Contract(contract.id)).await?;
+        txn = self.drop_evidence(txn, &contract.subject).await?;
         txn = self.close(txn, &identity.service, contract.version)?;
         if let Some(request) = contract.request {
             txn = txn.delete(keys::sealed(&contract.subject, What::Request(request)));
@@ -290,6 +310,7 @@ impl Core {
     async fn destroy_customer(&self, mut txn: Txn, customer: &Customer) -> Result<Txn, CoreError> {
         let identity: CustomerIdentity = self.open(&customer.subject, What::Customer(customer.id)).await?;
         txn = self.destroy(txn, &customer.subject, What::Customer(customer.id)).await?;
+        txn = self.drop_evidence(txn, &customer.subject).await?;
         txn = self.release_customer(txn, customer, &identity).await?;
         // What it told us to do instead names nobody, and is told of to nobody any more.
         txn = txn.delete(keys::instructed(&customer.id));

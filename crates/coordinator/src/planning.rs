@@ -5,7 +5,6 @@ pub(crate) mod as_held;
 
 use gallra_flow::request::Input;
 use gallra_model::Digest;
-use gallra_model::envelope::Envelope;
 use gallra_model::hold::Hold;
 use gallra_model::plan::{Anchors, BackupExpectation, Held, Plan, Step};
 use gallra_model::request::RequestState;
@@ -13,10 +12,13 @@ use gallra_model::target::{Inventory, TargetId, TargetInfo};
 use gallra_model::{AgentName, Instant, RequestId};
 use gallra_planner::Facts;
 use gallra_policy::Policy;
-use gallra_store::{Txn, keys};
+use gallra_store::keys;
 
+use crate::asked::digest_of;
 use crate::core::{Along, Core, MAX_TRIES};
+use crate::entered::{Turn, enter_plan};
 use crate::error::{CoreError, encode};
+use crate::leaks::unsigned;
 use crate::policies::Ruled;
 use crate::state::{self, Loaded};
 
@@ -95,16 +97,31 @@ impl Core {
             self.move_request(id, &Input::Upheld { under: ruled.under, review: ruled.review }).await?;
             return Ok(true);
         }
-        let envelope =
-            gallra_proof::plan::sign(&plan, &self.issuer).map_err(|error| CoreError::Crypto(error.to_string()))?;
-        let digest = payload_digest(&envelope)?;
+        let (asked, said) = match self.say_asked(&loaded.view).await {
+            Err(error) => return Err(self.refuse_to_sign(id, "request", error).await),
+            said => said?,
+        };
+        let identifiers = self.identifiers(&loaded.view).await?;
+        let envelope = match gallra_proof::plan::sign(&plan, asked.subject, &identifiers, &self.issuer.now()) {
+            Err(error) => return Err(self.refuse_to_sign(id, "plan", unsigned(error)).await),
+            Ok(envelope) => envelope,
+        };
+        let digest = digest_of(&envelope)?;
+        let said = said.delete(keys::leak_of_statement(id, "request")).delete(keys::leak_of_statement(id, "plan"));
+        let entered = enter_plan(said, &envelope, &plan, Turn::after(self.time.now(), 1))?;
         let number = plan.number;
         let stored = encode(&envelope)?;
         let input = Input::Planned { plan: Box::new(plan), digest, under: ruled.under, review: ruled.review };
-        self.apply(id, &input, |_| {
-            Ok(Along { txn: Txn::new().create(keys::plan(id, number), stored.clone()), receipt: None })
-        })
-        .await?;
+        let applied = self
+            .apply(id, &input, |_| {
+                Ok(Along { txn: entered.clone().create(keys::plan(id, number), stored.clone()), receipt: None })
+            })
+            .await;
+        match applied {
+            // Signed before the issuer's keys were changed, and not taken after: it is made and signed again.
+            Err(CoreError::Busy) if self.is_overtaken(&envelope).await => return Err(CoreError::Outdated),
+            applied => applied?,
+        };
         gallra_crash::point("after_plan");
         Ok(true)
     }
@@ -230,12 +247,4 @@ fn says_the_same(plan: &Plan, other: &Plan) -> bool {
         && says_the_same_holds(plan, other)
         && plan.restrictions == other.restrictions
         && plan.approvals == other.approvals
-}
-
-/// SHA-256 of an envelope's payload.
-///
-/// # Errors
-/// When the payload is no base64: damaged.
-pub fn payload_digest(envelope: &Envelope) -> Result<Digest, CoreError> {
-    gallra_proof::dsse::payload_digest(envelope).map_err(|error| CoreError::Crypto(error.to_string()))
 }

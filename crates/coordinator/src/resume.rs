@@ -46,8 +46,8 @@ impl Core {
             let stored = state::receipts(&*self.store, id).await?;
             let taken = stored.into_iter().filter(|stored| stored.taken);
             let receipts = taken.map(|stored| {
-                let payload = gallra_proof::dsse::payload(&stored.envelope);
-                decode("receipt", &payload.map_err(|error| CoreError::Crypto(error.to_string()))?)
+                let opened = gallra_proof::receipt::read(&stored.envelope);
+                Ok(opened.map_err(|error| CoreError::Crypto(error.to_string()))?.predicate)
             });
             let receipts = receipts.collect::<Result<Vec<Receipt>, CoreError>>()?;
             all.extend(remains(&view, &receipts).into_iter().map(|one| (*id, one)));

@@ -11,6 +11,7 @@ use gallra_policy::Policy;
 use gallra_proof::key::SigningKey;
 use gallra_store::epochs::OnDisk;
 use gallra_store::{Embedded, Keyring, Store, keys};
+use gallra_tlog::Tiles;
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
@@ -21,9 +22,12 @@ use crate::core::Core;
 use crate::error::decode;
 use crate::fleet::Fleet;
 use crate::gate::GateLayer;
-use crate::layout::Layout;
+use crate::layout::{Config, Layout};
 use crate::leader;
+use crate::ledger::{self, Ledger, Opening, Witnesses};
 use crate::policies::{Rules, StoredPolicy};
+use crate::signing::Signing;
+use crate::stamping::Stamping;
 
 /// Most calls under way on one connection.
 const MAX_STREAMS: u32 = 256;
@@ -36,6 +40,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// Says which part of the directory is missing or in use.
 pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Result<()> {
     let config = layout.config()?;
+    let stamping = Stamping::new(&config.log).context("coordinator.toml: log.timestamp")?;
     layout.keep_to_clock(if demonstration.is_some() { Clock::Simulated } else { Clock::Real })?;
     let core = Arc::new(open(layout, demonstration).await?);
     let (key, cert) = split_pem(&layout.read("server.pem")?)?;
@@ -66,10 +71,23 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
         .tls_config(ServerTlsConfig::new().identity(identity))?
         .max_concurrent_streams(MAX_STREAMS)
         .add_routes(api::enrolment_routes(&core))
-        .serve_with_incoming_shutdown(enrolment, until(stopped));
+        .serve_with_incoming_shutdown(enrolment, until(stopped.clone()));
+    if let Some(address) = &config.log.listen {
+        let listener = TcpListener::bind(address).await.with_context(|| format!("{address} cannot be listened on"))?;
+        tracing::info!(listen = %listener.local_addr()?, "the log is served to anybody");
+        tokio::spawn(gallra_tlog::serve(listener, Tiles(Arc::clone(&core)), until(stopped)));
+    }
     let leading = tokio::spawn({
         let core = Arc::clone(&core);
         async move { leader::run(&core).await }
+    });
+    let sequencing = tokio::spawn({
+        let core = Arc::clone(&core);
+        async move { ledger::run(&core).await }
+    });
+    let stamping = tokio::spawn({
+        let core = Arc::clone(&core);
+        async move { stamping.run(&core).await }
     });
     let serving = async { tokio::try_join!(main, enrol) };
     tokio::pin!(serving);
@@ -83,6 +101,8 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
         }
     }
     leading.abort();
+    sequencing.abort();
+    stamping.abort();
     Ok(())
 }
 
@@ -98,7 +118,10 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
     let mark = mark.map(|entry| decode("clock mark", &entry.value)).transpose()?;
     let (key, cert) = split_pem(&layout.read("authority.pem")?)?;
     let first = first_policy(layout, &config.policy)?;
+    let generation = decode("generation", &generation.value)?;
+    let ledger = open_ledger(layout, &config, Arc::clone(&store), generation).await?;
     let rules = Rules::new(first).map_err(|problems| anyhow::anyhow!("policy/{}.toml: {problems}", config.policy))?;
+    let (signing, issuer) = Signing::load(&*store, layout.root()).await?;
     Ok(Core {
         effects: OnDisk::new(Arc::clone(&store), layout.path("backups")),
         store,
@@ -110,17 +133,39 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
         brake_ends_per_day: config.brake_ends_per_day,
         ending: tokio::sync::Mutex::default(),
         recording: tokio::sync::Mutex::default(),
-        issuer: SigningKey::from_pem(&layout.read("issuer.key")?)?,
+        issuer,
+        signing,
         permits: SigningKey::from_pem(&layout.read("permit.key")?)?,
         authority: Authority::from_pem(&cert, &key)?,
         time: demonstration.map_or_else(|| Time::real(mark), Time::simulated),
-        generation: decode("generation", &generation.value)?,
+        generation,
+        ledger,
         fleet: Fleet::default(),
         wake: tokio::sync::Notify::new(),
         leading: tokio::sync::Mutex::default(),
         session_address: format!("https://{}", config.listen),
         enrolment_address: format!("https://{}", config.enrol_listen),
     })
+}
+
+/// The log of a directory.
+async fn open_ledger(
+    layout: &Layout,
+    config: &Config,
+    store: Arc<Embedded>,
+    generation: u64,
+) -> anyhow::Result<Ledger> {
+    let seed = ledger::read_or_make(layout, &*store).await?;
+    let folder = layout.path(ledger::FOLDER);
+    let (origin, hear_agents) = (config.origin()?, config.log.hear_agents);
+    let opening = Opening { store, folder: &folder, origin, seed, generation, hear_agents };
+    let ledger = Ledger::open(opening).await.context("the log cannot be opened")?;
+    let witnesses = config.witnesses()?;
+    if !witnesses.is_empty() {
+        ledger.set_vouch(Arc::new(Witnesses(witnesses)));
+    }
+    ledger::write_public(layout, ledger.public())?;
+    Ok(ledger)
 }
 
 /// The policy that `init` was given, with the packs that lie beside it.
@@ -158,7 +203,8 @@ fn split_pem(text: &str) -> anyhow::Result<(String, String)> {
     Ok((key.to_owned(), cert.to_owned()))
 }
 
-async fn signalled() {
+/// Until SIGTERM or SIGINT.
+pub(crate) async fn signalled() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
         return std::future::pending().await;

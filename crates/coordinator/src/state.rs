@@ -56,9 +56,8 @@ pub async fn load(store: &dyn Store, id: &RequestId) -> Result<Loaded, CoreError
 pub async fn load_plan(store: &dyn Store, request: &RequestId, number: u32) -> Result<(Envelope, Plan), CoreError> {
     let entry = store.get(&keys::plan(request, number)).await?.ok_or(CoreError::NotFound("plan"))?;
     let envelope: Envelope = decode("plan", &entry.value)?;
-    let payload = gallra_proof::dsse::payload(&envelope).map_err(|error| CoreError::Crypto(error.to_string()))?;
-    let plan = decode("plan", &payload)?;
-    Ok((envelope, plan))
+    let opened = gallra_proof::plan::read(&envelope).map_err(|error| CoreError::Crypto(error.to_string()))?;
+    Ok((envelope, opened.predicate))
 }
 
 /// Reads every value under a prefix.
@@ -178,6 +177,9 @@ pub struct StoredReceipt {
     pub stored: gallra_model::Instant,
     /// SHA-256 of its payload.
     pub digest: Digest,
+    /// How many of the request were stored before it: those of one job stand in the order in which they were said.
+    #[serde(default)]
+    pub number: u32,
     /// Whether it moved its request. One that did not (no permit was given for it, or it fits no job) is kept for an
     /// auditor, and is no evidence in a proof.
     pub taken: bool,
@@ -191,7 +193,7 @@ pub struct StoredReceipt {
 /// The store's.
 pub async fn receipts(store: &dyn Store, request: &RequestId) -> Result<Vec<StoredReceipt>, CoreError> {
     let mut receipts: Vec<StoredReceipt> = all(store, &keys::receipts_of(request), "receipt").await?;
-    receipts.sort_by_key(|receipt| (receipt.stored, receipt.digest));
+    receipts.sort_by_key(|receipt| (receipt.stored, receipt.number, receipt.digest));
     Ok(receipts)
 }
 

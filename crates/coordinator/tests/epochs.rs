@@ -5,14 +5,16 @@ use std::path::Path;
 
 use gallra_coordinator::contracts::{End, Start};
 use gallra_coordinator::core::Core;
-use gallra_coordinator::error::CoreError;
+use gallra_coordinator::error::{CoreError, encode};
 use gallra_coordinator::init::{self, Init};
 use gallra_coordinator::layout::Layout;
 use gallra_coordinator::{epochs, leader, serve, state};
 use gallra_model::selector::ExternalId;
+use gallra_model::target::Inventory;
 use gallra_model::{Day, Instant};
+use gallra_proof::key::SigningKey;
 use gallra_store::search::{Needles, search_files};
-use gallra_store::{Keyring, Txn};
+use gallra_store::{Keyring, Txn, keys};
 
 const ENDED: Day = Day::constant(2026, 1, 31);
 
@@ -45,6 +47,12 @@ async fn made(folder: &Path) -> Layout {
         names: Vec::new(),
         policy,
         operator: "operator".to_owned(),
+        provider: None,
+        country: "SE".to_owned(),
+        contact: "privacy@provider.invalid".to_owned(),
+        authority: "IMY".to_owned(),
+        root_holder: "management".to_owned(),
+        time_authorities: Vec::new(),
         approver: None,
     };
     init::run(&init).await.expect("a new coordinator");
@@ -105,6 +113,66 @@ async fn who_was_erased_is_in_no_file_a_month_later_and_who_stays_is_found() {
     let core = open(&layout, "2026-03-24T10:00:00Z").await;
     end_and_forget(&core, "bo").await;
     assert!(matches!(core.find_contract(&id("bo.example")).await, Err(CoreError::NotFound(_))));
+}
+
+/// Somebody who has something of a customer's: without a target there is nothing to plan.
+async fn with_an_agent(core: &Core) {
+    let inventory = serde_json::json!({
+        "agent": "web1",
+        "evidence_key": SigningKey::from_seed(&[1; 32]).verifying().to_hex(),
+        "targets": [{
+            "id": "www", "kind": "files", "category": "customer-data", "role": "processor", "scope": "contract", "mode": "act",
+        }],
+    });
+    let inventory: Inventory = serde_json::from_value(inventory).expect("an inventory");
+    let txn = Txn::new().put(keys::inventory(&inventory.agent), encode(&inventory).expect("encodes"));
+    core.store.commit(txn).await.expect("commits");
+}
+
+/// The stored epoch, as it is written.
+async fn epoch(core: &Core) -> Vec<u8> {
+    core.store.get(&keys::meta_epoch()).await.expect("reads").expect("an epoch").value
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_code_goes_through_the_turning_of_an_epoch_and_is_in_no_file_a_month_after_it_ended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let layout = made(folder.path()).await;
+    let core = open(&layout, "2026-02-01T10:00:00Z").await;
+    with_an_agent(&core).await;
+    core.time.advance(at("2026-02-22T10:00:00Z")).expect("goes on");
+    core.start_contract(&sale("anna", 1)).await.expect("a sale");
+    let service = id("anna.example");
+    core.end_contract(&End { service: service.clone(), ended: ENDED, version: 7, cause: None }).await.expect("ends");
+    let contract = core.settle_contract(&service, ENDED, 8).await.expect("settles");
+    let request = contract.request.expect("an end opens a request");
+    leader::run_due(&core).await.expect("planned");
+    let (code, _) = core.show_code(&request, "olle").await.expect("a code");
+    let before = epoch(&core).await;
+    // Through the day on which the epoch turns, and the last on which the code is there.
+    core.time.advance(at("2026-03-23T22:59:59Z")).expect("goes on");
+    for _ in 0..8 {
+        leader::run_due(&core).await.expect("a pass");
+    }
+    assert_ne!(epoch(&core).await, before, "it has turned");
+    assert_eq!(core.show_code(&request, "olle").await.expect("still a code").0, code);
+    drop(core);
+    let seen = |layout: &Layout| {
+        let keyring = Keyring::open(&layout.path("keys")).expect("opens");
+        let found = search_files(layout.root(), &keyring, &Needles::new([code.as_str()])).expect("searches");
+        found.values().filter(|found| found.is_hit()).count()
+    };
+    assert!(seen(&layout) > 0, "whoever has all keys can read it");
+    let core = open(&layout, "2026-03-23T23:00:00Z").await;
+    assert!(core.show_code(&request, "olle").await.is_err(), "it has expired");
+    for now in ["2026-04-24T10:00:00Z", "2026-04-25T10:00:00Z"] {
+        core.time.advance(at(now)).expect("goes on");
+        for _ in 0..8 {
+            leader::run_due(&core).await.expect("a pass");
+        }
+    }
+    drop(core);
+    assert_eq!(seen(&layout), 0, "in no file, no free page and no copy");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

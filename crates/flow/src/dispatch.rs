@@ -23,6 +23,8 @@ enum Offer {
     Permitted(u8),
     /// Denied: not offered again until the store says that the job changed.
     Parked,
+    /// Denied since its plan is not in the log yet: until the log moves.
+    Unlogged,
 }
 
 /// One stream's state.
@@ -50,6 +52,8 @@ pub enum Input {
     Receipt(JobId),
     /// The simulated clock moved: what was parked may be tried again.
     ClockMoved,
+    /// The log signed more, or may sign again: what waited for it may be tried again.
+    LogMoved,
     /// A guard of this job moved: what was parked may be tried again.
     GuardMoved(JobId),
     /// A minute passed: what was parked may be tried again, and what was not answered for long is offered again.
@@ -65,7 +69,7 @@ pub fn step(stream: &Stream, input: &Input) -> (Stream, Vec<JobId>) {
         Input::Ready(ready) => {
             // What was sent stays counted until the agent has answered it, also when its plan was replaced: the agent
             // holds it against its credits.
-            next.offers.retain(|job, offer| *offer != Offer::Parked || ready.contains(job));
+            next.offers.retain(|job, offer| !offer.rests() || ready.contains(job));
             for job in ready {
                 if next.outstanding() >= next.credits {
                     break;
@@ -85,12 +89,16 @@ pub fn step(stream: &Stream, input: &Input) -> (Stream, Vec<JobId>) {
         Input::Denied(job, Denial::Begun) => {
             next.offers.entry(*job).or_insert(Offer::Parked);
         }
+        Input::Denied(job, Denial::NotLogged) => {
+            next.offers.insert(*job, Offer::Unlogged);
+        }
         Input::Denied(job, _) => {
             next.offers.insert(*job, Offer::Parked);
         }
         Input::Receipt(job) => {
             next.offers.remove(job);
         }
+        Input::LogMoved => next.offers.retain(|_, offer| *offer != Offer::Unlogged),
         Input::ClockMoved => next.offers.retain(|_, offer| *offer != Offer::Parked),
         Input::GuardMoved(job) => {
             if next.is_parked(*job) {
@@ -110,14 +118,19 @@ impl Offer {
                 *minutes += 1;
                 *minutes < ANSWER_WITHIN_MINUTES
             }
-            Self::Parked => false,
+            Self::Parked | Self::Unlogged => false,
         }
+    }
+
+    /// Whether the agent holds nothing of it.
+    fn rests(&self) -> bool {
+        matches!(self, Self::Parked | Self::Unlogged)
     }
 }
 
 impl Stream {
     fn outstanding(&self) -> u32 {
-        let open = self.offers.values().filter(|offer| **offer != Offer::Parked).count();
+        let open = self.offers.values().filter(|offer| !offer.rests()).count();
         u32::try_from(open).unwrap_or(u32::MAX)
     }
 
@@ -181,6 +194,12 @@ mod tests {
         assert_eq!(step(&released, &ready).1, [job(1)], "its hold was released");
         let (sent, _) = step(&stream, &Input::GuardMoved(job(1)));
         assert!(step(&sent, &ready).1.is_empty(), "an offer that is out is not made twice");
+        let (unlogged, _) = step(&stream, &Input::Denied(job(1), Denial::NotLogged));
+        let (moved, _) = step(&unlogged, &Input::ClockMoved);
+        assert!(step(&moved, &ready).1.is_empty(), "time enters nothing in a log");
+        let (logged, _) = step(&unlogged, &Input::LogMoved);
+        assert_eq!(step(&logged, &ready).1, [job(1)]);
+        assert!(step(&step(&parked, &Input::LogMoved).0, &ready).1.is_empty(), "and a hold stays");
         let (raced, _) = step(&stream, &Input::Denied(job(1), Denial::Raced));
         assert_eq!(step(&raced, &ready).1, [job(1)]);
     }

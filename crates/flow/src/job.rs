@@ -16,6 +16,7 @@ use gallra_model::Instant;
 use gallra_model::cause::Backing;
 use gallra_model::digest::Digest;
 use gallra_model::job::{Action, JobSpec, Purge, Question};
+use gallra_model::plan::After;
 use gallra_model::receipt::{Code, Receipt, Verdict};
 use gallra_model::request::{JobRecord, JobState, Setback};
 use gallra_model::selector::Selector;
@@ -219,6 +220,7 @@ pub fn spec(job: &JobRecord, offering: Offering) -> JobSpec {
         selector,
         instance: if step.action == Action::Inspect { None } else { instance },
         keep: step.keep.clone(),
+        again: step.action == Action::Confirm && step.after.contains(&After::CopiesGone),
         question,
         purge,
         cause,

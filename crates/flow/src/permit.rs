@@ -7,6 +7,7 @@ use gallra_model::hold::Restraint;
 use gallra_model::job::{Action, JobSpec};
 use gallra_model::permit::{Denial, Permit};
 use gallra_model::request::{JobRecord, JobState, RequestState, Under};
+use gallra_model::statement::Commitment;
 use gallra_model::{AgentName, Instant, JobId, Nonce};
 
 use crate::view::View;
@@ -47,6 +48,8 @@ pub struct Around {
     pub clock_is_doubted: bool,
     /// Whether the target is searched by addresses and the offer has none.
     pub lacks_address: bool,
+    /// The tree of the log that first held the request's plan; unset while it is not in the log, or the log signs nothing.
+    pub commitment: Option<Commitment>,
 }
 
 /// Decides. `offer` is what the coordinator would offer now: another digest means that something changed since.
@@ -91,6 +94,10 @@ pub fn decide(
     if step.action.changes() && around.lacks_address {
         return Err(Denial::NoAddress);
     }
+    // Commit before act: what happens was written down first, where others see it.
+    if step.action.is_irreversible() && around.commitment.is_none() {
+        return Err(Denial::NotLogged);
+    }
     // The host would refuse it (decision 2), and nothing that is lost here can be asked for without it.
     if step.action.is_irreversible() && offer.cause.is_none() {
         return Err(Denial::NotApproved);
@@ -109,6 +116,8 @@ pub fn decide(
         instance: offer.instance,
         action: step.action,
         generation: offer.generation,
+        commitment: around.commitment,
+        checkpoint: None,
         not_before: step.due,
         begin_within_seconds: BEGIN_WITHIN_SECONDS,
         clock: offer.clock,

@@ -158,6 +158,8 @@ mod tests {
     fn receipt(job: &JobRecord, attempt: u32, verdict: Verdict, counts: Counts, items: (u64, u64)) -> Receipt {
         let tally = |items| Tally { items, ..Tally::default() };
         Receipt {
+            commitment: None,
+            previous: None,
             job: job.id(),
             attempt,
             agent: job.step.agent.clone(),

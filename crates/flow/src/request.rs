@@ -133,7 +133,7 @@ pub fn step(view: &View, input: &Input, now: Instant) -> Result<(View, Vec<Effec
         Input::ProofIssued { stage, content } => {
             next.request.proofs += 1;
             next.request.proof_content = Some(*content);
-            if *stage == Stage::Final {
+            if stage.is_final() {
                 next.request.state = RequestState::Done;
                 next.request.done = Some(now);
             }

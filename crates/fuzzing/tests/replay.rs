@@ -10,7 +10,7 @@ use gallra_fuzzing::mutate::Mutator;
 use gallra_fuzzing::{Seen, TARGETS, target};
 
 /// What all seeds together may weigh, in bytes.
-const CORPUS_BYTES: usize = 300 * 1024;
+const CORPUS_BYTES: usize = 320 * 1024;
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
@@ -114,6 +114,8 @@ replays! {
     evidence_of_proofs: "proof-evidence",
     proof_files: "proof-file",
     proofs_of_any_receipts: "proof-receipts",
+    proofs_of_version_1: "proof-v1",
+    keys_that_are_trusted: "trusted-keys",
     answers_of_restic: "restic-answer",
     keep_rules_of_restic: "restic-keep",
     packs_of_restic: "restic-pack",
@@ -126,6 +128,8 @@ replays! {
     lines_of_suppression_lists: "suppression-lines",
     templates: "template",
     paths_of_tiles: "tile-path",
+    time_stamps: "time-stamp",
+    answers_of_authorities: "time-stamp-answer",
     values_of_the_vault: "vault-value",
     calls_on_the_wire: "wire-call",
     sessions_on_the_wire: "wire-session",

@@ -11,6 +11,9 @@ use crate::role::CallerRole;
 /// Those who look after the installation and see its records, which name nobody.
 const READERS: &[CallerRole] = &[Operator, Approver, Auditor];
 
+/// Those who see the log, which names nobody either: also whoever vouches for it.
+const LOG_READERS: &[CallerRole] = &[Operator, Approver, Auditor, Witness];
+
 /// Those who may stop things in a bad hour.
 const IN_CHARGE: &[CallerRole] = &[Operator, Approver];
 
@@ -26,6 +29,7 @@ pub const TABLE: &[(&str, &[CallerRole])] = &[
     ("/gallra.v1.ContractService/ResumeContract", REPORTERS),
     ("/gallra.v1.ContractService/MoveContract", REPORTERS),
     ("/gallra.v1.ContractService/RecordAddress", REPORTERS),
+    ("/gallra.v1.ContractService/RecordIdentifiers", REPORTERS),
     ("/gallra.v1.ContractService/GetContract", &[Operator, Billing, Approver, Auditor]),
     ("/gallra.v1.CustomerService/MergeCustomers", REPORTERS),
     ("/gallra.v1.CustomerService/GetCustomer", &[Operator, Billing, Approver, Auditor]),
@@ -34,8 +38,14 @@ pub const TABLE: &[(&str, &[CallerRole])] = &[
     ("/gallra.v1.RequestService/ListUnsettled", READERS),
     ("/gallra.v1.RequestService/WatchRequest", READERS),
     ("/gallra.v1.RequestService/ApproveRequest", &[Approver]),
+    ("/gallra.v1.RequestService/ShowClaimCode", &[Operator]),
+    ("/gallra.v1.RequestService/ConfirmDelivery", &[Operator]),
     ("/gallra.v1.KeyService/RegisterCauseKey", &[Approver]),
     ("/gallra.v1.KeyService/ListCauseKeys", READERS),
+    ("/gallra.v1.KeyService/GetKeyFile", &[Operator, Approver, Billing, Auditor, Witness]),
+    ("/gallra.v1.KeyService/SubmitManifest", &[Approver]),
+    ("/gallra.v1.KeyService/RevokeKey", &[Approver]),
+    ("/gallra.v1.KeyService/ListKeys", READERS),
     ("/gallra.v1.HoldService/PlaceHold", IN_CHARGE),
     ("/gallra.v1.HoldService/ReleaseHold", &[Approver]),
     ("/gallra.v1.HoldService/ReviewHold", IN_CHARGE),
@@ -61,7 +71,12 @@ pub const TABLE: &[(&str, &[CallerRole])] = &[
     ("/gallra.v1.BackupService/ListCopies", READERS),
     ("/gallra.v1.ProofService/ListProofs", READERS),
     ("/gallra.v1.ProofService/GetProof", READERS),
+    ("/gallra.v1.ProofService/PickUpProof", READERS),
     ("/gallra.v1.ProofService/GetIssuerKey", &[Operator, Approver, Billing, Auditor, Witness]),
+    ("/gallra.v1.LogService/GetLog", LOG_READERS),
+    ("/gallra.v1.LogService/GetTile", LOG_READERS),
+    ("/gallra.v1.LogService/GetLogEntry", LOG_READERS),
+    ("/gallra.v1.LogService/HearCheckpoint", READERS),
     ("/gallra.v1.AgentRegistryService/InviteAgent", &[Operator]),
     ("/gallra.v1.AgentRegistryService/ListAgents", READERS),
     ("/gallra.v1.AgentRegistryService/GetAgent", READERS),

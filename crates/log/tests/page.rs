@@ -10,19 +10,17 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gallra_log::checkpoint::Checkpoint;
-use gallra_log::cosign::cosign;
 use gallra_log::entry::{About, Entry, Kind};
 use gallra_log::evidence::Evidence;
-use gallra_log::note::{Key, Kind as KeyKind, Note, Signer};
-use gallra_log::tree::{Hash, Node, Range, inclusion};
+use gallra_log::note::{Key, Kind as KeyKind, Signer};
+use gallra_log::tree::Hash;
 use gallra_model::envelope::Envelope;
-use gallra_model::{Day, Digest, RequestId};
+use gallra_model::{Digest, RequestId};
 use gallra_proof::dsse;
 use serde_json::Value;
 
 const PAGE: &str = include_str!("../../../docs/formats/log-v1.md");
-const PROOF: &[u8] = include_bytes!("../../../docs/formats/vectors/proof-v0-draft-final.json");
+const PROOF: &[u8] = include_bytes!("../../../docs/formats/vectors/proof-v1.json");
 const ORIGIN: &str = "log.provider.example/2026a";
 const WITNESS: &str = "witness.auditor.example/w1";
 
@@ -30,46 +28,20 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats/vectors")
 }
 
-/// The entry of one envelope, as the page's section 2 makes it.
-fn entry(kind: Kind, request: RequestId, due: Option<Day>, envelope: &Value) -> Entry {
-    let envelope: Envelope = serde_json::from_value(envelope.clone()).unwrap();
+fn file() -> Value {
+    serde_json::from_slice(PROOF).unwrap()
+}
+
+/// The entry of the frozen proof, as the page's section 2 makes it.
+fn entry() -> Entry {
+    let envelope: Envelope = serde_json::from_value(file()["proof"]["envelope"].clone()).unwrap();
     let pae = dsse::pae(&envelope.payload_type, &dsse::payload(&envelope).unwrap());
     let signatures = envelope
         .signatures
         .iter()
         .map(|signature| (signature.keyid.parse().unwrap(), Digest::of(&STANDARD.decode(&signature.sig).unwrap())));
-    Entry::new(Some(About { kind, request: Some(request), due }), Digest::of(&pae), signatures.collect()).unwrap()
-}
-
-/// Entries about somebody else, so that the path goes to both sides.
-const OTHERS: u8 = 3;
-
-/// The log of the frozen proof: its plan, its receipts, the statement itself, and what came after.
-fn entries() -> Vec<Entry> {
-    let file: Value = serde_json::from_slice(PROOF).unwrap();
-    let request = RequestId::from_bytes([0xa1; 16]);
-    let due = "2026-08-24".parse().ok();
-    let plan = entry(Kind::Plan, request, due, &file["plan"]);
-    let receipts = file["receipts"].as_array().unwrap().iter();
-    let receipts = receipts.map(|receipt| entry(Kind::Receipt, request, None, receipt));
-    let statement = entry(Kind::Proof, request, None, &file["statement"]);
-    let others = (0..OTHERS).map(|at| {
-        let about = About { kind: Kind::Recheck, request: Some(RequestId::from_bytes([0xb2; 16])), due: None };
-        let key = (Digest::of(b"a key"), Digest::of(&[b's', at]));
-        Entry::new(Some(about), Digest::of(&[b'p', at]), vec![key]).unwrap()
-    });
-    [plan].into_iter().chain(receipts).chain([statement]).chain(others).collect()
-}
-
-/// The statement's place, and its entry.
-fn statement() -> (u64, Entry) {
-    let entries = entries();
-    let (index, entry) = entries
-        .iter()
-        .enumerate()
-        .rfind(|(_, entry)| entry.about().is_some_and(|about| about.kind == Kind::Proof))
-        .unwrap();
-    (u64::try_from(index).unwrap(), entry.clone())
+    let about = About { kind: Kind::Proof, request: Some(RequestId::from_bytes([0xa1; 16])), due: None };
+    Entry::new(Some(about), Digest::of(&pae), signatures.collect()).unwrap()
 }
 
 fn keys() -> (Signer, Signer) {
@@ -77,24 +49,19 @@ fn keys() -> (Signer, Signer) {
     (log, Signer::from_seed(WITNESS, KeyKind::Witness, &[22; 32]).unwrap())
 }
 
+/// What the file says of where its proof is, in the form that C2SP gives such evidence.
 fn evidence() -> Evidence {
-    let (mut range, mut stored) = (Range::default(), std::collections::BTreeMap::new());
-    for entry in entries() {
-        range
-            .append(entry.leaf(), |node, hash| {
-                stored.insert(node, hash);
-            })
-            .unwrap();
+    let file = file();
+    let proof = &file["proof"];
+    let checkpoint = usize::try_from(proof["checkpoint"].as_u64().unwrap()).unwrap();
+    let path = STANDARD.decode(proof["path"].as_str().unwrap()).unwrap();
+    let hashes = path.as_chunks::<32>().0.iter().map(|hash| Hash::from_bytes(*hash));
+    Evidence {
+        unverified_extra: None,
+        index: proof["index"].as_u64().unwrap(),
+        path: hashes.collect(),
+        note: file["checkpoints"][checkpoint].as_str().unwrap().parse().unwrap(),
     }
-    let (log, witness) = keys();
-    let origin = ORIGIN.parse().unwrap();
-    let checkpoint = Checkpoint { origin, size: range.size(), root: range.root(), extensions: Vec::new() };
-    let mut note = Note::new(checkpoint.to_string()).unwrap();
-    note.sign(checkpoint.sign(&log).unwrap()).unwrap();
-    note.sign(cosign(&checkpoint, 1_787_565_600, &witness).unwrap()).unwrap();
-    let (index, _) = statement();
-    let path = inclusion(index, range.size(), &|node: Node| stored.get(&node).copied()).unwrap();
-    Evidence { unverified_extra: None, index, path, note }
 }
 
 #[test]
@@ -119,10 +86,8 @@ fn the_frozen_evidence_shows_the_frozen_statement() {
     let keys: Vec<Key> = read("log-v1.vkeys").lines().map(|line| line.parse().unwrap()).collect();
     let [log, witness] = keys.as_slice() else { panic!("two keys") };
     let evidence: Evidence = read("log-v1.tlog-proof").parse().unwrap();
-    let (index, entry) = statement();
-    assert_eq!(evidence.index, index);
-    let opened = evidence.check(&entry.leaf(), log, std::slice::from_ref(witness)).unwrap();
-    assert_eq!(opened.witnesses, [(WITNESS.to_owned(), 1_787_565_600)]);
+    let opened = evidence.check(&entry().leaf(), log, std::slice::from_ref(witness)).unwrap();
+    assert_eq!(opened.witnesses, [(WITNESS.to_owned(), 1_788_253_500)]);
 }
 
 /// The fenced blocks of a language, one after the other.
@@ -141,7 +106,7 @@ fn run(name: &str, change: impl Fn(String) -> String) -> String {
 
 fn vectors(name: &str, change: impl Fn(String) -> String) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
-    for file in ["proof-v0-draft-final.json", "log-v1.tlog-proof", "log-v1.vkeys"] {
+    for file in ["proof-v1.json", "log-v1.tlog-proof", "log-v1.vkeys"] {
         let text = std::fs::read_to_string(folder().join(file)).unwrap();
         let changed = if file == name { change(text.clone()) } else { text.clone() };
         assert!(file != name || changed != text, "{name} is not changed");
@@ -163,7 +128,7 @@ fn the_pages_commands_say_what_the_page_says() {
     let said = run("", |text| text);
     assert_eq!(said, blocks("text"), "{said}");
     // The entry that the shell built is ours, byte for byte.
-    assert!(PAGE.contains(&statement().1.to_string()), "{}", statement().1);
+    assert!(PAGE.contains(&entry().to_string()), "{}", entry());
 }
 
 #[test]
@@ -174,14 +139,15 @@ fn the_pages_commands_see_what_was_altered() {
     assert_eq!((count(&all, in_tree), count(&all, verified)), (1, 2));
 
     // A statement that is not in the log: an interim one, or another letter in it.
-    let said = run("proof-v0-draft-final.json", |text| text.replacen("\"payload\":\"eyJmb", "\"payload\":\"eyJnb", 1));
+    let said = run("proof-v1.json", |text| text.replacen("\"payload\":\"eyJfd", "\"payload\":\"eyJfe", 1));
     assert_eq!((count(&said, in_tree), count(&said, verified)), (0, 2), "{said}");
     // Another root: neither log nor witness said so.
     let root = evidence().note.unverified_text().lines().last().unwrap().to_owned();
     let said = run("log-v1.tlog-proof", |text| text.replace(&root, &Hash::EMPTY.to_string()));
     assert_eq!((count(&said, in_tree), count(&said, verified)), (0, 0), "{said}");
+    let size: u64 = evidence().note.unverified_text().lines().nth(1).unwrap().parse().unwrap();
     // Another size: the path from this leaf up is the same, and only the signatures tell.
-    let said = run("log-v1.tlog-proof", |text| text.replace("\n22\n", "\n23\n"));
+    let said = run("log-v1.tlog-proof", |text| text.replace(&format!("\n{size}\n"), &format!("\n{}\n", size + 1)));
     assert_eq!((count(&said, in_tree), count(&said, verified)), (1, 0), "{said}");
     // Keys that did not sign.
     let other = |name, kind| Signer::from_seed(name, kind, &[23; 32]).unwrap().public().to_string();

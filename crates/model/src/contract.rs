@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ContractId, CustomerId, Nonce, RequestId, SubjectId};
-use crate::selector::{AddressUse, ExternalId};
+use crate::selector::{AddressUse, ExternalId, ToldIdentifier};
 use crate::time::{Day, Instant};
 
 /// Where a contract stands.
@@ -190,6 +190,10 @@ pub struct CustomerIdentity {
     /// [`ContractIdentity::holder`]; at most [`MAX_MOVED_AWAY`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holders: Vec<Nonce>,
+    /// What else names the customer: personal and organisation numbers, mail addresses; IP addresses of contracts that went on
+    /// under another one. Found by no index.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<ToldIdentifier>,
     /// Random: what jobs are salted from. Gone with the rest, so that afterwards nobody can test a guess of the number
     /// against the digests in a receipt.
     pub salt: Nonce,
@@ -211,6 +215,9 @@ pub struct ContractIdentity {
     /// so that what the index may still hold leads to nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<Nonce>,
+    /// What else names what the contract is about: domains and IP addresses. Found by no index.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<ToldIdentifier>,
     /// Random: as [`CustomerIdentity::salt`].
     pub salt: Nonce,
 }

@@ -126,6 +126,9 @@ pub struct JobSpec {
     /// Preserve only: ground and date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,
+    /// Confirm only: whether it is the look again, after the last copy went.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// Observe, and inspect on backup targets: the question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,

@@ -41,6 +41,13 @@ pub enum ToCoordinator {
         /// The sequence of its newest line; 0 while it has none.
         through: u64,
     },
+    /// The newest checkpoint of the coordinator's log that the agent was given: once on each stream, so that a coordinator whose
+    /// store went back signs no second history.
+    Checkpoint {
+        /// The signed note; unset while it has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
     /// May this job begin? Counted from here on the agent's boot-time clock.
     AskBegin {
         /// The job.

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::id::{AgentName, JobId, Nonce, Pseudonym};
 use crate::job::Action;
+use crate::statement::Commitment;
 use crate::target::{Instance, TargetId};
 use crate::time::{Clock, Instant};
 
 /// DSSE payload type of a permit.
-pub const PERMIT_TYPE: &str = "application/vnd.gallra.permit.v0-draft+json";
+pub const PERMIT_TYPE: &str = "application/vnd.gallra.permit.v1+json";
 
 /// Everything a permit allows, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,14 @@ pub struct Permit {
     pub action: Action,
     /// The coordinator's generation.
     pub generation: u64,
+    /// The tree of the log that first held the plan (commit before act); the receipt repeats it. Unset on what changes
+    /// nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commitment: Option<Commitment>,
+    /// The newest checkpoint: the agent keeps it, and says it when it connects, so that a log whose store went back is
+    /// caught. Unset before there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
     /// Not before this instant on the coordinator's clock.
     pub not_before: Instant,
     /// Seconds to *begin*, counted on the agent's own boot-time clock from its asking.
@@ -73,4 +82,6 @@ pub enum Denial {
     Clock,
     /// The target is searched by addresses, and none are on record, or more than an offer takes.
     NoAddress,
+    /// The plan is not in the log yet, or the log signs nothing: nothing is erased that was not written down before.
+    NotLogged,
 }

@@ -11,9 +11,6 @@ use crate::job::{Action, Keep};
 use crate::target::{Category, CopyLife, Role, Strategy, TargetId, TargetKind};
 use crate::time::{Clock, Day, Instant};
 
-/// DSSE payload type of a plan.
-pub const PLAN_TYPE: &str = "application/vnd.gallra.plan.v0-draft+json";
-
 /// The dates that rules count from. Unset: has not happened, or is not known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -226,16 +223,6 @@ pub struct Change {
     pub after: Option<String>,
 }
 
-/// The key that an agent signs receipts with, as the plan's issuer vouches for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EvidenceKey {
-    /// The agent.
-    pub agent: AgentName,
-    /// Ed25519, 32 bytes, lowercase hex.
-    pub key: String,
-}
-
 /// What will happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -258,8 +245,6 @@ pub struct Plan {
     /// A rolling purge only: the local day whose it is. Such a plan counts from nobody's end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purge: Option<Day>,
-    /// Who signs receipts.
-    pub agents: Vec<EvidenceKey>,
     /// What is done.
     pub steps: Vec<Step>,
     /// What is expected of backups.

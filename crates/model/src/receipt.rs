@@ -1,5 +1,5 @@
 //! Receipts: what an agent signed about one attempt at one job. Owns the content (format in
-//! `docs/formats/receipt-v0-draft.md`); upholds I4's second half: success, failure and unknown are all receipts.
+//! `docs/formats/receipt-v1.md`); upholds I4's second half: success, failure and unknown are all receipts.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,11 +8,20 @@ use crate::digest::Digest;
 use crate::id::{AgentName, JobId, ObligationId, Pseudonym};
 use crate::job::{Action, Keep};
 use crate::outcome::Counts;
+use crate::statement::{Commitment, Type};
 use crate::target::{Instance, TargetId, TargetKind};
 use crate::time::{Clock, Instant};
 
-/// DSSE payload type of a receipt.
-pub const RECEIPT_TYPE: &str = "application/vnd.gallra.receipt.v0-draft+json";
+/// Which statement an agent makes of an attempt: what it found where it looked whether something is gone, for the first time
+/// or again after the last copy went; what a backup store holds; or what it did.
+pub const fn statement_of(action: Action, again: bool) -> Type {
+    match (action, again) {
+        (Action::Confirm, true) => Type::Recheck,
+        (Action::Confirm, false) => Type::Absence,
+        (Action::Observe, _) => Type::CopyExpiry,
+        (Action::Inspect | Action::Restrict | Action::Preserve | Action::Erase | Action::Purge, _) => Type::Receipt,
+    }
+}
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +133,13 @@ pub struct Kept {
     pub keep: Keep,
 }
 
+impl Receipt {
+    /// Whether nothing more is said of the job after it. A look at a backup store is made again, whatever it found.
+    pub fn ends_its_job(&self) -> bool {
+        self.verdict == Verdict::Done && self.action != Action::Observe
+    }
+}
+
 /// What an agent signs about one attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -175,6 +191,13 @@ pub struct Receipt {
     /// Preserve: what is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<Kept>,
+    /// The tree of the log that the permit quoted; unset where there was no permit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commitment: Option<Commitment>,
+    /// Digest of the payload of this agent's statement about the job before this one; unset where there is none, or where
+    /// that one says done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Digest>,
     /// When the attempt began, on the agent's clock.
     pub started: Instant,
     /// When it ended, on the agent's clock.

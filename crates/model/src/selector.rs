@@ -97,6 +97,40 @@ impl fmt::Debug for AddressUse {
     }
 }
 
+/// A personal or organisation number, a mail address, a domain or an IP address as billing told it, in the one spelling of its
+/// kind (`docs/formats/subject-v1.md`, section 3), which the caller has brought it into. Never in a job.
+///
+/// It is personal data: its `Debug` form shows the kind alone, and it must never be logged.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToldIdentifier {
+    kind: String,
+    value: String,
+}
+
+impl ToldIdentifier {
+    /// From the word of a kind and a value in its spelling.
+    pub fn new(kind: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { kind: kind.into(), value: value.into() }
+    }
+
+    /// The word of its kind.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Its value. Personal data: for commitments, scans and sealing only.
+    pub fn expose(&self) -> &str {
+        &self.value
+    }
+}
+
+impl fmt::Debug for ToldIdentifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ToldIdentifier({}, sealed)", self.kind)
+    }
+}
+
 /// Whom a job is about, in the words that the host's templates use. At least one is set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,10 +3,8 @@
 //! Order: look at everything, then erase and confirm by due time, then preserve what stays, then watch copies, then
 //! look again once they are gone.
 
-use std::collections::BTreeSet;
-
 use gallra_model::job::{Action, Keep};
-use gallra_model::plan::{After, EvidenceKey, Note, Plan, Step};
+use gallra_model::plan::{After, Note, Plan, Step};
 use gallra_model::target::TargetInfo;
 use gallra_model::{AgentName, Day, Digest, Instant, JobId};
 
@@ -67,7 +65,6 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
         clock: facts.clock,
         anchors: facts.anchors,
         purge: None,
-        agents: evidence_keys(facts, &steps),
         steps,
         backups: expectations,
         approvals,
@@ -81,16 +78,6 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, PlanError> {
         Some(before) => Plan { changes: changes(before, &made), ..made },
         None => made,
     })
-}
-
-pub(crate) fn evidence_keys(facts: &Facts<'_>, steps: &[Step]) -> Vec<EvidenceKey> {
-    // Steps of one agent stand together: each run of them is looked up once.
-    let runs = steps.chunk_by(|one, next| one.agent == next.agent).filter_map(|run| Some(&run.first()?.agent));
-    let used: BTreeSet<_> = runs.collect();
-    let inventories = facts.sorted().into_iter().filter(|inventory| used.contains(&inventory.agent));
-    inventories
-        .map(|inventory| EvidenceKey { agent: inventory.agent.clone(), key: inventory.evidence_key.clone() })
-        .collect()
 }
 
 /// Where a step happens, and under which rule.

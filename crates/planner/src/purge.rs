@@ -16,7 +16,6 @@ use gallra_policy::{CalendarError, Policy};
 
 use crate::facts::{Facts, MAX_STEPS, PlanError};
 use crate::note::{self, note};
-use crate::order::evidence_keys;
 
 /// Targets that one day's plan purges at each hour: what each run came to is in the day's statement, which is one value in the
 /// store, at most 1.5 MB. A run takes about 2.2 kB of it, so these take 880 kB on the longest day.
@@ -122,7 +121,6 @@ fn plan_from(facts: &Facts<'_>, sweeps: Sweeps, begin: Instant) -> Result<Plan, 
         clock: facts.clock,
         anchors: Anchors::default(),
         purge: Some(sweeps.day),
-        agents: evidence_keys(facts, &steps),
         steps,
         backups: Vec::new(),
         approvals: Vec::new(),

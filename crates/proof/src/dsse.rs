@@ -51,15 +51,24 @@ pub fn sign(payload_type: &str, payload: &[u8], key: &SigningKey) -> Envelope {
 /// # Errors
 /// [`DsseError`]: the payload must not be looked at then.
 pub fn open(envelope: &Envelope, payload_type: &str, key: &VerifyingKey) -> Result<Vec<u8>, DsseError> {
+    if envelope.signatures.len() != 1 {
+        return Err(DsseError::Signatures);
+    }
+    open_among(envelope, payload_type, key)
+}
+
+/// The same where others may have signed beside this key: nothing is said of them.
+///
+/// # Errors
+/// [`DsseError`].
+pub fn open_among(envelope: &Envelope, payload_type: &str, key: &VerifyingKey) -> Result<Vec<u8>, DsseError> {
     if envelope.payload_type != payload_type {
         return Err(DsseError::Type);
     }
-    let [signature] = envelope.signatures.as_slice() else {
-        return Err(DsseError::Signatures);
-    };
-    if signature.keyid != key.keyid() {
+    let keyid = key.keyid();
+    let Some(signature) = envelope.signatures.iter().find(|signature| signature.keyid == keyid) else {
         return Err(DsseError::Key);
-    }
+    };
     let payload = payload(envelope)?;
     let sig = STANDARD.decode(&signature.sig).map_err(|_| DsseError::Base64)?;
     let sig: [u8; 64] = sig.try_into().map_err(|_| DsseError::Signature)?;

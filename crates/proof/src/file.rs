@@ -1,4 +1,4 @@
-//! The proof file as bytes (`docs/formats/proof-v0-draft.md`, section 2). Writes only; reading it is the verifier's.
+//! The proof file as bytes (`docs/formats/proof-v1.md`, section 1). Writes only; reading it is the verifier's.
 
 use gallra_model::proof::ProofFile;
 

@@ -60,6 +60,11 @@ impl SigningKey {
         VerifyingKey(self.0.verifying_key())
     }
 
+    /// The seed that the key was made of: for formats that sign under a name of their own, as the log's does. It is the secret.
+    pub fn seed(&self) -> [u8; 32] {
+        self.0.to_bytes()
+    }
+
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()
     }
@@ -107,11 +112,24 @@ impl VerifyingKey {
         self.0.to_public_key_pem(LineEnding::LF).expect("44 bytes of DER always fit a PEM text")
     }
 
+    /// DER SubjectPublicKeyInfo (RFC 8410 s. 4).
+    pub fn to_spki(&self) -> Vec<u8> {
+        [SPKI_PREFIX.as_slice(), self.0.as_bytes()].concat()
+    }
+
+    /// Reads DER SubjectPublicKeyInfo in its one form (RFC 8410 s. 4).
+    ///
+    /// # Errors
+    /// As [`VerifyingKey::from_hex`].
+    pub fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
+        let raw = der.strip_prefix(&SPKI_PREFIX).ok_or(KeyError::Public)?;
+        let raw: [u8; 32] = raw.try_into().map_err(|_| KeyError::Public)?;
+        Self::strong(ed25519_dalek::VerifyingKey::from_bytes(&raw).map_err(|_| KeyError::Public)?)
+    }
+
     /// Lowercase hex SHA-256 of the DER SubjectPublicKeyInfo.
     pub fn keyid(&self) -> String {
-        let mut der = SPKI_PREFIX.to_vec();
-        der.extend_from_slice(self.0.as_bytes());
-        Digest::of(&der).to_string()
+        Digest::of(&self.to_spki()).to_string()
     }
 
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {

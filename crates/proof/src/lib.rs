@@ -8,12 +8,15 @@
 pub mod cause;
 pub mod dsse;
 pub mod file;
+pub mod issuer;
 pub mod key;
+pub mod manifest;
 pub mod order;
 pub mod payload;
 pub mod permit;
 pub mod plan;
 pub mod receipt;
+pub mod register;
 pub mod statement;
 pub mod subject;
 pub mod suppression;

@@ -1,4 +1,4 @@
-//! Permits as signed bytes (`docs/formats/permit-v0-draft.md`). Whether a permit is given
+//! Permits as signed bytes (`docs/formats/permit-v1.md`). Whether a permit is given
 //! is decided in `gallra-flow`, whether it fits the asking by the agent; here is only the signature.
 
 use gallra_model::Digest;

@@ -1,27 +1,43 @@
-//! Plans as signed bytes (`docs/formats/plan-v0-draft.md`). Made by the
-//! planner; signed by the issuer, who thereby vouches for the evidence keys in it.
+//! Plans as signed bytes (`docs/formats/plan-v1.md`). Made by the planner; signed by the issuer before anything is done.
 
 use gallra_model::Digest;
 use gallra_model::envelope::Envelope;
-use gallra_model::plan::{PLAN_TYPE, Plan};
+use gallra_model::plan::Plan;
+use gallra_model::statement::{Subject, Type};
 
-use crate::key::{SigningKey, VerifyingKey};
-use crate::payload::{self, Kind, PayloadError};
+use crate::issuer::Issuer;
+use crate::key::VerifyingKey;
+use crate::payload::{self, Opened, PayloadError};
+use crate::subject::Identifier;
 
-const KIND: Kind = Kind { payload_type: PLAN_TYPE, noun: "plan" };
+const NOUN: &str = "plan";
 
-/// Signs a plan with the issuer key.
+/// Signs a plan about these subjects, unless it shows one of these identifiers.
 ///
 /// # Errors
-/// [`PayloadError::Form`] where it cannot be written; never in practice.
-pub fn sign(plan: &Plan, key: &SigningKey) -> Result<Envelope, PayloadError> {
-    payload::sign(&KIND, plan, key)
+/// [`PayloadError::Leak`], and the keys'.
+pub fn sign(
+    plan: &Plan,
+    subject: Vec<Subject>,
+    identifiers: &[Identifier],
+    issuer: &Issuer,
+) -> Result<Envelope, PayloadError> {
+    issuer.sign(Type::Plan, subject, plan, identifiers)
 }
 
-/// Gives the plan that this key signed, and the digest of the signed bytes.
+/// Gives the plan that the issuer of this classical key signed, and the digest of the signed bytes.
 ///
 /// # Errors
 /// [`PayloadError`]: nothing of it may be used then.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Plan, Digest), PayloadError> {
-    payload::open(&KIND, envelope, key)
+    let opened: Opened<Plan> = payload::open_own(NOUN, envelope, key)?;
+    if opened.kind == Type::Plan { Ok((opened.predicate, opened.digest)) } else { Err(PayloadError::Form(NOUN)) }
+}
+
+/// Reads one's own stored plan.
+///
+/// # Errors
+/// [`PayloadError`].
+pub fn read(envelope: &Envelope) -> Result<Opened<Plan>, PayloadError> {
+    payload::read(NOUN, envelope)
 }

@@ -1,38 +1,61 @@
-//! Receipts as signed bytes (`docs/formats/receipt-v0-draft.md`). Signed on the agent's
-//! host by a key that the coordinator does not hold; upholds that no receipt enters that a verifier would refuse for its form.
+//! Agents' statements about attempts as signed bytes (`docs/formats/receipt-v1.md`). Signed on the agent's host by a key that
+//! the coordinator does not hold; upholds that none enters that a verifier would refuse for its form.
 
 use gallra_model::copy::Expected;
 use gallra_model::envelope::Envelope;
-use gallra_model::receipt::{RECEIPT_TYPE, Receipt};
+use gallra_model::job::Action;
+use gallra_model::receipt::{Receipt, statement_of};
+use gallra_model::statement::{Subject, Type};
 use gallra_model::{Day, Digest, Instant};
 
+use crate::issuer;
 use crate::key::{SigningKey, VerifyingKey};
-use crate::payload::{self, Kind, MAX_INTEGER, PayloadError};
+use crate::payload::{self, MAX_INTEGER, Opened, PayloadError};
 
-const KIND: Kind = Kind { payload_type: RECEIPT_TYPE, noun: "receipt" };
+const NOUN: &str = "receipt";
 
-/// Signs a receipt with the agent's evidence key.
+/// Signs what an agent says with its evidence key. `again`: it is of the look again, after the last copy went.
 ///
 /// # Errors
 /// [`PayloadError::Form`] where it cannot be written; never in practice.
-pub fn sign(receipt: &Receipt, key: &SigningKey) -> Result<Envelope, PayloadError> {
-    payload::sign(&KIND, receipt, key)
+pub fn sign(receipt: &Receipt, again: bool, key: &SigningKey) -> Result<Envelope, PayloadError> {
+    let kind = statement_of(receipt.action, again);
+    let bytes = issuer::payload(kind, vec![Subject::of_job(receipt.spec)], receipt)?;
+    Ok(issuer::envelope(&bytes, &[key])?)
 }
 
-/// Gives the receipt that this key signed, and the digest of the signed bytes.
+/// Gives what this key signed, and the digest of the signed bytes.
 ///
 /// # Errors
 /// [`PayloadError`]: nothing of it may be used then.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Receipt, Digest), PayloadError> {
-    let (receipt, digest): (Receipt, Digest) = payload::open(&KIND, envelope, key)?;
-    if numbers(&receipt).any(|number| number > MAX_INTEGER) {
-        return Err(PayloadError::TooLarge(KIND.noun));
+    let opened: Opened<Receipt> = payload::open_alone(NOUN, envelope, key)?;
+    check(&opened)?;
+    Ok((opened.predicate, opened.digest))
+}
+
+/// Reads a stored receipt without asking who signed it: for what was opened when it came.
+///
+/// # Errors
+/// [`PayloadError`].
+pub fn read(envelope: &Envelope) -> Result<Opened<Receipt>, PayloadError> {
+    payload::read(NOUN, envelope)
+}
+
+fn check(opened: &Opened<Receipt>) -> Result<(), PayloadError> {
+    let receipt = &opened.predicate;
+    if numbers(receipt).any(|number| number > MAX_INTEGER) {
+        return Err(PayloadError::TooLarge(NOUN));
     }
+    let again = opened.kind == Type::Recheck;
+    let typed = opened.kind == statement_of(receipt.action, again && receipt.action == Action::Confirm);
     let rule = receipt.kept.as_ref().is_none_or(|kept| is_name(&kept.keep.rule));
-    if !rule || instants(&receipt).any(|instant| !is_dated(instant)) || days(&receipt).any(|day| day.year() < 0) {
-        return Err(PayloadError::Form(KIND.noun));
+    let dated = instants(receipt).all(is_dated) && days(receipt).all(|day| day.year() >= 0);
+    if typed && opened.subject == [Subject::of_job(receipt.spec)] && rule && dated {
+        Ok(())
+    } else {
+        Err(PayloadError::Form(NOUN))
     }
-    Ok((receipt, digest))
 }
 
 /// A rule's name as a proof carries it: 1 to 128 of a-z, 0-9 and `-/._` (`docs/formats/README.md`, section 3).
@@ -69,8 +92,10 @@ fn numbers(receipt: &Receipt) -> impl Iterator<Item = u64> + '_ {
     let tallies =
         [receipt.before, receipt.after].into_iter().flat_map(|tally| [tally.items, tally.bytes, tally.others]);
     let reclaimed = receipt.listing.as_ref().and_then(|listing| listing.reclaimed).into_iter();
+    let commitment = receipt.commitment.iter().map(|commitment| commitment.size);
     counts
         .into_iter()
+        .chain(commitment)
         .chain(tallies)
         .chain(receipt.checks.iter().map(|check| check.count))
         .chain(receipt.kept.iter().map(|kept| kept.items))

@@ -193,6 +193,7 @@ impl Boundary for Always {
 
 fn job(action: Action, instance: Option<Instance>) -> Outcome<JobSpec> {
     Ok(JobSpec {
+        again: false,
         job: JobId::from_bytes([1; 16]),
         agent: "web1".parse()?,
         action,

@@ -34,6 +34,7 @@ pub(crate) fn now() -> Instant {
 /// A job as a coordinator would issue it.
 pub(crate) fn job(action: Action, selector: &Selector, instance: Option<Instance>) -> JobSpec {
     JobSpec {
+        again: false,
         job: JobId::from_bytes([1; 16]),
         agent: "web1".parse().expect("a literal"),
         action,

@@ -56,6 +56,7 @@ impl Story {
                 addresses: vec![person.hosted.clone()],
                 started: "2026-01-02".to_owned(),
                 version: 1,
+                identifiers: Vec::new(),
             };
             ContractServiceClient::new(story.site.channel()?).start_contract(request).await?;
         }
@@ -177,14 +178,15 @@ fn groups(root: &std::path::Path, own: bool, people: &[&Person]) -> Vec<Vec<Path
         .collect()
 }
 
-/// The statement inside a proof file, unverified.
+/// What the proof inside of a proof file says, unverified.
 ///
 /// # Errors
 /// When the file is no proof.
 pub fn statement_of(proof: &std::path::Path) -> anyhow::Result<serde_json::Value> {
     let file: serde_json::Value = serde_json::from_slice(&std::fs::read(proof)?)?;
-    let payload = file.pointer("/statement/payload").and_then(serde_json::Value::as_str).context("no statement")?;
-    Ok(serde_json::from_slice(&base64_decode(payload)?)?)
+    let payload = file.pointer("/proof/envelope/payload").and_then(serde_json::Value::as_str).context("no proof")?;
+    let statement: serde_json::Value = serde_json::from_slice(&base64_decode(payload)?)?;
+    statement.get("predicate").cloned().context("no predicate")
 }
 
 fn base64_decode(text: &str) -> anyhow::Result<Vec<u8>> {

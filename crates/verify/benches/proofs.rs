@@ -9,10 +9,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use ed25519_dalek::{Signer as _, SigningKey};
-use gallra_verify::{IssuerKey, Outcome, verify};
+use gallra_verify::{Outcome, Question, Trust, verify};
 
-const FINAL: &[u8] = include_bytes!("../../../docs/formats/vectors/proof-v0-draft-final.json");
-const KEY: &str = include_str!("../../../docs/formats/vectors/issuer.pub");
+const FINAL: &[u8] = include_bytes!("../../../docs/formats/vectors/proof-v1.json");
+const KEY: &str = include_str!("../../../docs/formats/vectors/proof-v1.anchor");
 
 fn span() -> Duration {
     Duration::from_secs(if std::env::var_os("GALLRA_BENCH_FULL").is_some() { 10 } else { 1 })
@@ -29,9 +29,9 @@ fn rate(mut run: impl FnMut()) -> f64 {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let trusted = [IssuerKey::parse(KEY)?];
+    let trusted = Trust::parse(KEY)?;
     let ours = rate(|| {
-        let verdict = verify(black_box(FINAL), &trusted);
+        let verdict = verify(black_box(FINAL), &trusted, &Question::default());
         assert!(matches!(verdict.outcome, Outcome::Final { .. }), "{}", verdict.conclusion());
     });
     // Statement, plan and receipts carry one signature each. Payloads are three quarters of the file.

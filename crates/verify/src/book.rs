@@ -1,4 +1,4 @@
-//! Receipts laid beside the steps that they are of (`docs/formats/proof-v0-draft.md`, section 5.1 and 5.2). Owns which
+//! Receipts laid beside the steps that they are of (`docs/formats/proof-v1.md`, section 10.1 and 10.2). Owns which
 //! receipt speaks for a step and when it settles it; knows nothing of copies.
 
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::format::statement::{PROOF_FORMAT, ProofFile};
+use crate::format::v1::file::PROOF_FORMAT;
 use crate::verdict::{Failure, Kind};
 
 /// Largest file looked at, in bytes.
@@ -18,21 +18,36 @@ struct Named {
     format: String,
 }
 
-pub(crate) fn read(bytes: &[u8]) -> Result<ProofFile, Failure> {
+/// Whether a file is of the version that this program knows, and within bounds.
+pub(crate) fn known(bytes: &[u8]) -> Result<(), Failure> {
+    bounded(bytes)?;
+    let named: Named =
+        serde_json::from_slice(bytes).map_err(|_| Failure::malformed("the file is no proof: it names no format"))?;
+    match named.format.as_str() {
+        PROOF_FORMAT => Ok(()),
+        "gallra-proof-v0-draft" => {
+            Err(Failure::new(Kind::UnknownVersion, "the proof is a draft (v0-draft), which promised nothing for later"))
+        }
+        other if other.starts_with("gallra-proof-") => {
+            Err(Failure::new(Kind::UnknownVersion, "the proof is of a version that this program does not know"))
+        }
+        _ => Err(Failure::malformed("the file is no proof: its format is another one")),
+    }
+}
+
+/// Limits, before anything is read.
+pub(crate) fn bounded(bytes: &[u8]) -> Result<(), Failure> {
     if bytes.len() > MAX_BYTES {
         return Err(Failure::malformed("the file is larger than 32 MiB"));
     }
     if depth(bytes) > MAX_DEPTH {
         return Err(Failure::malformed("the file is nested deeper than 64 levels"));
     }
-    let named: Named =
-        serde_json::from_slice(bytes).map_err(|_| Failure::malformed("the file is no proof: it names no format"))?;
-    if named.format != PROOF_FORMAT {
-        return Err(match named.format.strip_prefix("gallra-proof-") {
-            Some(_) => Failure::new(Kind::UnknownVersion, "the proof is of a version that this program does not know"),
-            None => Failure::malformed("the file is no proof: its format is another one"),
-        });
-    }
+    Ok(())
+}
+
+/// The whole file: one canonical line.
+pub(crate) fn line<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, Failure> {
     let line = bytes.strip_suffix(b"\n").ok_or(Failure::malformed("the file does not end with a newline"))?;
     canonical(line, "file")
 }
@@ -72,7 +87,7 @@ mod tests {
     use super::*;
 
     fn kind(bytes: &[u8]) -> Kind {
-        read(bytes).expect_err("is refused").kind
+        known(bytes).expect_err("is refused").kind
     }
 
     #[test]
@@ -80,16 +95,17 @@ mod tests {
         assert_eq!(kind(b""), Kind::Malformed);
         assert_eq!(kind(b"{}"), Kind::Malformed);
         assert_eq!(kind(br#"{"format":"something"}"#), Kind::Malformed);
-        assert_eq!(kind(br#"{"format":"gallra-proof-v1","new":{"a":[1]}}"#), Kind::UnknownVersion);
-        assert_eq!(kind(br#"{"format":"gallra-proof-v0-draft"}"#), Kind::Malformed);
+        assert_eq!(kind(br#"{"format":"gallra-proof-v2","new":{"a":[1]}}"#), Kind::UnknownVersion);
+        assert_eq!(kind(br#"{"format":"gallra-proof-v0-draft"}"#), Kind::UnknownVersion);
+        assert_eq!(known(br#"{"format":"gallra-proof-v1"}"#), Ok(()));
     }
 
     #[test]
     fn size_and_depth_are_bounded_before_anything_is_read() {
         let deep = format!("{}{}", "[".repeat(MAX_DEPTH + 1), "]".repeat(MAX_DEPTH + 1));
-        assert_eq!(read(deep.as_bytes()).expect_err("is refused").why, "the file is nested deeper than 64 levels");
+        assert_eq!(known(deep.as_bytes()).expect_err("is refused").why, "the file is nested deeper than 64 levels");
         let long = vec![b' '; MAX_BYTES + 1];
-        assert_eq!(read(&long).expect_err("is refused").why, "the file is larger than 32 MiB");
+        assert_eq!(known(&long).expect_err("is refused").why, "the file is larger than 32 MiB");
         assert_eq!(depth(br#"{"a":"[[[[\"[["}"#), 1);
     }
 }

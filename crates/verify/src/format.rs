@@ -4,3 +4,4 @@ pub(crate) mod plan;
 pub(crate) mod receipt;
 pub(crate) mod shared;
 pub(crate) mod statement;
+pub(crate) mod v1;

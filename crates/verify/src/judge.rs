@@ -1,39 +1,73 @@
-//! What follows from the evidence, held against what the issuer says (`docs/formats/proof-v0-draft.md`, section 8; I5).
+//! What follows from the evidence, held against what the issuer says (`docs/formats/proof-v1.md`, section 13; I5).
 //! Upholds that nothing is taken over from the statement: it is right in every word, or the proof is invalid. Only a
 //! target's `why` is the issuer's own word, and finality may be withheld, never given.
+
+use std::collections::BTreeSet;
 
 use crate::book::{Book, Entry};
 use crate::copies::{self, CopySet};
 use crate::format::plan::{Note, Step};
 use crate::format::receipt::Receipt;
 use crate::format::shared::Action;
-use crate::format::statement::{CopyResult, Expected, KeptResult, Stage, Statement, TargetResult};
+use crate::format::statement::{CopyResult, Expected, KeptResult, TargetResult};
 use crate::live;
 use crate::short;
-use crate::time::Day;
+use crate::time::{Day, Instant};
 use crate::verdict::{Failure, Kept, Outcome, Report};
 
-pub(crate) fn judge(statement: &Statement, book: &Book<'_>, report: &mut Report) -> Result<Outcome, Failure> {
-    if statement.sequence.get() == 0 || statement.level != "none" {
-        return Err(Failure::evidence("the statement has no number, or a level that this format cannot have"));
-    }
-    about_somebody_or_an_age(statement, book, report)?;
+/// What an issuer says that follows from evidence, whatever version it says it in.
+pub(crate) struct Said<'a> {
+    pub(crate) is_final: bool,
+    pub(crate) until: Option<&'a Day>,
+    pub(crate) has_subject: bool,
+    pub(crate) targets: &'a [TargetResult],
+    pub(crate) copies_closed: Option<&'a Instant>,
+    pub(crate) copies: &'a [CopyResult],
+    pub(crate) kept: &'a [KeptResult],
+}
+
+/// What the evidence comes to, where that is what was said.
+pub(crate) struct Judged {
+    pub(crate) outcome: Outcome,
+    /// Each erased or purged target was confirmed gone by another agent than the one that acted.
+    pub(crate) apart: bool,
+}
+
+/// Something more that stands between evidence and *final*.
+pub(crate) struct Point {
+    pub(crate) what: String,
+    /// Whether nobody can say how long it will stay open.
+    pub(crate) undated: bool,
+}
+
+/// `further` says what else is open, given the copies.
+pub(crate) fn judge(
+    said: &Said<'_>,
+    book: &Book<'_>,
+    further: impl FnOnce(&CopySet<'_>) -> Vec<Point>,
+    report: &mut Report,
+) -> Result<Judged, Failure> {
+    about_somebody_or_an_age(said, book, report)?;
     let live = live::targets(book);
     let confirmed = live::confirmed(&live);
     let copies = copies::of(book, confirmed.as_ref());
     let results = live.iter().filter_map(|target| target.result(copies.gone.as_ref()));
-    let targets = targets(statement, results.collect(), report)?;
-    same_copies(statement, &copies, book.plan.is_purge(), report)?;
-    let kept = same_kept(statement, live::kept(book), report)?;
-    let open = open(book, &targets, &copies);
-    let until = until(book, &targets, &copies);
-    stage(statement, &open, until, kept, report)
+    let targets = targets(said, results.collect(), report)?;
+    same_copies(said, &copies, book.plan.is_purge(), report)?;
+    let kept = same_kept(said, live::kept(book), report)?;
+    let further = further(&copies);
+    let undated = further.iter().any(|point| point.undated);
+    let until = if undated { None } else { until(book, &targets, &copies) };
+    let mut open = open(book, &targets, &copies);
+    open.extend(further.into_iter().map(|point| point.what));
+    let outcome = stage(said, &open, until, kept, report)?;
+    Ok(Judged { outcome, apart: live.iter().all(live::Target::is_apart) })
 }
 
 /// A purge is about records of an age and has no subject; everything else has one.
-fn about_somebody_or_an_age(statement: &Statement, book: &Book<'_>, report: &mut Report) -> Result<(), Failure> {
+fn about_somebody_or_an_age(said: &Said<'_>, book: &Book<'_>, report: &mut Report) -> Result<(), Failure> {
     let steps = &book.plan.steps;
-    if book.plan.is_purge() != statement.subject.is_none() {
+    if book.plan.is_purge() == said.has_subject {
         return Err(Failure::evidence("a purge's statement has no subject, and every other one has"));
     }
     let aged = |step: &Step| step.action == Action::Purge;
@@ -86,19 +120,15 @@ fn purge_runs(runs: &[Entry<'_>], report: &mut Report) {
 }
 
 /// Every live target of the plan, with the counts of the receipts that settle it.
-fn targets(
-    statement: &Statement,
-    worked_out: Vec<TargetResult>,
-    report: &mut Report,
-) -> Result<Vec<TargetResult>, Failure> {
-    if statement.targets.len() != worked_out.len() {
+fn targets(said: &Said<'_>, worked_out: Vec<TargetResult>, report: &mut Report) -> Result<Vec<TargetResult>, Failure> {
+    if said.targets.len() != worked_out.len() {
         return Err(Failure::evidence("the statement does not list exactly the plan's live targets"));
     }
     let mut all = Vec::new();
-    for (said, found) in statement.targets.iter().zip(worked_out) {
-        let found = TargetResult { why: said.why.clone(), ..found };
+    for (line, found) in said.targets.iter().zip(worked_out) {
+        let found = TargetResult { why: line.why.clone(), ..found };
         let place = format!("{}/{}", found.agent, found.target);
-        if *said != found || found.proven != found.why.as_str().is_empty() {
+        if *line != found || found.proven != found.why.as_str().is_empty() {
             return Err(Failure::evidence(&format!("target {place}: the statement differs from the receipts")));
         }
         let counts: Vec<String> = found.counts.words().iter().filter(|(_, n)| *n > 0).map(word).collect();
@@ -117,11 +147,11 @@ fn word((word, count): &(&str, u64)) -> String {
     format!("{count} {word}")
 }
 
-fn same_copies(statement: &Statement, found: &CopySet, purge: bool, report: &mut Report) -> Result<(), Failure> {
-    if statement.copies_closed != found.closed {
+fn same_copies(said: &Said<'_>, found: &CopySet<'_>, purge: bool, report: &mut Report) -> Result<(), Failure> {
+    if said.copies_closed != found.closed.as_ref() {
         return Err(Failure::evidence("copies: the statement's closing of the set differs from the listings"));
     }
-    if statement.copies != found.copies {
+    if said.copies != found.copies {
         return Err(Failure::evidence("copies: the statement's copies differ from the listings"));
     }
     if purge {
@@ -148,8 +178,8 @@ fn due(copy: &CopyResult) -> String {
     }
 }
 
-fn same_kept(statement: &Statement, found: Vec<KeptResult>, report: &mut Report) -> Result<Option<Kept>, Failure> {
-    if statement.kept != found {
+fn same_kept(said: &Said<'_>, found: Vec<KeptResult>, report: &mut Report) -> Result<Option<Kept>, Failure> {
+    if said.kept != found {
         return Err(Failure::evidence("kept: the statement's obligations differ from the receipts"));
     }
     for kept in &found {
@@ -166,21 +196,21 @@ fn same_kept(statement: &Statement, found: Vec<KeptResult>, report: &mut Report)
 }
 
 /// Notes under which a part of the request has no date, or no step.
-fn blocked<'a>(book: &'a Book<'_>) -> impl Iterator<Item = &'a Note> {
-    let acts_on = |note: &Note| {
-        let changing = book.plan.steps.iter().filter(|step| step.changes_for_good());
-        changing.map(|step| format!("{}/{}", step.agent, step.target)).any(|place| place == note.target.as_str())
-    };
-    book.plan.notes.iter().filter(move |note| match note.code.as_str() {
+fn blocked<'a>(book: &Book<'a>) -> Vec<&'a Note> {
+    let changing = book.plan.steps.iter().filter(|step| step.changes_for_good());
+    let acted: BTreeSet<String> = changing.map(|step| format!("{}/{}", step.agent, step.target)).collect();
+    let blocks = |note: &&Note| match note.code.as_str() {
         "waits-for-settlement" | "needs-a-period" => true,
-        "observe-mode" | "not-purged" => !acts_on(note),
+        "observe-mode" | "not-purged" => !acted.contains(note.target.as_str()),
         _ => false,
-    })
+    };
+    book.plan.notes.iter().filter(blocks).collect()
 }
 
 /// What stands between this evidence and *final*.
-fn open(book: &Book<'_>, targets: &[TargetResult], copies: &CopySet) -> Vec<String> {
+fn open(book: &Book<'_>, targets: &[TargetResult], copies: &CopySet<'_>) -> Vec<String> {
     let mut open: Vec<String> = blocked(book)
+        .iter()
         .map(|note| format!("the plan notes {} {}", note.code, note.target).trim_end().to_owned())
         .collect();
     let steps = &book.plan.steps;
@@ -204,8 +234,8 @@ fn open(book: &Book<'_>, targets: &[TargetResult], copies: &CopySet) -> Vec<Stri
 }
 
 /// The last day on which a copy that is left should go, where that is all that is open and every one has a day.
-fn until(book: &Book<'_>, targets: &[TargetResult], copies: &CopySet) -> Option<Day> {
-    if copies.unseen || targets.iter().any(|target| !target.proven) || blocked(book).next().is_some() {
+fn until(book: &Book<'_>, targets: &[TargetResult], copies: &CopySet<'_>) -> Option<Day> {
+    if copies.unseen || targets.iter().any(|target| !target.proven) || !blocked(book).is_empty() {
         return None;
     }
     let left = copies.copies.iter().filter(|copy| copy.gone.is_none());
@@ -219,29 +249,29 @@ fn until(book: &Book<'_>, targets: &[TargetResult], copies: &CopySet) -> Option<
 }
 
 fn stage(
-    statement: &Statement,
+    said: &Said<'_>,
     open: &[String],
     until: Option<Day>,
     kept: Option<Kept>,
     report: &mut Report,
 ) -> Result<Outcome, Failure> {
-    if let (Stage::Final, Some(first)) = (statement.stage, open.first()) {
+    if let (true, Some(first)) = (said.is_final, open.first()) {
         let why = format!("the statement says final, but the evidence leaves open: {first}");
         return Err(Failure::evidence(&why));
     }
-    if statement.until != until {
+    if said.until != until.as_ref() {
         return Err(Failure::evidence("the statement's last day differs from the evidence"));
     }
-    match (statement.stage, open) {
-        (Stage::Final, _) => {
+    match (said.is_final, open) {
+        (true, _) => {
             report.ok("stage: final, as the evidence shows".to_owned());
             Ok(Outcome::Final { kept })
         }
-        (Stage::Interim, []) => {
+        (false, []) => {
             report.note("stage: interim, though the evidence is complete: the issuer withholds finality".to_owned());
             Ok(Outcome::Interim { until: None, kept })
         }
-        (Stage::Interim, open) => {
+        (false, open) => {
             for point in open.iter().filter(|point| !point.starts_with("target ")) {
                 report.note(format!("open: {point}"));
             }

@@ -1,10 +1,12 @@
-//! How a verification is told: one line a check, one last line, an exit code (`docs/formats/proof-v0-draft.md`, sections
-//! 9 and 10). Knows nothing of how anything was checked.
+//! How a verification is told: one line a check, one last line, an exit code (`docs/formats/proof-v1.md`, sections
+//! 7 and 14). Knows nothing of how anything was checked.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::told::Told;
 
 /// Which clock a statement was made under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,10 +24,20 @@ pub enum Clock {
 pub enum Kind {
     /// A signature does not verify, or is by a key that may not sign this. Exit code 20.
     Signature,
+    /// What was signed is not in the log at the place where it is said to be. Exit code 21.
+    NotInLog,
+    /// The log's checkpoints do not follow from each other: it has shown two histories. Exit code 22.
+    Fork,
+    /// A witness's cosignature does not verify, or fewer witnesses signed than were asked for. Exit code 23.
+    Witness,
+    /// A time stamp does not hold. Exit code 24.
+    TimeStamp,
     /// No trusted key was given, or the issuer's is not among them. Exit code 25.
     NoTrustedKey,
     /// The evidence does not show what the statement says. Exit code 26.
     Evidence,
+    /// An identifier that the caller gave stands in the proof. Exit code 27.
+    Leak,
     /// No proof, or not in its canonical form. Exit code 30.
     Malformed,
     /// A proof of a version that this program does not know. Exit code 31.
@@ -37,8 +49,13 @@ impl Kind {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Signature => 20,
+            Self::NotInLog => 21,
+            Self::Fork => 22,
+            Self::Witness => 23,
+            Self::TimeStamp => 24,
             Self::NoTrustedKey => 25,
             Self::Evidence => 26,
+            Self::Leak => 27,
             Self::Malformed => 30,
             Self::UnknownVersion => 31,
         }
@@ -147,8 +164,8 @@ pub enum Require {
     Final,
     /// Nothing is kept. Exit code 11 if something is.
     NothingKept,
-    /// An assurance level, A0 to A4. Exit code 12 always: this format has none.
-    Level,
+    /// At least this assurance level, 0 to 4. Exit code 12 if it is lower.
+    Level(u8),
 }
 
 impl FromStr for Require {
@@ -158,7 +175,11 @@ impl FromStr for Require {
         match text {
             "final" => Ok(Self::Final),
             "nothing-kept" => Ok(Self::NothingKept),
-            "level=A0" | "level=A1" | "level=A2" | "level=A3" | "level=A4" => Ok(Self::Level),
+            "level=A0" => Ok(Self::Level(0)),
+            "level=A1" => Ok(Self::Level(1)),
+            "level=A2" => Ok(Self::Level(2)),
+            "level=A3" => Ok(Self::Level(3)),
+            "level=A4" => Ok(Self::Level(4)),
             _ => Err("expected final, nothing-kept, or level=A0 to level=A4".to_owned()),
         }
     }
@@ -169,12 +190,14 @@ impl FromStr for Require {
 pub struct Verdict {
     /// What was checked, in order.
     pub checks: Vec<Check>,
-    /// Assurance level: always `none` in format `v0-draft`.
+    /// Assurance level: `A0` to `A3`; `none` where the proof is invalid.
     pub level: &'static str,
     /// The statement's clock; unset where verification ended before it was believed.
     pub clock: Option<Clock>,
     /// What it comes to.
     pub outcome: Outcome,
+    /// All that a valid proof of version 1 says; unset otherwise.
+    pub told: Option<Box<Told>>,
 }
 
 impl Verdict {
@@ -197,11 +220,17 @@ impl Verdict {
             Outcome::Final { kept } => (true, kept.is_some()),
             Outcome::Interim { kept, .. } => (false, kept.is_some()),
         };
-        let missing = [(Require::Final, !is_final, 10), (Require::NothingKept, keeps, 11), (Require::Level, true, 12)];
-        missing.into_iter().find(|(what, is_missing, _)| *is_missing && required.contains(what)).map_or(0, |m| m.2)
+        let reached = self.level.strip_prefix('A').and_then(|level| level.parse::<u8>().ok());
+        let code = |asked: &Require| match asked {
+            Require::Final => (!is_final).then_some(10),
+            Require::NothingKept => keeps.then_some(11),
+            Require::Level(level) => reached.is_none_or(|reached| reached < *level).then_some(12),
+        };
+        required.iter().filter_map(code).min().unwrap_or(0)
     }
 
-    /// The answer for machines, one JSON object: `valid`, `stage`, `until`, `kept`, `level`, `clock`, `error`, `checks`.
+    /// The answer for machines, one JSON object: `valid`, `stage`, `until`, `kept`, `level`, `clock`, `error`, `checks`,
+    /// and of version 1 `request`, `sequence`, `amendment`, `anchor`, `witnesses`.
     pub fn to_json(&self) -> serde_json::Value {
         let (stage, until, kept, error) = match &self.outcome {
             Outcome::Final { kept } => (Some("final"), None, kept.as_ref(), None),
@@ -211,6 +240,7 @@ impl Verdict {
                 (None, None, None, Some(error))
             }
         };
+        let told = self.told.as_deref();
         serde_json::json!({
             "valid": stage.is_some(),
             "stage": stage,
@@ -220,6 +250,11 @@ impl Verdict {
             "clock": self.clock,
             "error": error,
             "checks": self.checks,
+            "request": told.map(|told| &told.request.id),
+            "sequence": told.map(|told| told.sequence),
+            "amendment": told.map(|told| told.amendment),
+            "anchor": told.map(|told| &told.keys.anchor),
+            "witnesses": told.map(|told| told.log.witnesses.iter().map(|w| &w.name).collect::<Vec<_>>()),
         })
     }
 }
@@ -250,13 +285,13 @@ impl Report {
         }
     }
 
-    pub(crate) fn valid(mut self, outcome: Outcome) -> Verdict {
-        self.note("level: none: this format has no log, no time stamps and no witnesses".to_owned());
-        Verdict { checks: self.checks, level: "none", clock: self.clock, outcome }
+    pub(crate) fn valid(self, outcome: Outcome, level: &'static str, told: Option<Box<Told>>) -> Verdict {
+        Verdict { checks: self.checks, level, clock: self.clock, outcome, told }
     }
 
     pub(crate) fn invalid(mut self, Failure { kind, why }: Failure) -> Verdict {
         self.checks.push(Check { mark: Mark::Fail, text: why.clone() });
-        Verdict { checks: self.checks, level: "none", clock: self.clock, outcome: Outcome::Invalid { kind, why } }
+        let outcome = Outcome::Invalid { kind, why };
+        Verdict { checks: self.checks, level: "none", clock: self.clock, outcome, told: None }
     }
 }

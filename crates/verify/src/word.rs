@@ -66,6 +66,12 @@ shaped!(
     |text| text.is_empty() || Name::try_from(text.to_owned()).is_ok()
 );
 
+shaped!(
+    /// One line that people wrote: 1 to 256 bytes without control characters. Not for a terminal as it is.
+    Line,
+    |text| (1..=256).contains(&text.len()) && !text.chars().any(char::is_control)
+);
+
 /// A whole number up to 2^53 - 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]

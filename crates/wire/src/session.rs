@@ -48,6 +48,9 @@ pub fn request_of(message: &ToCoordinator) -> v1::SessionRequest {
         ToCoordinator::Journal { mark, now } => {
             Ask::Journal(v1::Journal { position: mark.position, head: mark.head.to_string(), now: now.to_string() })
         }
+        ToCoordinator::Checkpoint { note } => {
+            Ask::Checkpoint(v1::SeenCheckpoint { note: note.clone().unwrap_or_default() })
+        }
         ToCoordinator::Suppression { through } => Ask::Suppression(v1::SuppressionThrough { sequence: *through }),
         ToCoordinator::AskBegin { job, spec, nonce } => {
             Ask::AskBegin(v1::AskBegin { job: job.to_string(), spec: spec.to_string(), nonce: nonce.to_string() })
@@ -81,6 +84,7 @@ pub fn to_coordinator(request: v1::SessionRequest) -> Result<ToCoordinator, Stat
             let now = parse::instant("journal.now", &journal.now)?;
             ToCoordinator::Journal { mark: JournalMark { position: journal.position, head }, now }
         }
+        Ask::Checkpoint(seen) => ToCoordinator::Checkpoint { note: Some(seen.note).filter(|note| !note.is_empty()) },
         Ask::Suppression(list) => ToCoordinator::Suppression { through: list.sequence },
         Ask::AskBegin(ask) => ToCoordinator::AskBegin {
             job: parse::field("ask_begin.job", &ask.job)?,
@@ -194,6 +198,7 @@ fn denial_to_wire(denial: Denial) -> v1::DenialReason {
         Denial::Halted => v1::DenialReason::Halted,
         Denial::Clock => v1::DenialReason::Clock,
         Denial::NoAddress => v1::DenialReason::NoAddress,
+        Denial::NotLogged => v1::DenialReason::NotLogged,
     }
 }
 
@@ -211,6 +216,7 @@ fn denial_from_wire(reason: v1::DenialReason) -> Result<Denial, Status> {
         v1::DenialReason::Halted => Denial::Halted,
         v1::DenialReason::Clock => Denial::Clock,
         v1::DenialReason::NoAddress => Denial::NoAddress,
+        v1::DenialReason::NotLogged => Denial::NotLogged,
         v1::DenialReason::Unspecified => return Err(Status::invalid_argument("denied.reason: unspecified or unknown")),
     })
 }

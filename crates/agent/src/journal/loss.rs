@@ -88,6 +88,9 @@ fn record(number: u64) -> Record {
     let begun = gallra_flow::agent::record::Begun {
         job: JobId::from_bytes(bytes),
         attempt: 1,
+        again: false,
+        commitment: None,
+        checkpoint: None,
         permit: Digest::of(&bytes),
         spec: Digest::of(&bytes),
         target: "web".parse().expect("a label"),
@@ -100,7 +103,7 @@ fn record(number: u64) -> Record {
         started: "2026-03-01T03:00:00Z".parse().expect("a literal"),
         clock: gallra_model::Clock::Real,
     };
-    Record::Begin(begun)
+    Record::Begin(Box::new(begun))
 }
 
 /// Appends, loses power now and then (also in the middle of an append), reopens, and says whether all that an append

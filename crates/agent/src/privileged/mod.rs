@@ -17,7 +17,6 @@ use gallra_model::job::JobSpec;
 use gallra_model::journal::JournalMark;
 use gallra_model::message::{ToCoordinator, ToPrivileged, ToSession};
 use gallra_model::permit::Permit;
-use gallra_model::receipt::Verdict;
 use gallra_model::target::{Inventory, TargetId, TargetInfo};
 use gallra_model::{Digest, JobId};
 use gallra_proof::key::{SigningKey, VerifyingKey};
@@ -198,11 +197,12 @@ impl Half {
                 crash::acted(&act);
                 return Ok(Some(Input::Acted(Box::new(outcome))));
             }
-            Effect::Sign(receipt) => {
+            Effect::Sign(receipt, again) => {
                 let wrong = |error: &dyn std::fmt::Display| HalfError::Receipt(error.to_string());
-                let envelope = gallra_proof::receipt::sign(&receipt, &self.keys.evidence).map_err(|e| wrong(&e))?;
+                let envelope =
+                    gallra_proof::receipt::sign(&receipt, again, &self.keys.evidence).map_err(|e| wrong(&e))?;
                 let digest = gallra_proof::dsse::payload_digest(&envelope).map_err(|e| wrong(&e))?;
-                let (job, attempt, done) = (receipt.job, receipt.attempt, receipt.verdict == Verdict::Done);
+                let (job, attempt, done) = (receipt.job, receipt.attempt, receipt.ends_its_job());
                 note::signed(&receipt);
                 return Ok(Some(Input::Signed { job, attempt, receipt: digest, envelope, done }));
             }

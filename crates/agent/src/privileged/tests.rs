@@ -160,6 +160,9 @@ fn i4_a_crash_between_journal_and_receipt_gives_one_unknown_receipt() {
     let disk = Disk::new();
     let spec = spec(Action::Erase);
     let begun = Begun {
+        again: false,
+        commitment: None,
+        checkpoint: None,
         job: spec.job,
         attempt: 2,
         permit: Digest::of(b"permit"),
@@ -175,7 +178,7 @@ fn i4_a_crash_between_journal_and_receipt_gives_one_unknown_receipt() {
         clock: Clock::Real,
     };
     let (mut journal, _) = disk.journal();
-    journal.append(&Record::Begin(begun)).expect("appends");
+    journal.append(&Record::Begin(Box::new(begun))).expect("appends");
     drop(journal);
     let mut rig = Rig::start(&disk);
     let receipt = rig.receipt();

@@ -74,6 +74,9 @@ impl Restore {
         }
         (spec.action, spec.instance) = (Action::Erase, seen.instance);
         let begun = Begun {
+            again: false,
+            commitment: None,
+            checkpoint: None,
             job: spec.job,
             attempt: 1,
             permit: Self::permit_of(&entry)?,
@@ -89,7 +92,7 @@ impl Restore {
             clock: spec.clock,
         };
         gallra_crash::point("before_journal");
-        self.journal.append(&Record::Begin(begun.clone()))?;
+        self.journal.append(&Record::Begin(Box::new(begun.clone())))?;
         gallra_crash::point("after_journal");
         let earlier = self.replayed.marks.get(&spec.job).copied();
         let mut steady = Steady { job: spec.job, journal: &mut self.journal, earlier, broken: None };
@@ -106,6 +109,8 @@ impl Restore {
         let done = report.verdict == Verdict::Done;
         let failure = (!done).then(|| report.hint.clone());
         let receipt = Receipt {
+            commitment: None,
+            previous: None,
             job: begun.job,
             attempt: begun.attempt,
             agent: self.agent.clone(),
@@ -131,7 +136,7 @@ impl Restore {
             clock: begun.clock,
             software: SOFTWARE.to_owned(),
         };
-        let envelope = gallra_proof::receipt::sign(&receipt, &self.keys.evidence)?;
+        let envelope = gallra_proof::receipt::sign(&receipt, false, &self.keys.evidence)?;
         let digest = gallra_proof::dsse::payload_digest(&envelope)?;
         file.append(format!("{}\n", serde_json::to_string(&envelope)?).as_bytes())?;
         file.sync()?;
@@ -156,6 +161,7 @@ impl Restore {
         let job = Digest::of_parts(&[b"gallra restore job", entry.id.as_bytes(), taken.as_bytes()]);
         let pseudonym = Digest::of_parts(&[b"gallra restore pseudonym", entry.id.as_bytes()]);
         JobSpec {
+            again: false,
             job: JobId::from_digest(&job),
             agent: self.agent.clone(),
             action: Action::Inspect,

@@ -42,6 +42,7 @@ fn day() -> jiff::SignedDuration {
 
 pub(crate) fn spec(action: Action, instance: Option<Instance>) -> JobSpec {
     JobSpec {
+        again: false,
         job: JobId::from_bytes([action as u8 + 1; 16]),
         agent: "web1".parse().expect("a label"),
         action,
@@ -209,7 +210,9 @@ impl Coordinator {
             let hearing = async { tokio::time::timeout(PATIENCE, self.heard.recv()).await };
             match self.runtime.block_on(hearing).expect("a word in time").expect("the server lives") {
                 // Goes before everything, and says nothing that these tests are about.
-                ToCoordinator::Journal { .. } | ToCoordinator::Suppression { .. } => {}
+                ToCoordinator::Journal { .. }
+                | ToCoordinator::Suppression { .. }
+                | ToCoordinator::Checkpoint { .. } => {}
                 word @ (ToCoordinator::Hello { .. }
                 | ToCoordinator::AskBegin { .. }
                 | ToCoordinator::AskOn { .. }
@@ -232,6 +235,8 @@ impl Coordinator {
         let ToCoordinator::AskBegin { job, spec: asked, nonce } = self.hear() else { panic!("an asking") };
         assert_eq!((job, asked), (spec.job, digest));
         let permit = Permit {
+            commitment: None,
+            checkpoint: None,
             job,
             agent: spec.agent.clone(),
             attempt: 1,

@@ -19,7 +19,8 @@ use crate::output;
 pub enum ContractCommand {
     /// A service was sold.
     #[command(
-        after_help = "Example:\n  gallra contract start --customer 1001 --service anna.example --started 2026-01-01"
+        after_help = "Examples:\n  gallra contract start --customer 1001 --service anna.example --started 2026-01-01\n  gallra contract \
+        start --customer 1001 --service anna.example --started 2026-01-01 --identifier email=anna@example.org"
     )]
     Start {
         /// Customer number of the billing system.
@@ -31,12 +32,35 @@ pub enum ContractCommand {
         /// An address hosted under the service; may be repeated.
         #[arg(long = "address")]
         addresses: Vec<String>,
+        /// What else names the customer or the service, as `email=anna@example.org`; may be repeated. See `identify`.
+        #[arg(long = "identifier", value_name = "KIND=VALUE")]
+        identifiers: Vec<String>,
         /// First day, YYYY-MM-DD.
         #[arg(long)]
         started: String,
         /// The event's version; unset means one more than the last.
         #[arg(long, default_value_t = 0)]
         version: u64,
+        /// How it is printed.
+        #[command(flatten)]
+        shown: Shown,
+    },
+    /// Say what else names a customer or a service: the proof is bound to it, and nothing is signed that shows it.
+    #[command(
+        after_help = "Example:\n  gallra contract identify anna.example --customer 1001 --identifier personal-number=198112189876 \
+        --identifier domain=anna.example\n\nKinds: personal-number (12 digits), organisation-number (a sole trader's is a \
+        personal number), email, domain, ip. Sealed, and destroyed with the rest of what names them; nobody is found by it, and nothing is \
+        searched by it. At most 30 of a customer and one contract together."
+    )]
+    Identify {
+        /// Service id.
+        service: String,
+        /// The customer number that the contract has.
+        #[arg(long)]
+        customer: String,
+        /// What names them; may be repeated.
+        #[arg(long = "identifier", value_name = "KIND=VALUE", required = true)]
+        identifiers: Vec<String>,
         /// How it is printed.
         #[command(flatten)]
         shown: Shown,
@@ -206,9 +230,14 @@ pub async fn run(profile: Option<&Path>, command: ContractCommand) -> Result<u8,
     let channel = connect(profile).await?;
     let mut client = ContractServiceClient::new(channel.clone());
     let (contract, shown) = match command {
-        ContractCommand::Start { customer, service, addresses, started, version, shown } => {
-            let request = v1::StartContractRequest { service, customer, addresses, started, version };
+        ContractCommand::Start { customer, service, addresses, identifiers, started, version, shown } => {
+            let identifiers = told(&identifiers)?;
+            let request = v1::StartContractRequest { service, customer, addresses, started, version, identifiers };
             (client.start_contract(request).await?, shown)
+        }
+        ContractCommand::Identify { service, customer, identifiers, shown } => {
+            let request = v1::RecordIdentifiersRequest { service, customer, identifiers: told(&identifiers)? };
+            (client.record_identifiers(request).await?, shown)
         }
         ContractCommand::End { service, customer, cause_key, ended, version, shown } => {
             let cause = match &cause_key {
@@ -332,4 +361,13 @@ fn remains(one: &v1::Remains) -> String {
     let said: Vec<_> = gone.chain(left).collect();
     let said = if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) };
     format!("{}/{} {} {}{said}", one.agent, one.target, one.action, one.reached)
+}
+
+/// Identifiers as they are sent, in their one spelling: what is refused is refused here, and not quoted.
+fn told(texts: &[String]) -> Result<Vec<v1::Identifier>, Failure> {
+    let read = |text: &String| {
+        let identifier = super::subject::identifier(text)?;
+        Ok(v1::Identifier { kind: identifier.kind().word().to_owned(), value: identifier.expose().to_owned() })
+    };
+    texts.iter().map(read).collect()
 }

@@ -2,17 +2,20 @@
 
 pub mod agent;
 pub mod backup;
+pub mod certificate;
 pub mod contract;
 pub mod halt;
 pub mod hold;
 pub mod instruction;
 pub mod job;
 pub mod key;
+pub mod log;
 pub mod plan;
 pub mod policy;
 pub mod proof;
 pub mod receipt;
 pub mod request;
+pub mod subject;
 pub mod suppression;
 pub mod target;
 pub mod verify;
@@ -65,7 +68,7 @@ enum Command {
     /// Follow what was asked.
     #[command(subcommand)]
     Request(request::RequestCommand),
-    /// Make and register the keys that say what is to be erased.
+    /// Make, change and end keys: those that say what is to be erased, and those that proofs are signed with.
     #[command(subcommand)]
     Key(key::KeyCommand),
     /// Stop erasure of something until somebody else releases it.
@@ -102,8 +105,16 @@ enum Command {
     /// Fetch proofs.
     #[command(subcommand)]
     Proof(proof::ProofCommand),
+    /// See the log of everything that is signed, and tell the coordinator of a checkpoint that somebody kept.
+    #[command(subcommand)]
+    Log(log::LogCommand),
+    /// Show, as a subject, one identifier of a proof and no other. Offline.
+    #[command(subcommand)]
+    Subject(subject::SubjectCommand),
     /// Check a proof offline, without the coordinator and without network.
     Verify(verify::VerifyArgs),
+    /// Make a page for people from a proof, in Swedish or English. Offline; verifies first.
+    Certificate(certificate::CertificateArgs),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -137,7 +148,10 @@ pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Suppression(command) => suppression::run(profile, command).await,
         Command::Target(command) => target::run(profile, command).await,
         Command::Proof(command) => proof::run(profile, command).await,
+        Command::Log(command) => log::run(profile, command).await,
+        Command::Subject(command) => subject::run(command),
         Command::Verify(args) => Ok(verify::run(&args)),
+        Command::Certificate(args) => certificate::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "gallra", &mut std::io::stdout());
             Ok(OK)

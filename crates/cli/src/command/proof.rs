@@ -4,12 +4,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use gallra_proof::subject::ClaimCode;
 use gallra_wire::v1::proof_service_client::ProofServiceClient;
 use gallra_wire::{v1, words};
 
 use super::Shown;
 use crate::client::connect;
-use crate::exit::{FAILED, Failure, OK};
+use crate::exit::{FAILED, Failure, OK, USAGE};
 use crate::output;
 
 /// Longest proof that is fetched: what a verifier takes, and a little for its frame.
@@ -20,11 +21,17 @@ const MAX_PROOF_BYTES: usize = 33 * 1024 * 1024;
 pub enum ProofCommand {
     /// Fetch a proof file.
     #[command(
-        after_help = "Example:\n  gallra proof get REQUEST --out proof.json && gallra verify proof.json --key issuer.pub"
+        after_help = "Examples:\n  gallra proof get REQUEST --out proof.json && gallra verify proof.json --key keys.json\n  gallra proof \
+        get --code mfrg-gzdf-... --out proof.json\n\nBy the claim code of its subject the newest proof is found however long ago all \
+        that named that one was erased. The code stays on this machine: only a reference made of it is sent."
     )]
     Get {
         /// The request.
-        request: String,
+        #[arg(required_unless_present = "code")]
+        request: Option<String>,
+        /// The claim code of its subject, instead.
+        #[arg(long, value_name = "CODE", conflicts_with_all = ["request", "sequence"])]
+        code: Option<String>,
         /// Which of its proofs; 0 is the newest.
         #[arg(long, default_value_t = 0)]
         sequence: u32,
@@ -51,8 +58,23 @@ pub enum ProofCommand {
 pub async fn run(profile: Option<&Path>, command: ProofCommand) -> Result<u8, Failure> {
     let mut client = ProofServiceClient::new(connect(profile).await?).max_decoding_message_size(MAX_PROOF_BYTES);
     match command {
-        ProofCommand::Get { request, sequence, out } => {
-            let answer = client.get_proof(v1::GetProofRequest { request, sequence }).await?.into_inner();
+        ProofCommand::Get { request, code, sequence, out } => {
+            let answer = match code {
+                Some(code) => {
+                    let code: ClaimCode =
+                        code.parse().map_err(|error| Failure::new(USAGE, format!("code: {error}")))?;
+                    let reference = code.pickup();
+                    client.pick_up_proof(v1::PickUpProofRequest { reference }).await?.into_inner()
+                }
+                None => {
+                    let request = request.unwrap_or_default();
+                    client.get_proof(v1::GetProofRequest { request, sequence }).await?.into_inner()
+                }
+            };
+            if let Some(proof) = answer.proof.as_ref().filter(|proof| proof.stage == i32::from(v1::Stage::Interim)) {
+                let until = if proof.until.is_empty() { "not known yet" } else { &proof.until };
+                output::note(&format!("interim: something is still to come, the last of it {until}"));
+            }
             let written = match &out {
                 Some(path) => std::fs::write(path, &answer.file),
                 None => std::io::stdout().write_all(&answer.file),

@@ -45,6 +45,22 @@ pub enum RequestCommand {
         The signature is over what you type. Take it from the contract, not from the coordinator."
     )]
     Approve(ApproveArgs),
+    /// Show the claim code of a request's subject, to be handed over to that one alone; or say that it was.
+    #[command(
+        after_help = "Examples:\n  gallra request code 0192…\n  gallra request code 0192… --delivered\n\nWith the code its holder \
+        fetches the final proof, months after the contact address was erased, and shows whom the proof is about. It is personal \
+        data. 30 days after it was made it is destroyed here, and nobody can show it again."
+    )]
+    Code {
+        /// The request.
+        request: String,
+        /// The subject has it: destroy it here, at once.
+        #[arg(long)]
+        delivered: bool,
+        /// How it is printed.
+        #[command(flatten)]
+        shown: Shown,
+    },
     /// Follow one request until it is done; JSON is one object a line.
     Watch {
         /// The request.
@@ -95,6 +111,14 @@ pub async fn run(profile: Option<&Path>, command: RequestCommand) -> Result<u8, 
         RequestCommand::Show { request, shown } => {
             let request = client.get_request(v1::GetRequestRequest { id: request }).await?.into_inner();
             show(&request, shown.output);
+        }
+        RequestCommand::Code { request, delivered: true, shown } => {
+            let told = v1::ConfirmDeliveryRequest { id: request };
+            show(&client.confirm_delivery(told).await?.into_inner(), shown.output);
+        }
+        RequestCommand::Code { request, delivered: false, shown } => {
+            let asked = v1::ShowClaimCodeRequest { id: request.clone() };
+            show_code(&request, &client.show_claim_code(asked).await?.into_inner(), shown.output);
         }
         RequestCommand::List { unsettled: true, shown, .. } => show_unsettled(&mut client, shown.output).await?,
         RequestCommand::List { open, unsettled: false, shown } => {
@@ -219,6 +243,8 @@ fn show(request: &v1::Request, format: Format) {
         };
         pairs.push(("waits for", how.to_owned()));
     }
+    pairs.extend(request.claim.iter().map(|claim| ("claim code", claim_line(&request.id, claim))));
+    pairs.extend(request.leaks.iter().map(leak_line));
     pairs.extend(request.holds.iter().map(|hold| ("held by", hold.clone())));
     if request.facts.iter().any(|fact| fact == "unmet") {
         let how = format!("a promise on some target is not carried out: gallra plan show {} says which", request.id);
@@ -227,4 +253,39 @@ fn show(request: &v1::Request, format: Format) {
     pairs.extend(request.obligations.iter().map(|obligation| ("kept", kept(obligation))));
     pairs.extend(request.unproven.iter().map(|target| ("unproven", target.clone())));
     output::one(format, request, &pairs);
+}
+
+/// What became of a claim code, in a line.
+fn claim_line(request: &str, claim: &v1::Claim) -> String {
+    if claim.state != "waiting" {
+        return format!("{} {}", claim.state, claim.ended);
+    }
+    let seen = if claim.shown == 0 { "nobody was shown it" } else { "it was shown" };
+    format!(
+        "waits for delivery since {}, {seen}, destroyed when {} begins: gallra request code {request}",
+        claim.made, claim.until
+    )
+}
+
+fn show_code(request: &str, shown: &v1::ClaimCode, format: Format) {
+    let mut pairs = vec![("claim code", shown.code.clone())];
+    if let Some(claim) = &shown.claim {
+        pairs.push(("made", claim.made.clone()));
+        pairs.push(("destroyed when this day begins", claim.until.clone()));
+    }
+    output::one(format, shown, &pairs);
+    output::note(
+        "personal data: who has the code and the proof can test guesses of who it is about. For the subject alone, in the letter that \
+         says when what is erased; keep no copy",
+    );
+    output::note(&format!("once the subject has it: gallra request code {request} --delivered"));
+}
+
+/// What would show the subject, and where.
+fn leak_line(leak: &v1::Leak) -> (&'static str, String) {
+    let place = format!("{} the subject's {}, since {}", leak.field, leak.kind, leak.since);
+    match leak.receipt.as_str() {
+        "" => ("not signed", format!("a {}: would show in {place}", leak.statement)),
+        receipt => ("not taken", format!("receipt {}: shows in {place}", output::short(receipt))),
+    }
 }

@@ -18,7 +18,7 @@ use crate::exit::{Failure, USAGE};
 /// Arguments of the demonstration.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    after_help = "Example:\n  gallra demo --dir /tmp/gallra-demo --keep\n  gallra verify /tmp/gallra-demo/proof.json --key /tmp/gallra-demo/issuer.pub"
+    after_help = "Example:\n  gallra demo --dir /tmp/gallra-demo --keep\n  gallra verify /tmp/gallra-demo/proof.json --key /tmp/gallra-demo/keys.json"
 )]
 pub struct DemoArgs {
     /// Where to play it; made if missing. An earlier demonstration's folder is played anew.
@@ -30,6 +30,9 @@ pub struct DemoArgs {
 }
 
 /// What marks a folder as a demonstration's, and so as one that may be emptied.
+const LEFT: [&str; 6] =
+    ["proof.json", "keys.json", "issuer.pub", "certificate.sv.html", "certificate.en.html", "timeline.txt"];
+
 const MARK: &str = ".gallra-demo";
 
 /// Plays it. Returns the exit code of the final verification.
@@ -67,7 +70,7 @@ fn prepare(dir: &Path) -> Result<PathBuf, Failure> {
     for name in ["site", "interim"] {
         clear(&dir.join(name))?;
     }
-    for name in ["proof.json", "issuer.pub", "timeline.txt"] {
+    for name in LEFT {
         match std::fs::remove_file(dir.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(wrong(error)),
             _ => {}

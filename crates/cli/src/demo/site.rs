@@ -61,6 +61,10 @@ pub struct Options {
     pub items_per_second: Option<u32>,
     /// Seconds that the host's admin allows an act to last under one permit; unset: as shipped.
     pub longest_act_seconds: Option<u32>,
+    /// Further arguments of `gallra-coordinator init`.
+    pub init: Vec<String>,
+    /// Further lines of `[log]` in coordinator.toml.
+    pub log: String,
     /// Tests of crashes: the program that kills itself once, and the point at which it does (`gallra-crash`).
     pub crash: Option<(&'static str, String)>,
 }
@@ -85,6 +89,8 @@ impl Options {
             trusts: None,
             items_per_second: None,
             longest_act_seconds: None,
+            init: Vec::new(),
+            log: String::new(),
             crash: None,
         }
     }
@@ -229,9 +235,12 @@ impl Site {
             .arg(self.path("coordinator"))
             .arg("--policy")
             .arg(self.path("policy/webone.toml"))
+            .args(&self.options.init)
             .status()?;
         ensure!(status.success(), "gallra-coordinator init failed: see logs/coordinator.log");
-        Ok(())
+        let config = self.path("coordinator/coordinator.toml");
+        let text = fs::read_to_string(&config)?.replace("[log]\n", &format!("[log]\n{}", self.options.log));
+        Ok(fs::write(config, text)?)
     }
 
     /// Starts the coordinator and waits until it answers.

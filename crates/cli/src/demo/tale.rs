@@ -10,6 +10,7 @@ use gallra_wire::v1;
 use gallra_wire::v1::backup_service_client::BackupServiceClient;
 use gallra_wire::v1::contract_service_client::ContractServiceClient;
 use gallra_wire::v1::job_service_client::JobServiceClient;
+use gallra_wire::v1::key_service_client::KeyServiceClient;
 use gallra_wire::v1::plan_service_client::PlanServiceClient;
 use gallra_wire::v1::proof_service_client::ProofServiceClient;
 use gallra_wire::v1::request_service_client::RequestServiceClient;
@@ -99,6 +100,7 @@ impl<'a> Tale<'a> {
                 addresses: vec![person.hosted.clone()],
                 started: started.to_owned(),
                 version: 1,
+                identifiers: Vec::new(),
             };
             ContractServiceClient::new(self.site.channel()?).start_contract(request).await?;
         }
@@ -256,12 +258,16 @@ impl<'a> Tale<'a> {
         let mut proofs = ProofServiceClient::new(self.site.channel()?);
         let pem = proofs.get_issuer_key(v1::GetIssuerKeyRequest {}).await?.into_inner().pem;
         std::fs::write(self.dir.join("issuer.pub"), pem)?;
+        let mut keys = KeyServiceClient::new(self.site.channel()?);
+        let published = keys.get_key_file(v1::GetKeyFileRequest {}).await?.into_inner();
+        std::fs::write(self.dir.join("keys.json"), published.file)?;
         checks::hits_nowhere(&mut self.story, self.dir, &mut self.site, &self.leaver).await?;
         self.site.stop_agent().await?;
         self.site.stop_coordinator().await?;
-        let (proof, key) = (self.dir.join("proof.json"), self.dir.join("issuer.pub"));
-        self.story
-            .say(&format!("left in             {}: proof.json issuer.pub timeline.txt interim/", self.dir.display()))?;
+        let (proof, key) = (self.dir.join("proof.json"), self.dir.join("keys.json"));
+        crate::command::certificate::write_both(&proof, &key, self.dir)?;
+        let left = "proof.json keys.json issuer.pub certificate.sv.html certificate.en.html timeline.txt interim/";
+        self.story.say(&format!("left in             {}: {left}", self.dir.display()))?;
         self.story.say(&format!("gallra verify {} --key {}", proof.display(), key.display()))?;
         Ok(crate::command::verify::check_file(&proof, &key))
     }

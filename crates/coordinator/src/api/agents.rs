@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use gallra_identity::{JoinToken, Secret, TokenRecord};
 use gallra_model::AgentName;
 use gallra_model::target::Inventory;
-use gallra_store::{Txn, keys};
+use gallra_store::keys;
 use gallra_wire::{parse, v1};
 use tonic::{Request, Response, Status};
 
 use super::Api;
-use crate::clock::real_now;
 use crate::core::Core;
-use crate::error::{CoreError, decode, encode};
+use crate::error::{CoreError, decode};
 use crate::jobs::AgentRecord;
 use crate::state;
 
@@ -31,10 +29,8 @@ impl v1::agent_registry_service_server::AgentRegistryService for Api {
         if seconds > VALID.1 {
             return Err(Status::invalid_argument(format!("valid_seconds: at most {}", VALID.1)));
         }
-        if has_served(&self.core, &name).await? {
-            return Err(CoreError::Exists("an agent of this name").into());
-        }
-        Ok(Response::new(invite(&self.core, &name, Duration::from_secs(seconds.into())).await?))
+        let (token, expires) = self.core.invite_agent(&name, Duration::from_secs(seconds.into())).await?;
+        Ok(Response::new(v1::InviteAgentResponse { token: token.to_string(), expires: expires.to_string() }))
     }
 
     async fn list_agents(&self, _: Request<v1::ListAgentsRequest>) -> Result<Response<v1::ListAgentsResponse>, Status> {
@@ -56,32 +52,6 @@ impl v1::agent_registry_service_server::AgentRegistryService for Api {
         self.core.approve_agent(&name).await?;
         Ok(Response::new(to_wire(&self.core, &self.core.agent(&name).await?).await?))
     }
-}
-
-/// Whether an agent of this name ever opened a session. A host that lost the answer to its enrolment never did: its name may
-/// be given out again.
-pub(super) async fn has_served(core: &Core, name: &AgentName) -> Result<bool, CoreError> {
-    Ok(core.store.get(&keys::inventory(name)).await?.is_some())
-}
-
-async fn invite(core: &Core, name: &AgentName, valid: Duration) -> Result<v1::InviteAgentResponse, CoreError> {
-    let crypto = |error: &dyn std::fmt::Display| CoreError::Crypto(error.to_string());
-    let expires = real_now().checked_add(valid).map_err(|error| crypto(&error))?;
-    let authority = core.authority.certificate_pem();
-    let token = JoinToken::invite(&core.enrolment_address, name.as_str(), authority, expires)
-        .map_err(|error| crypto(&error))?;
-    let record = TokenRecord::new(&token.secret, name.as_str(), expires);
-    core.store.commit(Txn::new().create(invite_key(&token.secret), encode(&record)?)).await?;
-    Ok(v1::InviteAgentResponse { token: token.to_string(), expires: expires.to_string() })
-}
-
-/// Where an invitation is stored: by the secret's hash, so that the name of who is invited is in no key.
-pub(super) fn invite_key(secret: &Secret) -> gallra_store::Key {
-    let mut short = [0; 16];
-    for (to, from) in short.iter_mut().zip(gallra_model::Digest::of(secret.to_hex().as_bytes()).as_bytes()) {
-        *to = *from;
-    }
-    keys::invite(&short)
 }
 
 async fn to_wire(core: &Core, record: &AgentRecord) -> Result<v1::Agent, CoreError> {

@@ -3,6 +3,7 @@
 use gallra_flow::remains::Remains;
 use gallra_model::RequestId;
 use gallra_model::contract::{Contract, ContractState};
+use gallra_proof::subject::Identifier;
 use gallra_wire::{parse, v1};
 use tonic::{Request, Response, Status};
 
@@ -11,6 +12,7 @@ use crate::addresses::Told;
 use crate::causes::Brought;
 use crate::contracts::{End, Move, Start};
 use crate::gate;
+use crate::told::ToldOf;
 
 #[tonic::async_trait]
 impl v1::contract_service_server::ContractService for Api {
@@ -26,7 +28,26 @@ impl v1::contract_service_server::ContractService for Api {
             started: parse::day("started", &request.started)?,
             version: request.version,
         };
-        Ok(Response::new(to_wire(&self.core.start_contract(&start).await?)))
+        let identifiers = identifiers(&request.identifiers)?;
+        let contract = self.core.start_contract(&start).await?;
+        if !identifiers.is_empty() {
+            let Start { service, customer, .. } = start;
+            self.core.record_identifiers_of_sale(&ToldOf { service, customer, identifiers }).await?;
+        }
+        Ok(Response::new(to_wire(&contract)))
+    }
+
+    async fn record_identifiers(
+        &self,
+        request: Request<v1::RecordIdentifiersRequest>,
+    ) -> Result<Response<v1::Contract>, Status> {
+        let request = request.into_inner();
+        let told = ToldOf {
+            service: parse::field("service", &request.service)?,
+            customer: parse::field("customer", &request.customer)?,
+            identifiers: identifiers(&request.identifiers)?,
+        };
+        Ok(Response::new(to_wire(&self.core.record_identifiers(&told).await?)))
     }
 
     async fn end_contract(&self, request: Request<v1::EndContractRequest>) -> Result<Response<v1::Contract>, Status> {
@@ -160,4 +181,13 @@ fn to_wire(contract: &Contract) -> v1::Contract {
         settled: parse::text_or_empty(contract.settled),
         request: parse::text_or_empty(contract.request),
     }
+}
+
+/// Identifiers in their one spelling. What is refused is not quoted.
+fn identifiers(told: &[v1::Identifier]) -> Result<Vec<Identifier>, Status> {
+    let read = |one: &v1::Identifier| Identifier::new(one.kind.parse()?, &one.value);
+    told.iter()
+        .map(read)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Status::invalid_argument(format!("identifiers: {error}")))
 }

@@ -11,6 +11,7 @@ mod holds;
 mod instructions;
 mod jobs;
 mod keys;
+mod log;
 mod plans;
 mod policies;
 mod proofs;
@@ -50,6 +51,7 @@ pub fn routes(core: &Arc<Core>) -> Routes {
         .add_service(v1::instruction_service_server::InstructionServiceServer::new(api.clone()))
         .add_service(v1::job_service_server::JobServiceServer::new(api.clone()))
         .add_service(v1::key_service_server::KeyServiceServer::new(api.clone()))
+        .add_service(v1::log_service_server::LogServiceServer::new(api.clone()))
         .add_service(v1::plan_service_server::PlanServiceServer::new(api.clone()))
         .add_service(v1::policy_service_server::PolicyServiceServer::new(api.clone()))
         .add_service(v1::proof_service_server::ProofServiceServer::new(api.clone()))

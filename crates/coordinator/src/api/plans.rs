@@ -26,8 +26,10 @@ impl v1::plan_service_server::PlanService for Api {
             number => number,
         };
         let (envelope, _) = state::load_plan(&*self.core.store, &id, number).await?;
-        let payload = gallra_proof::dsse::payload(&envelope).map_err(|_| Status::data_loss("the plan is damaged"))?;
-        answer(payload, Vec::new())
+        let opened = gallra_proof::plan::read(&envelope).map_err(|_| Status::data_loss("the plan is damaged"))?;
+        let text = serde_json::to_vec(&opened.predicate).map_err(|_| Status::internal("the plan cannot be written"))?;
+        let given = answer(text, Vec::new())?.into_inner();
+        Ok(Response::new(v1::GetPlanResponse { digest: opened.digest.to_string(), ..given }))
     }
 
     async fn preview_plan(

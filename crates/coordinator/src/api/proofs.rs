@@ -33,15 +33,30 @@ impl v1::proof_service_server::ProofService for Api {
         let proof = found.ok_or(CoreError::NotFound(
             "proof yet: one is issued when live data is confirmed gone, or is late (`gallra request show`)",
         ))?;
-        let answer = v1::GetProofResponse { proof: Some(to_wire(&id, &proof)), file: proof.file.into_bytes() };
-        Ok(Response::new(answer))
+        Ok(Response::new(self.file(&id, &proof).await?))
+    }
+
+    async fn pick_up_proof(
+        &self,
+        request: Request<v1::PickUpProofRequest>,
+    ) -> Result<Response<v1::GetProofResponse>, Status> {
+        let (id, proof) = self.core.pick_up(&request.into_inner().reference).await?;
+        Ok(Response::new(self.file(&id, &proof).await?))
     }
 
     async fn get_issuer_key(
         &self,
         _: Request<v1::GetIssuerKeyRequest>,
     ) -> Result<Response<v1::GetIssuerKeyResponse>, Status> {
-        Ok(Response::new(v1::GetIssuerKeyResponse { pem: self.core.issuer.verifying().to_pem() }))
+        Ok(Response::new(v1::GetIssuerKeyResponse { pem: self.core.issuer.now().public_pem() }))
+    }
+}
+
+impl Api {
+    async fn file(&self, id: &RequestId, proof: &StoredProof) -> Result<v1::GetProofResponse, Status> {
+        let file = self.core.proof_file(id, proof).await?;
+        let told = v1::Proof { bytes: file.len() as u64, ..to_wire(id, proof) };
+        Ok(v1::GetProofResponse { proof: Some(told), file })
     }
 }
 
@@ -52,10 +67,11 @@ fn to_wire(request: &RequestId, proof: &StoredProof) -> v1::Proof {
         stage: match proof.stage {
             Stage::Interim => v1::Stage::Interim,
             Stage::Final => v1::Stage::Final,
+            Stage::Amendment => v1::Stage::Amendment,
         }
         .into(),
         until: parse::text_or_empty(proof.until),
         issued: proof.issued.to_string(),
-        bytes: proof.file.len() as u64,
+        bytes: 0,
     }
 }

@@ -1,6 +1,5 @@
 //! `ReceiptService`.
 
-use gallra_model::receipt::Receipt;
 use gallra_model::{Digest, RequestId};
 use gallra_store::keys;
 use gallra_wire::session::envelope_to_wire;
@@ -41,9 +40,8 @@ fn word<T: serde::Serialize>(value: &T) -> String {
 }
 
 fn to_wire(stored: &StoredReceipt) -> Result<v1::Receipt, Status> {
-    let payload =
-        gallra_proof::dsse::payload(&stored.envelope).map_err(|_| Status::data_loss("a receipt is damaged"))?;
-    let receipt: Receipt = decode("receipt", &payload)?;
+    let opened = gallra_proof::receipt::read(&stored.envelope);
+    let receipt = opened.map_err(|_| Status::data_loss("a receipt is damaged"))?.predicate;
     Ok(v1::Receipt {
         digest: stored.digest.to_string(),
         envelope: None,

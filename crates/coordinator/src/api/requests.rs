@@ -14,8 +14,10 @@ use tonic::{Request, Response, Status};
 
 use super::Api;
 use crate::causes::Brought;
+use crate::claims::Claim;
 use crate::core::Core;
 use crate::error::CoreError;
+use crate::leaks::Noted;
 use crate::{gate, state};
 
 /// Requests on a page unless asked otherwise, and at most.
@@ -87,6 +89,26 @@ impl v1::request_service_server::RequestService for Api {
         Ok(Response::new(read(&self.core, &id).await?))
     }
 
+    async fn show_claim_code(
+        &self,
+        request: Request<v1::ShowClaimCodeRequest>,
+    ) -> Result<Response<v1::ClaimCode>, Status> {
+        let by = gate::caller(&request)?.name;
+        let id = parse::field("id", &request.into_inner().id)?;
+        let (code, claim) = self.core.show_code(&id, &by).await?;
+        Ok(Response::new(v1::ClaimCode { code, claim: Some(claim_to_wire(&claim)) }))
+    }
+
+    async fn confirm_delivery(
+        &self,
+        request: Request<v1::ConfirmDeliveryRequest>,
+    ) -> Result<Response<v1::Request>, Status> {
+        let by = gate::caller(&request)?.name;
+        let id = parse::field("id", &request.into_inner().id)?;
+        self.core.code_delivered(&id, &by).await?;
+        Ok(Response::new(read(&self.core, &id).await?))
+    }
+
     type WatchRequestStream = Pin<Box<dyn Stream<Item = Result<v1::Request, Status>> + Send>>;
 
     async fn watch_request(
@@ -137,7 +159,13 @@ async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
     loaded.view.request.facts.held = !holds.is_empty();
     let unproven = core.proofs(id).await?.pop().map(|proof| proof.unproven).unwrap_or_default();
     let today = day_of(core.time.now());
-    Ok(to_wire(&loaded.view, unproven, &holds, today))
+    let claim = core.claim(id).await?.as_ref().map(claim_to_wire);
+    let leaks: Vec<_> = core.leaks(id).await?.iter().map(leak_to_wire).collect();
+    let mut request = to_wire(&loaded.view, unproven, &holds, today);
+    if !leaks.is_empty() {
+        request.facts.push("leak".to_owned());
+    }
+    Ok(v1::Request { claim, leaks, ..request })
 }
 
 fn to_wire(view: &View, unproven: Vec<String>, holds: &[Hold], today: Day) -> v1::Request {
@@ -176,6 +204,28 @@ fn to_wire(view: &View, unproven: Vec<String>, holds: &[Hold], today: Day) -> v1
         kind: if request.about.purge_day().is_some() { "purge" } else { "end" }.to_owned(),
         day: parse::text_or_empty(request.about.purge_day()),
         holds: holds.iter().map(|hold| hold.id.to_string()).collect(),
+        claim: None,
+        leaks: Vec::new(),
+    }
+}
+
+fn leak_to_wire(noted: &Noted) -> v1::Leak {
+    v1::Leak {
+        statement: noted.statement.clone(),
+        field: noted.field.clone(),
+        kind: noted.kind.clone(),
+        since: noted.since.to_string(),
+        receipt: parse::text_or_empty(noted.receipt),
+    }
+}
+
+fn claim_to_wire(claim: &Claim) -> v1::Claim {
+    v1::Claim {
+        state: claim.ended.map_or("waiting", |ended| ended.how.word()).to_owned(),
+        made: claim.made.to_string(),
+        until: claim.until.to_string(),
+        shown: claim.shown,
+        ended: parse::text_or_empty(claim.ended.map(|ended| ended.at)),
     }
 }
 

@@ -115,6 +115,7 @@ async fn serve(
     if generation > core.generation {
         return Err(Status::failed_precondition("the agent has seen a newer coordinator: this one is out of date"));
     }
+    core.check_key_of(agent).await?;
     store_inventory(core, agent, &inventory).await?;
     let number = core.fleet.open(agent);
     core.time.heard(agent, None);
@@ -136,6 +137,7 @@ async fn serve(
     let mut guards = core.store.watch(keys::guards());
     let mut suppressions = core.store.watch(keys::suppressions_of(agent));
     let mut clock = core.fleet.clock_moves();
+    let mut log = core.ledger.moves();
     let mut minute = tokio::time::interval(MINUTE);
     let welcome = ToAgent::Welcome { generation: core.generation, clock: core.time.kind(), now: core.time.now() };
     session.say(&welcome).await?;
@@ -153,6 +155,11 @@ async fn serve(
             moved = clock.changed() => {
                 moved.map_err(|_| Status::unavailable("the coordinator stops"))?;
                 clock.mark_changed();
+                None
+            }
+            moved = log.changed() => {
+                moved.map_err(|_| Status::unavailable("the coordinator stops"))?;
+                session.input(&Input::LogMoved).await?;
                 None
             }
             _ = minute.tick() => {
@@ -232,6 +239,7 @@ impl Session<'_> {
         if !self.journal_seen {
             return Ok(());
         }
+        self.core.check_key_of(self.agent).await?;
         let ready = self.core.ready_jobs(self.agent).await?;
         self.input(&Input::Ready(ready)).await
     }
@@ -286,14 +294,17 @@ impl Session<'_> {
                 Err(Status::invalid_argument("say where the journal stands first"))
             }
             ToCoordinator::AskBegin { job, spec, nonce } => {
+                self.core.check_key_of(self.agent).await?;
                 let permitted_on_this_stream = self.core.fleet.was_permitted(self.agent, job);
                 let agent = self.agent.clone();
                 self.answer(Asking { agent, job, spec, nonce, permitted_on_this_stream, going_on: None }).await
             }
             ToCoordinator::AskOn { job, attempt, spec, nonce } => {
+                self.core.check_key_of(self.agent).await?;
                 let (agent, going_on) = (self.agent.clone(), Some(attempt));
                 self.answer(Asking { agent, job, spec, nonce, permitted_on_this_stream: false, going_on }).await
             }
+            ToCoordinator::Checkpoint { note } => Ok(self.core.ledger.heard(self.agent, note.as_deref()).await?),
             ToCoordinator::Suppression { through } => self.begin_suppressions(through).await,
             ToCoordinator::Receipt { envelope } => {
                 let (job, receipt) = self.core.take_receipt(self.agent, &envelope).await?;

@@ -3,10 +3,13 @@
 
 mod addresses;
 mod arrivals;
+mod claims;
 mod holders;
 mod holding;
+mod identifiers;
 mod instructed;
 mod instructions;
+mod leaking;
 mod leaps;
 mod merged;
 mod merging;
@@ -19,6 +22,8 @@ mod purge_hours;
 mod race;
 mod renewals;
 mod rules;
+mod seen;
+#[allow(dead_code, reason = "each test program uses its own part of it")]
 mod site;
 mod suppression;
 mod told_again;

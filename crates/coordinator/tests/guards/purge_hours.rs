@@ -93,8 +93,8 @@ async fn a_day_in_hours_is_one_request_with_a_run_an_hour_and_one_statement() {
     let done = site.view(&purge.id).await.request;
     assert_eq!((done.state, done.proofs), (RequestState::Done, 1));
     let proof = site.core.proofs(&purge.id).await.expect("reads").remove(0);
-    let key = gallra_verify::IssuerKey::parse(&site.core.issuer.verifying().to_pem()).expect("a key");
-    let verdict = gallra_verify::verify(proof.file.as_bytes(), &[key]);
+    let key = gallra_verify::Trust::parse(&site.core.issuer.now().public_pem()).expect("a key");
+    let verdict = gallra_verify::verify(&site.file(&purge.id, &proof).await, &key, &gallra_verify::Question::default());
     assert_eq!(verdict.conclusion(), "VALID final");
     site.advance("2026-04-02T01:00:00Z").await;
     let next = newest(&site).await;

@@ -1,14 +1,17 @@
 //! A coordinator's real core on a real store, one agent that is played by the test, and contracts that end.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use gallra_coordinator::causes::Brought;
 use gallra_coordinator::contracts::{End, Start};
 use gallra_coordinator::core::Core;
 use gallra_coordinator::error::encode;
 use gallra_coordinator::init::{self, Init};
-use gallra_coordinator::jobs::AgentRecord;
+use gallra_coordinator::issue::StoredProof;
+use gallra_coordinator::joining::Joining;
 use gallra_coordinator::layout::Layout;
 use gallra_coordinator::policies::StoredPolicy;
 use gallra_coordinator::{leader, serve, state};
@@ -20,9 +23,11 @@ use gallra_model::envelope::Envelope;
 use gallra_model::job::Action;
 use gallra_model::outcome::Counts;
 use gallra_model::permit::Denial;
+use gallra_model::plan::After;
 use gallra_model::receipt::{Code, Receipt, Tally, Verdict};
 use gallra_model::request::JobRecord;
 use gallra_model::selector::ExternalId;
+use gallra_model::statement::Commitment;
 use gallra_model::target::{Inventory, Mode, Role, Scope, TargetInfo, TargetKind};
 use gallra_model::{AgentName, Clock, Day, Digest, Instant, JobId, Nonce, Pseudonym, RequestId};
 use gallra_proof::key::SigningKey;
@@ -41,6 +46,10 @@ pub(crate) struct Site {
     pub(crate) folder: tempfile::TempDir,
     evidence: SigningKey,
     cause: SigningKey,
+    /// The last statement about each job that is not done.
+    said: Mutex<BTreeMap<JobId, Digest>>,
+    /// What the last permit of each job was for, and which tree it quoted.
+    quoted: Mutex<BTreeMap<JobId, (Digest, Option<Commitment>)>>,
 }
 
 /// A contract that ended, and the job that erases its data.
@@ -107,6 +116,12 @@ impl Site {
             names: Vec::new(),
             policy,
             operator: "operator".to_owned(),
+            provider: None,
+            country: "SE".to_owned(),
+            contact: "privacy@provider.example".to_owned(),
+            authority: "IMY".to_owned(),
+            root_holder: "management".to_owned(),
+            time_authorities: Vec::new(),
             approver: None,
         };
         init::run(&init).await.expect("a new coordinator");
@@ -118,8 +133,10 @@ impl Site {
             folder,
             evidence: SigningKey::from_seed(&[1; 32]),
             cause: SigningKey::from_seed(&[2; 32]),
+            said: Mutex::default(),
+            quoted: Mutex::default(),
         };
-        site.join(targets, now).await;
+        site.join(targets).await;
         site
     }
 
@@ -130,12 +147,14 @@ impl Site {
 
     /// The same, with a look at the folder while nothing is open.
     pub(crate) async fn looked_into<T>(self, look: impl FnOnce(&Path) -> T) -> (Self, T) {
-        let Self { core, folder, evidence, cause } = self;
+        let Self { core, folder, evidence, cause, said, quoted } = self;
         let now = core.time.now();
+        let note = core.ledger.checkpoint().map(|signed| signed.note);
         drop(Arc::into_inner(core).expect("nobody else holds it"));
         let seen = look(&folder.path().join("coordinator"));
         let core = serve::open(&Layout::new(folder.path().join("coordinator")), Some(now)).await.expect("it opens");
-        (Self { core: Arc::new(core), folder, evidence, cause }, seen)
+        core.ledger.heard(&agent(), note.as_deref()).await.expect("heard");
+        (Self { core: Arc::new(core), folder, evidence, cause, said, quoted }, seen)
     }
 
     /// Moves the clock, and what time moves.
@@ -144,13 +163,32 @@ impl Site {
         leader::run_due(&self.core).await.expect("moved");
     }
 
-    async fn join(&self, targets: &[&str], now: Instant) {
-        let key = self.evidence.verifying().to_hex();
-        let record = AgentRecord { name: agent(), evidence_key: key.clone(), certificate: String::new(), joined: now };
-        let txn = Txn::new().put(keys::agent(&agent()), encode(&record).expect("encodes"));
-        self.core.store.commit(txn).await.expect("commits");
+    async fn join(&self, targets: &[&str]) {
+        self.joins().await;
+        self.core.ledger.heard(&agent(), None).await.expect("heard");
         self.reports(targets.iter().map(|target| info(target)).collect()).await;
         self.core.register_cause_key(&self.cause.verifying(), "approver").await.expect("registered");
+    }
+
+    /// The agent joins with the key that it has now.
+    pub(crate) async fn joins(&self) {
+        let name = agent();
+        let (token, _) = self.core.invite_agent(&name, Duration::from_secs(60)).await.expect("invited");
+        let (_, csr) = gallra_identity::new_csr(name.as_str()).expect("a request for a certificate");
+        let joining = Joining { name: &name, evidence: &self.evidence.verifying(), csr_pem: &csr };
+        self.core.join_agent(&token.secret, &joining).await.expect("joined");
+    }
+
+    /// The host joins again under the same name, with another key, and reports these targets.
+    pub(crate) async fn joins_again(&mut self, seed: u8, targets: &[&str]) {
+        self.evidence = SigningKey::from_seed(&[seed; 32]);
+        self.joins().await;
+        self.reports(targets.iter().map(|target| info(target)).collect()).await;
+    }
+
+    /// The agent's key.
+    pub(crate) fn evidence(&self) -> Digest {
+        Digest::of(&self.evidence.verifying().to_spki())
     }
 
     /// From now on the agent reports these targets.
@@ -282,6 +320,8 @@ impl Site {
 
     /// What the agent would ask for a job now.
     pub(crate) async fn asking(&self, job: &JobId) -> Asking {
+        // What the sequencer's task does within milliseconds.
+        self.core.ledger.pass(self.core.time.now()).await.expect("a pass over the log");
         let offer = self.core.offer(job).await.expect("reads").expect("an offer");
         Asking {
             agent: agent(),
@@ -299,17 +339,62 @@ impl Site {
     }
 
     pub(crate) async fn ask(&self, job: &JobId) -> Result<Envelope, Denial> {
-        self.core.ask(&self.asking(job).await).await.expect("an answer")
+        let asking = self.asking(job).await;
+        let answer = self.core.ask(&asking).await.expect("an answer");
+        if let Ok(envelope) = &answer {
+            let (permit, _) = gallra_proof::permit::open(envelope, &self.core.permits.verifying()).expect("signed");
+            self.quoted.lock().expect("nobody panicked").insert(*job, (asking.spec, permit.commitment));
+        }
+        answer
     }
 
     /// The agent's receipt for the newest attempt.
     pub(crate) async fn report(&self, request: &RequestId, job: &JobId, verdict: Verdict, code: Option<Code>) {
+        self.report_hint(request, job, (verdict, code), "").await;
+    }
+
+    /// The same with a driver's hint. Gives the digest of what was signed.
+    pub(crate) async fn report_hint(
+        &self,
+        request: &RequestId,
+        job: &JobId,
+        ending: (Verdict, Option<Code>),
+        hint: &str,
+    ) -> Digest {
+        let envelope = self.receipt_hint(request, job, ending, hint).await;
+        self.core.take_receipt(&agent(), &envelope).await.expect("taken");
+        gallra_proof::dsse::payload_digest(&envelope).expect("a payload")
+    }
+
+    /// What the agent would sign of the newest attempt.
+    pub(crate) async fn receipt(
+        &self,
+        request: &RequestId,
+        job: &JobId,
+        verdict: Verdict,
+        code: Option<Code>,
+    ) -> Envelope {
+        self.receipt_hint(request, job, (verdict, code), "").await
+    }
+
+    async fn receipt_hint(
+        &self,
+        request: &RequestId,
+        job: &JobId,
+        (verdict, code): (Verdict, Option<Code>),
+        hint: &str,
+    ) -> Envelope {
         let record = self.stored(request, job).await;
         let now = self.core.time.now();
         let count = |action| u64::from(verdict == Verdict::Done && record.step.action == action);
         let erased = count(Action::Erase) + count(Action::Purge);
         let counts = Counts { erased, absent: count(Action::Confirm), ..Counts::default() };
+        let previous = self.said.lock().expect("nobody panicked").get(job).copied();
+        let quoted = self.quoted.lock().expect("nobody panicked").get(job).copied();
+        let (spec, commitment) = quoted.unwrap_or((Digest::of(b"offer"), None));
         let receipt = Receipt {
+            commitment,
+            previous,
             job: *job,
             attempt: record.attempt,
             agent: agent(),
@@ -317,12 +402,12 @@ impl Site {
             kind: record.step.kind,
             action: record.step.action,
             pseudonym: Pseudonym::from_bytes([5; 16]),
-            spec: Digest::of(b"offer"),
+            spec,
             permit: None,
             instance: Some(Digest::of(b"inode")),
             verdict,
             code,
-            hint: String::new(),
+            hint: hint.to_owned(),
             counts,
             before: Tally::default(),
             after: Tally::default(),
@@ -335,8 +420,23 @@ impl Site {
             clock: Clock::Simulated,
             software: String::new(),
         };
-        let envelope = gallra_proof::receipt::sign(&receipt, &self.evidence).expect("signs");
-        self.core.take_receipt(&agent(), &envelope).await.expect("taken");
+        let again = record.step.after.contains(&After::CopiesGone);
+        let envelope = gallra_proof::receipt::sign(&receipt, again, &self.evidence).expect("signs");
+        let digest = gallra_proof::dsse::payload_digest(&envelope).expect("a payload");
+        let mut said = self.said.lock().expect("nobody panicked");
+        if receipt.ends_its_job() {
+            said.remove(job);
+        } else {
+            said.insert(*job, digest);
+        }
+        drop(said);
+        envelope
+    }
+
+    /// What is handed out of a proof, once the log has all of it.
+    pub(crate) async fn file(&self, request: &RequestId, proof: &StoredProof) -> Vec<u8> {
+        self.core.ledger.pass(self.core.time.now()).await.expect("a pass over the log");
+        self.core.proof_file(request, proof).await.expect("a file")
     }
 
     /// An act that was stopped at an item's boundary: the job is ready again.

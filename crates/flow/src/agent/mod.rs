@@ -2,6 +2,7 @@
 //! signed; `session` keeps one stream to the coordinator. They share no state and speak only in the messages of
 //! `gallra_model::message` (decision 15).
 
+pub mod lasts;
 pub mod privileged;
 pub mod record;
 pub mod session;

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::lasts::Lasts;
 use gallra_model::envelope::Envelope;
 use gallra_model::job::Action;
 use gallra_model::journal::JournalMark;
 use gallra_model::order::Order;
 use gallra_model::receipt::Mark;
+use gallra_model::statement::Commitment;
 use gallra_model::target::{Instance, TargetId, TargetKind};
 use gallra_model::{Clock, Digest, Instant, JobId, ObligationId, Pseudonym};
 
@@ -44,6 +46,15 @@ pub struct Begun {
     /// thrown away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handle: Option<ObligationId>,
+    /// Confirm only: whether it is the look again, after the last copy went.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// The tree of the log that the permit quoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commitment: Option<Commitment>,
+    /// The checkpoint that came with the permit, where it is another than the newest known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
     /// When, on the agent's clock.
     pub started: Instant,
     /// Which clock that is.
@@ -62,7 +73,8 @@ pub struct Held {
     pub receipt: Digest,
     /// The receipt.
     pub envelope: Envelope,
-    /// Whether it says that the job is done: then no later attempt counts on from this one.
+    /// Whether it says that the job is over: then no later attempt counts on from this one, and no later statement names it. A
+    /// look at a backup store never is: it is made again, and one between two others is not to be left out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub done: bool,
 }
@@ -82,7 +94,7 @@ pub enum Record {
         generation: u64,
     },
     /// Written before the act.
-    Begin(Begun),
+    Begin(Box<Begun>),
     /// Written in the middle of an act, before the first item goes for good.
     Mark {
         /// The job.
@@ -97,6 +109,18 @@ pub enum Record {
     },
     /// Written after the act, or after a refusal, before anybody is told.
     End(Held),
+    /// In a journal that was shortened: the last statement about a job that is not done, which the next one names.
+    Last {
+        /// The job.
+        job: JobId,
+        /// SHA-256 of its payload.
+        receipt: Digest,
+    },
+    /// In a journal that was shortened: the newest checkpoint of the coordinator's log.
+    Checkpoint {
+        /// The signed note.
+        note: String,
+    },
     /// The coordinator has the receipt: nothing of the attempt is needed any more.
     Stored {
         /// SHA-256 of the receipt's payload.
@@ -117,6 +141,10 @@ pub struct Replayed {
     pub marks: BTreeMap<JobId, Mark>,
     /// The newest order.
     pub order: Option<Order>,
+    /// The last statement about each job that is not over.
+    pub lasts: Lasts,
+    /// The newest checkpoint of the coordinator's log that came with a permit.
+    pub checkpoint: Option<String>,
 }
 
 /// Marks kept at most: a job beyond them counts from what its next attempt finds, which is never too much (I10).
@@ -131,8 +159,11 @@ impl Replayed {
             match record {
                 Record::Origin { .. } => {}
                 Record::Generation { generation } => out.generation = out.generation.max(generation),
+                Record::Last { job, receipt } => out.lasts.remember(job, receipt, false),
+                Record::Checkpoint { note } => out.checkpoint = Some(note),
                 Record::Begin(begun) => {
-                    open.insert((begun.job, begun.attempt), begun);
+                    out.checkpoint = begun.checkpoint.clone().or(out.checkpoint.take());
+                    open.insert((begun.job, begun.attempt), *begun);
                 }
                 Record::Mark { job, mark } => {
                     out.marks.insert(job, mark);
@@ -147,6 +178,7 @@ impl Replayed {
                     if held.done {
                         out.marks.remove(&held.job);
                     }
+                    out.lasts.remember(held.job, held.receipt, held.done);
                     if !out.held.iter().any(|known| known.receipt == held.receipt) {
                         out.held.push(held);
                     }
@@ -160,12 +192,22 @@ impl Replayed {
 
     /// The shortest journal that comes to the same.
     pub fn into_records(self) -> Vec<Record> {
-        let Self { generation, unfinished, held, marks, order } = self;
+        let Self { generation, unfinished, held, marks, order, lasts, checkpoint } = self;
+        let lasts = lasts.iter().map(|(job, receipt)| Record::Last { job, receipt }).collect::<Vec<_>>();
+        let checkpoint = checkpoint.map(|note| Record::Checkpoint { note });
         let generation = (generation > 0).then_some(Record::Generation { generation });
-        let begun = unfinished.into_iter().map(Record::Begin);
+        let begun = unfinished.into_iter().map(|begun| Record::Begin(Box::new(begun)));
         let marks = marks.into_iter().map(|(job, mark)| Record::Mark { job, mark });
         let order = order.map(|order| Record::Order { order });
         let held = held.into_iter().map(Record::End);
-        generation.into_iter().chain(order).chain(begun).chain(marks).chain(held).collect()
+        generation
+            .into_iter()
+            .chain(order)
+            .chain(checkpoint)
+            .chain(lasts)
+            .chain(begun)
+            .chain(marks)
+            .chain(held)
+            .collect()
     }
 }

@@ -77,7 +77,6 @@ pub(crate) fn plan(number: u32, parent: Option<Digest>, notes: &[&str]) -> Plan 
         clock: Clock::Simulated,
         anchors: anchors(),
         purge: None,
-        agents: vec![],
         steps,
         backups: vec![BackupExpectation {
             agent: "web1".parse().expect("a name"),
@@ -180,6 +179,8 @@ impl Life {
         let job = self.view.step_job(number).expect("a step");
         let retained = counts.retained;
         Receipt {
+            commitment: None,
+            previous: None,
             job: job.id(),
             attempt: job.attempt,
             agent: job.step.agent.clone(),

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use ed25519_dalek::{Signature as Ed25519, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 
@@ -50,6 +51,9 @@ pub enum KeyError {
     /// A point under which anybody can make signatures.
     #[error("the verifier key is weak: make a new key pair")]
     Weak,
+    /// Not PKCS#8 PEM of an Ed25519 key.
+    #[error("not a private key: expected one Ed25519 key as PKCS#8 PEM")]
+    Private,
 }
 
 /// Whether a text can be a key's name.
@@ -160,7 +164,18 @@ impl Signer {
     /// # Errors
     /// [`KeyError::Name`].
     pub fn from_seed(name: &str, kind: Kind, seed: &[u8; 32]) -> Result<Self, KeyError> {
-        let secret = SigningKey::from_bytes(seed);
+        Self::new(name, kind, SigningKey::from_bytes(seed))
+    }
+
+    /// The key of a file: PKCS#8 PEM, as `openssl genpkey -algorithm ed25519` writes it. The file says neither name nor kind.
+    ///
+    /// # Errors
+    /// [`KeyError::Private`], [`KeyError::Name`].
+    pub fn from_pem(name: &str, kind: Kind, pem: &str) -> Result<Self, KeyError> {
+        Self::new(name, kind, SigningKey::from_pkcs8_pem(pem).map_err(|_| KeyError::Private)?)
+    }
+
+    fn new(name: &str, kind: Kind, secret: SigningKey) -> Result<Self, KeyError> {
         Ok(Self { public: Key::new(name, kind, secret.verifying_key())?, secret })
     }
 

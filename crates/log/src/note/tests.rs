@@ -168,6 +168,17 @@ fn verifier_keys_have_one_spelling() {
 }
 
 #[test]
+fn a_key_file_gives_the_key_of_its_seed() {
+    let pem = gallra_proof::key::SigningKey::from_seed(&[7; 32]).to_pem().unwrap();
+    let read = Signer::from_pem("one.example", Kind::Witness, &pem).unwrap();
+    assert_eq!(read.public(), Signer::from_seed("one.example", Kind::Witness, &[7; 32]).unwrap().public());
+    assert_eq!(Signer::from_pem("", Kind::Witness, &pem).unwrap_err(), KeyError::Name);
+    for bad in ["", "x", &pem[1..], &pem.replace("PRIVATE", "PUBLIC")] {
+        assert_eq!(Signer::from_pem("one.example", Kind::Log, bad).unwrap_err(), KeyError::Private, "{bad}");
+    }
+}
+
+#[test]
 fn debug_does_not_show_the_secret() {
     let shown = format!("{:?}", Signer::from_seed("one.example", Kind::Log, &[0xab; 32]).unwrap());
     assert!(!shown.contains(&STANDARD.encode([0xab; 32])) && !shown.contains("ababab"), "{shown}");

@@ -25,7 +25,6 @@ pub(super) fn check(doubts: &mut Doubts<'_>) {
 pub(super) fn check_purge(doubts: &mut Doubts<'_>) {
     header(doubts);
     numbering(doubts);
-    evidence_keys(doubts);
     for step in &doubts.plan.steps {
         belongs(doubts, step);
     }
@@ -71,21 +70,6 @@ fn numbering(doubts: &mut Doubts<'_>) {
         }
         if step.due < doubts.plan.made {
             doubts.plan_is_wrong("order", format!("step {expected} is due before the plan was made"));
-        }
-    }
-}
-
-fn evidence_keys(doubts: &mut Doubts<'_>) {
-    let plan = doubts.plan;
-    let used: BTreeSet<_> = plan.steps.iter().map(|step| &step.agent).collect();
-    let named: BTreeSet<_> = plan.agents.iter().map(|key| &key.agent).collect();
-    if used != named || named.len() != plan.agents.len() {
-        doubts.plan_is_wrong("evidence-keys", "the keys named are not those of the agents with steps");
-    }
-    for key in &plan.agents {
-        let reported = doubts.facts.inventories.iter().find(|inventory| inventory.agent == key.agent);
-        if reported.is_none_or(|inventory| inventory.evidence_key != key.key) {
-            doubts.plan_is_wrong("evidence-keys", format!("agent {} reports another key", key.agent));
         }
     }
 }

@@ -1,13 +1,15 @@
-//! Receipts looked up by the step that they are of (`docs/formats/proof-v0-draft.md`, section 5.1). Owns which receipt
+//! Receipts looked up by the step that they are of (`docs/formats/proof-v1.md`, section 10.1). Owns which receipt
 //! speaks for a step, and when it settles it; refuses to know of copies.
 
 use gallra_model::job::Action;
 use gallra_model::outcome::Counts;
 use gallra_model::plan::{After, Plan, Step};
+use gallra_model::proof::Piece;
 use gallra_model::receipt::{Receipt, Verdict};
-use gallra_model::{AgentName, Clock, Digest};
-
 use gallra_model::target::TargetId;
+use gallra_model::{AgentName, Clock};
+
+use crate::payload::Opened;
 
 /// One target on one agent.
 pub(super) type Place<'a> = (&'a AgentName, &'a TargetId);
@@ -32,25 +34,35 @@ pub(super) fn is_recheck(step: &Step) -> bool {
 /// The plan and those receipts that are of it.
 pub(super) struct Book<'a> {
     pub(super) plan: &'a Plan,
-    receipts: Vec<(&'a Receipt, Digest)>,
+    receipts: Vec<&'a Opened<Receipt>>,
     clock: Clock,
 }
 
 impl<'a> Book<'a> {
-    pub(super) fn new(plan: &'a Plan, receipts: &'a [(Receipt, Digest)], clock: Clock) -> Self {
-        let ours = |receipt: &Receipt| plan.steps.iter().any(|step| is_of(step, receipt));
-        let receipts = receipts.iter().filter(|(r, _)| ours(r)).map(|(r, digest)| (r, *digest)).collect();
-        Self { plan, receipts, clock }
+    pub(super) fn new(plan: &'a Plan, receipts: &'a [Opened<Receipt>], clock: Clock) -> Self {
+        let ours = |opened: &&Opened<Receipt>| plan.steps.iter().any(|step| is_of(step, &opened.predicate));
+        Self { plan, receipts: receipts.iter().filter(ours).collect(), clock }
     }
 
-    pub(super) fn digests(&self) -> Vec<Digest> {
-        self.receipts.iter().map(|(_, digest)| *digest).collect()
+    pub(super) fn pieces(&self) -> Vec<Piece> {
+        self.receipts.iter().map(|opened| Piece { statement: opened.kind, digest: opened.digest }).collect()
+    }
+
+    /// Those that are of the plan, in the file's order, under whatever clock.
+    pub(super) fn receipts(&self) -> impl Iterator<Item = &'a Opened<Receipt>> + '_ {
+        self.receipts.iter().copied()
     }
 
     /// Receipts of a step on the statement's clock, in the file's order.
     pub(super) fn of_step(&self, step: &'a Step) -> impl DoubleEndedIterator<Item = &'a Receipt> + '_ {
+        self.opened_of(step).map(|opened| &opened.predicate)
+    }
+
+    /// The same, with their digests.
+    pub(super) fn opened_of(&self, step: &'a Step) -> impl DoubleEndedIterator<Item = &'a Opened<Receipt>> + '_ {
         let clock = self.clock;
-        self.receipts.iter().map(|(r, _)| *r).filter(move |r| r.clock == clock && is_of(step, r))
+        let ours = move |opened: &&Opened<Receipt>| opened.predicate.clock == clock && is_of(step, &opened.predicate);
+        self.receipts.iter().copied().filter(ours)
     }
 
     /// The receipt that speaks for a step: of its newest attempt. A refusal touched nothing and unsays nothing.

@@ -1,4 +1,4 @@
-//! The set of copies, from signed listings (`docs/formats/proof-v0-draft.md`, section 6; decision 7). Owns which copies
+//! The set of copies, from signed listings (`docs/formats/proof-v1.md`, section 11; decision 7). Owns which copies
 //! count, when the set is closed and when a copy is gone. Upholds that a later listing may add a copy, never remove one
 //! without its bytes having been reclaimed.
 
@@ -8,7 +8,7 @@ use gallra_model::plan::Plan;
 use gallra_model::proof::CopyResult;
 use gallra_model::receipt::Verdict;
 use gallra_model::time::CLOCK_BOUND_SECONDS;
-use gallra_model::{CopyId, Instant};
+use gallra_model::{CopyId, Digest, Instant};
 use jiff::SignedDuration;
 
 use super::book::{Book, Place, place};
@@ -17,6 +17,8 @@ use super::book::{Book, Place, place};
 pub(super) struct CopySet {
     /// When the last backup target's set was closed; unset while one is open.
     pub(super) closed: Option<Instant>,
+    /// The statements that closed the sets, by agent and target, while all are closed.
+    pub(super) closings: Vec<Digest>,
     /// All copies that count, by agent, target, beginning and id.
     pub(super) copies: Vec<CopyResult>,
     /// Set once the set is closed and every copy is gone: the instant from which live targets are looked at again,
@@ -29,6 +31,7 @@ pub(super) struct CopySet {
 /// One listing with the weight that its receipt gives it.
 struct Seen<'a> {
     listing: &'a CopyListing,
+    digest: Digest,
     attempt: u32,
     /// The attempt was done, on the repository of the first listing: it may close the set and show that a copy went.
     counts: bool,
@@ -52,10 +55,15 @@ fn backup_targets(plan: &Plan) -> Vec<Place<'_>> {
 pub(super) fn of(book: &Book<'_>, confirmed: Option<Instant>) -> CopySet {
     let cutoff = confirmed.map(cutoff);
     let targets: Vec<_> = backup_targets(book.plan).into_iter().map(|at| (at, listings(book, at))).collect();
-    let closings: Option<Vec<Instant>> = targets.iter().map(|(_, seen)| closed(seen, cutoff?)).collect();
+    let closings: Option<Vec<(Instant, Digest)>> = targets.iter().map(|(_, seen)| closed(seen, cutoff?)).collect();
     let copies: Vec<CopyResult> = targets.iter().flat_map(|(at, seen)| followed(*at, seen, cutoff)).collect();
     let gone: Option<Vec<Instant>> = copies.iter().map(|copy| copy.gone).collect();
+    let (closings, statements) = closings.map_or((None, Vec::new()), |all| {
+        let (instants, digests): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        (Some(instants), digests)
+    });
     CopySet {
+        closings: statements,
         closed: closings.as_ref().and_then(|all| all.iter().max().copied().or(confirmed)),
         gone: closings.zip(gone).filter(|_| confirmed.is_some()).map(|(a, b)| a.into_iter().chain(b).max()),
         unseen: targets.iter().any(|(_, seen)| seen.is_empty()),
@@ -67,10 +75,12 @@ pub(super) fn of(book: &Book<'_>, confirmed: Option<Instant>) -> CopySet {
 fn listings<'a>(book: &Book<'a>, at: Place<'_>) -> Vec<Seen<'a>> {
     let mut all = Vec::new();
     for step in book.plan.steps.iter().filter(|step| step.kind.is_backup() && place(step) == at) {
-        for receipt in book.of_step(step) {
+        for opened in book.opened_of(step) {
+            let receipt = &opened.predicate;
             let Some(listing) = &receipt.listing else { continue };
+            let (digest, attempt) = (opened.digest, receipt.attempt);
             let observes = step.action == Action::Observe;
-            all.push(Seen { listing, attempt: receipt.attempt, counts: receipt.verdict == Verdict::Done, observes });
+            all.push(Seen { listing, digest, attempt, counts: receipt.verdict == Verdict::Done, observes });
         }
     }
     all.sort_by_key(|seen| (seen.listing.listed, seen.observes, seen.attempt));
@@ -83,10 +93,10 @@ fn listings<'a>(book: &Book<'a>, at: Place<'_>) -> Vec<Seen<'a>> {
 
 /// When the set of a backup target was closed: the first listing that began after every run that can hold the data had
 /// begun, and while none was under way.
-fn closed(seen: &[Seen<'_>], cutoff: Instant) -> Option<Instant> {
+fn closed(seen: &[Seen<'_>], cutoff: Instant) -> Option<(Instant, Digest)> {
     let closes =
         |seen: &&Seen<'_>| seen.observes && seen.counts && !seen.listing.run_under_way && seen.listing.listed > cutoff;
-    seen.iter().find(closes).map(|seen| seen.listing.listed)
+    seen.iter().find(closes).map(|seen| (seen.listing.listed, seen.digest))
 }
 
 fn followed(at: Place<'_>, seen: &[Seen<'_>], cutoff: Option<Instant>) -> Vec<CopyResult> {

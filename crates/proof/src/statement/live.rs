@@ -1,4 +1,4 @@
-//! What became of live targets (`docs/formats/proof-v0-draft.md`, section 5). Owns when live data counts as confirmed
+//! What became of live targets (`docs/formats/proof-v1.md`, section 10). Owns when live data counts as confirmed
 //! gone, and what a target's line says; refuses to know why something is missing.
 
 use gallra_model::Instant;
@@ -37,7 +37,7 @@ fn is_settled<'a>(book: &Book<'a>, steps: &[&'a Step]) -> bool {
         && steps.iter().filter(|step| is_required(step)).all(|step| book.settled(step).is_some())
 }
 
-/// When the last residue was confirmed gone; unset while any live target is unsettled (section 5.3).
+/// When the last residue was confirmed gone; unset while any live target is unsettled (section 10.3).
 pub(super) fn confirmed(book: &Book<'_>) -> Option<Instant> {
     let targets = by_target(book.plan);
     if !targets.iter().all(|(_, steps)| is_settled(book, steps)) {
@@ -85,7 +85,7 @@ pub(super) fn targets<'a>(book: &Book<'a>, copies: &CopySet, why: impl Fn(&[&'a 
     all
 }
 
-/// Once the last copy went: whether the target was looked at again after that (section 5.4). Before: nothing is due yet.
+/// Once the last copy went: whether the target was looked at again after that (section 10.4). Before: nothing is due yet.
 fn is_rechecked<'a>(book: &Book<'a>, steps: &[&'a Step], copies: &CopySet) -> bool {
     let Some(gone) = copies.gone else { return true };
     let mut rechecks = steps.iter().filter(|step| is_recheck(step)).peekable();
@@ -112,7 +112,7 @@ fn sum(receipts: Vec<&Receipt>) -> Counts {
     receipts.into_iter().fold(Counts::default(), |sum, receipt| sum.plus(receipt.counts))
 }
 
-/// What settled preserve steps left, in the plan's order (section 7).
+/// What settled preserve steps left, in the plan's order (section 12).
 pub(super) fn kept(book: &Book<'_>) -> Vec<KeptResult> {
     let preserves = book.plan.steps.iter().filter(|step| step.action == Action::Preserve && !step.kind.is_backup());
     let results = preserves.filter_map(|step| {

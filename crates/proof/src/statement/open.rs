@@ -1,16 +1,16 @@
-//! What stands between the evidence and *final* (I5; `docs/formats/proof-v0-draft.md`, section 8). Owns the list, in
+//! What stands between the evidence and *final* (I5; `docs/formats/proof-v1.md`, section 13). Owns the list, in
 //! sentences for an operator; says nothing that the statement does not also show.
 
 use gallra_model::Instant;
 use gallra_model::job::Action;
 use gallra_model::plan::{Note, Plan};
-use gallra_model::proof::{KeptResult, TargetResult};
+use gallra_model::proof::{KeptResult, RestoreResult, TargetResult};
 
 use super::Evidence;
 use super::copies::{self, CopySet};
 
 /// Notes under which a part of the request has no date, or no step.
-pub(super) fn blocked(plan: &Plan) -> impl Iterator<Item = &Note> {
+pub fn blocked(plan: &Plan) -> impl Iterator<Item = &Note> {
     plan.notes.iter().filter(|note| match note.code.as_str() {
         "waits-for-settlement" | "needs-a-period" => true,
         "observe-mode" | "not-purged" => !acts_on(plan, &note.target),
@@ -41,8 +41,16 @@ pub(super) fn points(
     for copy in copies.copies.iter().filter(|copy| copy.gone.is_none()) {
         open.push(format!("copy {} in {}/{} is not gone", copy.copy, copy.agent, copy.target));
     }
+    for restore in evidence.restores.iter().filter(|restore| !is_released(restore)) {
+        open.push(format!("what a restore brought back to {}/{} is not erased again", restore.agent, restore.target));
+    }
     open.extend(unaccounted(evidence, copies, kept, confirmed));
     open
+}
+
+/// Whether all that a restore brought back is gone again.
+pub(super) fn is_released(restore: &RestoreResult) -> bool {
+    restore.released && restore.counts.settles()
 }
 
 /// What the request and the plan alone leave open.

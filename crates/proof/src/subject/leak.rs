@@ -76,8 +76,13 @@ fn walk(value: &Value, path: &mut Vec<String>, wanted: &[Wanted]) -> Result<(), 
             found
         }),
         Value::Object(fields) => fields.iter().try_for_each(|(name, value)| {
+            // A name that shows somebody is not told either.
+            path.push("(a name)".to_owned());
+            let found = text("", name, path, wanted);
+            path.pop();
+            found?;
             path.push(name.clone());
-            let found = text("", name, path, wanted).and_then(|()| walk(value, path, wanted));
+            let found = walk(value, path, wanted);
             path.pop();
             found
         }),

@@ -1,27 +1,31 @@
-//! A synthetic request with fixed keys and times, from its plan to the last look: what the issuer would hold. Tests break
-//! one thing of it at a time.
+//! A synthetic request with fixed keys and times, from its plan to the last look: what the issuer would hold, and the log that
+//! it is in. Tests break one thing of it at a time.
 
 #![allow(dead_code, reason = "each test file uses its own part of the story")]
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a story with a missing part should fail at once")]
 
+pub(crate) mod keys;
+pub(crate) mod log;
+pub(crate) mod made;
+pub(crate) mod parts;
+
 use std::collections::BTreeMap;
 
-use gallra_model::copy::{CopyListing, Expected, ListedCopy, Reclaimed};
-use gallra_model::envelope::Envelope;
-use gallra_model::job::{Action, Keep};
+use gallra_model::job::Action;
+use gallra_model::manifest::KeyEvent;
 use gallra_model::outcome::Counts;
-use gallra_model::plan::{After, Anchors, BackupExpectation, EvidenceKey, Plan, Step};
-use gallra_model::proof::{PROOF_FORMAT, ProofFile, Statement};
-use gallra_model::receipt::{Check, Kept, Receipt, Tally, Verdict};
-use gallra_model::request::{About, Approvals, Facts, Obligation, Parties, Request, RequestState};
-use gallra_model::target::{CopyLife, Role, TargetKind};
-use gallra_model::{
-    AgentName, Clock, ContractId, CopyId, CustomerId, Day, Digest, Instant, JobId, ObligationId, Pseudonym, RequestId,
-    SubjectId,
-};
+use gallra_model::plan::{After, Anchors, BackupExpectation, Plan, Step};
+use gallra_model::proof::{Proof, RecipientResult, RestoreResult};
+use gallra_model::receipt::Receipt;
+use gallra_model::request::{About, Obligation, Request};
+use gallra_model::statement::{Subject, Type};
+use gallra_model::target::{CopyLife, TargetId, TargetKind};
+use gallra_model::{AgentName, Clock, Day, Digest, Instant, JobId, ObligationId, RequestId, SubjectId};
 use gallra_proof::key::SigningKey;
-use gallra_proof::statement::{self, Evidence};
-use gallra_proof::{file, plan, receipt};
+use gallra_proof::subject::{ClaimCode, Identifier, Kind, commitments};
+use made::{Draft, Later, Made};
+use parts::steps;
+use parts::{done, keep, listing, request};
 
 pub(crate) const ISSUED: &str = "2026-09-01T09:00:00Z";
 pub(crate) const RETAINED: u64 = 3;
@@ -34,16 +38,83 @@ pub(crate) fn day(text: &str) -> Day {
     text.parse().expect("a literal day")
 }
 
+/// What the subject holds.
+pub(crate) fn code() -> ClaimCode {
+    ClaimCode::from_bytes(*b"abcdefghijklmnopqrst")
+}
+
+/// Who the request is about.
+pub(crate) fn identifiers() -> Vec<Identifier> {
+    let all = [
+        (Kind::CustomerNumber, "K-100144"),
+        (Kind::Service, "web-88213"),
+        (Kind::PersonalNumber, "19811218-9876"),
+        (Kind::Email, "Anna.S@example.org"),
+    ];
+    all.into_iter().map(|(kind, text)| Identifier::new(kind, text).expect("a literal identifier")).collect()
+}
+
+/// What an agent says of a restore (`docs/formats/proof-v1.md`, section 2.6).
+#[derive(Clone, serde::Serialize)]
+pub(crate) struct Restore {
+    pub(crate) entry: Digest,
+    pub(crate) agent: AgentName,
+    pub(crate) target: TargetId,
+    pub(crate) kind: TargetKind,
+    pub(crate) taken: Instant,
+    pub(crate) counts: Counts,
+    pub(crate) released: bool,
+    pub(crate) started: Instant,
+    pub(crate) finished: Instant,
+    pub(crate) clock: Clock,
+    pub(crate) software: String,
+}
+
+impl Restore {
+    fn result(&self) -> RestoreResult {
+        RestoreResult {
+            entry: self.entry,
+            agent: self.agent.clone(),
+            target: self.target.clone(),
+            taken: self.taken,
+            finished: self.finished,
+            counts: self.counts,
+            released: self.released,
+        }
+    }
+}
+
 /// Everything that the issuer holds, and all keys.
-#[derive(Debug)]
 pub(crate) struct Story {
-    pub(crate) issuer: SigningKey,
+    /// Of both issuer keys.
+    pub(crate) issuer_seed: u8,
+    /// Who signs for an agent.
     pub(crate) agents: BTreeMap<String, SigningKey>,
+    /// What is said of keys before the request.
+    pub(crate) enrolled: Vec<KeyEvent>,
+    /// What is said of keys between the plan and the first attempt.
+    pub(crate) between: Vec<KeyEvent>,
+    /// What is said of keys after the proof: in the key file only.
+    pub(crate) later: Vec<Later>,
     pub(crate) request: Request,
     pub(crate) plan: Plan,
     pub(crate) receipts: Vec<Receipt>,
+    /// Which of them the issuer keeps out of the file.
+    pub(crate) left_out: Vec<usize>,
+    pub(crate) restores: Vec<Restore>,
+    pub(crate) notifications: Vec<RecipientResult>,
     pub(crate) obligations: Vec<Obligation>,
     pub(crate) clock: Clock,
+    pub(crate) issued: Instant,
+    pub(crate) sequence: u32,
+    /// A final proof was issued before.
+    pub(crate) amends: bool,
+    /// A closed set of copies is said.
+    pub(crate) says_set: bool,
+    /// The tree that the permits quote is a checkpoint of the file, which the witness cosigned.
+    pub(crate) witnessed: bool,
+    /// Permits quote a tree that does not have the plan yet.
+    pub(crate) quotes_before_plan: bool,
 }
 
 impl Story {
@@ -91,7 +162,6 @@ impl Story {
             step.latest = Some(day("2026-08-28"));
             step.older_than = Some(at("2026-02-28T23:00:00Z"));
         }
-        story.plan.agents.retain(|key| key.agent.as_str() == "web1");
         story.acts(1, "2026-08-28T01:00:00Z");
         story.acts(2, "2026-08-28T01:01:00Z");
         story
@@ -104,9 +174,7 @@ impl Story {
             .zip(2..)
             .map(|(name, seed)| (name.to_owned(), SigningKey::from_seed(&[seed; 32])))
             .collect();
-        let keys = agents
-            .iter()
-            .map(|(name, key)| EvidenceKey { agent: name.parse().unwrap(), key: key.verifying().to_hex() });
+        let enrolled = agents.iter().map(|(name, key)| keys::enrolled(name, &key.verifying())).collect();
         let plan = Plan {
             request: RequestId::from_bytes([0xa1; 16]),
             number: 1,
@@ -116,7 +184,6 @@ impl Story {
             clock: Clock::Simulated,
             anchors: Anchors { contract_settled: Some(day("2026-01-31")), ..Anchors::default() },
             purge: None,
-            agents: keys.collect(),
             steps: steps(),
             backups: vec![BackupExpectation {
                 agent: "backup1".parse().unwrap(),
@@ -134,7 +201,6 @@ impl Story {
             terms: Vec::new(),
             changes: Vec::new(),
         };
-        let issuer = SigningKey::from_seed(&[1; 32]);
         let obligation = Obligation {
             handle: ObligationId::from_bytes([0xb0; 16]),
             request: plan.request,
@@ -145,14 +211,42 @@ impl Story {
         };
         let request = request(plan.request);
         Self {
-            issuer,
+            issuer_seed: keys::ISSUER,
             agents,
+            enrolled,
+            between: Vec::new(),
+            later: Vec::new(),
             request,
             plan,
             receipts: Vec::new(),
+            left_out: Vec::new(),
+            restores: Vec::new(),
+            notifications: Vec::new(),
             obligations: vec![obligation],
             clock: Clock::Simulated,
+            issued: at(ISSUED),
+            sequence: 2,
+            amends: false,
+            says_set: true,
+            witnessed: false,
+            quotes_before_plan: false,
         }
+    }
+
+    /// One target, erased and confirmed, without a backup: a file that is short.
+    pub(crate) fn small() -> Self {
+        let mut story = Self::planned();
+        story.plan.backups.clear();
+        story.obligations.clear();
+        story.plan.steps.retain(|step| [6, 9].contains(&step.number));
+        story.step_mut(6).after.clear();
+        let mut again = story.step(9).clone();
+        (again.number, again.after, again.job) = (13, vec![After::CopiesGone], JobId::from_bytes([0x13; 16]));
+        story.plan.steps.push(again);
+        for (number, time) in [(6, "21:06:00"), (9, "21:09:00"), (13, "21:13:00")] {
+            story.acts(number, &format!("2026-02-28T{time}Z"));
+        }
+        story
     }
 
     /// A receipt that settles a step, begun at a time and finished a second later.
@@ -198,209 +292,81 @@ impl Story {
         self
     }
 
-    fn envelopes(&self) -> (Envelope, Vec<Envelope>) {
-        let plan = plan::sign(&self.plan, &self.issuer).expect("signs");
-        let sign = |r: &Receipt| receipt::sign(r, &self.agents[r.agent.as_str()]).expect("signs");
-        (plan, self.receipts.iter().map(sign).collect())
+    /// What all statements about the request are about.
+    pub(crate) fn subject(&self) -> Vec<Subject> {
+        if self.plan.purge.is_some() {
+            return vec![Subject::of_request(&self.request.id)];
+        }
+        Subject::of_commitments(&commitments(&code(), &identifiers()).expect("identifiers"))
     }
 
-    fn with_evidence<T>(&self, use_it: impl FnOnce(&Evidence<'_>) -> T) -> T {
-        let (plan, receipts) = self.envelopes();
-        let receipts: Vec<(Receipt, Digest)> = receipts
-            .iter()
-            .zip(&self.receipts)
-            .map(|(envelope, receipt)| (receipt.clone(), gallra_proof::dsse::payload_digest(envelope).unwrap()))
-            .collect();
-        use_it(&Evidence {
-            request: &self.request,
-            plan: &self.plan,
-            plan_digest: gallra_proof::dsse::payload_digest(&plan).unwrap(),
-            jobs: &[],
-            receipts: &receipts,
-            copies: &[],
-            obligations: &self.obligations,
-        })
+    /// Whether a receipt is of the look after the last copy went.
+    pub(crate) fn is_again(&self, receipt: &Receipt) -> bool {
+        let again = |step: &&Step| step.job == receipt.job && step.after.contains(&After::CopiesGone);
+        receipt.action == Action::Confirm && self.plan.steps.iter().any(|step| again(&step))
+    }
+
+    fn notification(&self, said: &RecipientResult) -> made::Notification {
+        made::Notification { request: self.request.id, said: said.clone(), clock: self.clock }
     }
 
     /// What the issuer would say now.
-    pub(crate) fn statement(&self) -> Statement {
-        self.statement_at(ISSUED)
-    }
-
-    pub(crate) fn statement_at(&self, issued: &str) -> Statement {
-        self.with_evidence(|evidence| statement::assemble(evidence, 2, at(issued), self.clock))
+    pub(crate) fn statement(&self) -> Proof {
+        self.made().proof
     }
 
     pub(crate) fn open_points(&self) -> Vec<String> {
-        self.with_evidence(|evidence| statement::open_points(evidence, at(ISSUED), self.clock))
-    }
-
-    /// The parts of the file, with a statement of one's choice.
-    pub(crate) fn file(&self, said: &Statement) -> ProofFile {
-        let (plan, receipts) = self.envelopes();
-        ProofFile { format: PROOF_FORMAT.to_owned(), statement: statement::sign(said, &self.issuer), plan, receipts }
+        self.made().open
     }
 
     /// The bytes that would be handed out.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        file::write(&self.file(&self.statement())).expect("writes")
+        self.made().bytes()
     }
 
-    /// The bytes of a file whose statement the issuer altered before signing it.
-    pub(crate) fn lying(&self, alter: impl FnOnce(&mut Statement)) -> Vec<u8> {
-        let mut said = self.statement();
-        alter(&mut said);
-        file::write(&self.file(&said)).expect("writes")
+    /// The bytes of a file whose proof the issuer altered before signing it.
+    pub(crate) fn lying(&self, alter: impl FnOnce(&mut Proof)) -> Vec<u8> {
+        let mut alter = Some(alter);
+        self.forged(|draft| {
+            if let Some(alter) = alter.take_if(|_| draft.kind == Type::Proof) {
+                draft.text = made::altered(&draft.text, alter);
+            }
+        })
     }
 
-    pub(crate) fn trusted(&self) -> gallra_verify::IssuerKey {
-        gallra_verify::IssuerKey::parse(&self.issuer.verifying().to_pem()).expect("a key")
+    /// The bytes of a file of which something was altered before it was signed and entered.
+    pub(crate) fn forged(&self, mut alter: impl FnMut(&mut Draft)) -> Vec<u8> {
+        self.made_with(&mut alter).bytes()
     }
 
+    /// What the operator publishes.
+    pub(crate) fn key_file(&self) -> String {
+        self.made().key_text()
+    }
+
+    /// The digest of the first manifest's payload.
+    pub(crate) fn anchor(&self) -> String {
+        let made = self.made();
+        let first = gallra_proof::dsse::payload_digest(&made.keys.manifests[0].envelope).unwrap();
+        format!("sha256:{first}\n")
+    }
+
+    /// The issuer's two public keys.
+    pub(crate) fn issuer_pem(&self) -> String {
+        keys::Pair::of(self.issuer_seed).issuer().public_pem()
+    }
+
+    pub(crate) fn trusted(&self) -> gallra_verify::Trust {
+        gallra_verify::Trust::parse(&self.key_file()).expect("a key file")
+    }
+
+    /// What a holder of the key file is told.
     pub(crate) fn verdict(&self) -> gallra_verify::Verdict {
-        gallra_verify::verify(&self.bytes(), &[self.trusted()])
+        verdict(&self.made())
     }
 }
 
-pub(crate) fn request(id: RequestId) -> Request {
-    Request {
-        id,
-        about: About::End(Parties {
-            subject: SubjectId::from_bytes([0xa2; 16]),
-            customer: CustomerId::from_bytes([0xa3; 16]),
-            contract: ContractId::from_bytes([0xa4; 16]),
-        }),
-        earlier: vec![],
-        received: at("2026-02-01T08:00:00Z"),
-        state: RequestState::AwaitingCopies,
-        facts: Facts::default(),
-        anchors: Anchors::default(),
-        approvals: Approvals::default(),
-        plan: None,
-        planned_under: None,
-        live_confirmed: None,
-        copies_closed: None,
-        copies_gone: None,
-        proofs: 1,
-        proof_content: None,
-        wake: None,
-        done: None,
-    }
-}
-
-pub(crate) fn keep() -> Keep {
-    Keep {
-        rule: "law/bookkeeping".to_owned(),
-        ground: "SFS 1999:1078 ch. 7 s. 2".to_owned(),
-        earliest: day("2034-01-01"),
-        latest: None,
-    }
-}
-
-fn steps() -> Vec<Step> {
-    let sites = ("web1", "sites", TargetKind::Files, "customer-data", Role::Processor);
-    let mail = ("web1", "mail", TargetKind::Maildir, "customer-data", Role::Processor);
-    let register = ("db1", "register", TargetKind::Sql, "contact", Role::Controller);
-    let vault = ("backup1", "vault", TargetKind::Restic, "backup", Role::Processor);
-    let list = [
-        (sites, Action::Inspect, vec![]),
-        (mail, Action::Inspect, vec![]),
-        (register, Action::Inspect, vec![]),
-        (vault, Action::Inspect, vec![]),
-        (register, Action::Preserve, vec![After::Step(3)]),
-        (sites, Action::Erase, vec![After::Step(1)]),
-        (mail, Action::Erase, vec![After::Step(2)]),
-        (register, Action::Erase, vec![After::Step(5)]),
-        (sites, Action::Confirm, vec![After::Step(6)]),
-        (mail, Action::Confirm, vec![After::Step(7)]),
-        (register, Action::Confirm, vec![After::Step(8)]),
-        (vault, Action::Observe, vec![After::LiveConfirmed]),
-        (sites, Action::Confirm, vec![After::CopiesGone]),
-        (mail, Action::Confirm, vec![After::CopiesGone]),
-        (register, Action::Confirm, vec![After::CopiesGone]),
-    ];
-    let step = |(number, ((agent, target, kind, category, role), action, after))| Step {
-        number,
-        job: JobId::from_digest(&Digest::of(&[b'j', number.to_le_bytes()[0]])),
-        agent: AgentName::try_from(String::from(agent)).unwrap(),
-        target: String::from(target).try_into().unwrap(),
-        kind,
-        category: String::from(category).try_into().unwrap(),
-        role,
-        action,
-        rule: if action == Action::Preserve { "law/bookkeeping" } else { "webone/customer-data" }.to_owned(),
-        due: at(if number < 5 { "2026-02-24T08:00:00Z" } else { "2026-02-28T21:00:00Z" }),
-        until: None,
-        earliest: None,
-        latest: None,
-        after,
-        keep: (action == Action::Preserve).then(keep),
-        older_than: None,
-    };
-    (1..).zip(list).map(step).collect()
-}
-
-pub(crate) fn done(step: &Step, started: Instant, clock: Clock) -> Receipt {
-    let counts = match step.action {
-        Action::Preserve => Counts { retained: RETAINED, ..Counts::default() },
-        Action::Erase | Action::Purge => Counts { erased: 40, ..Counts::default() },
-        Action::Confirm => Counts { absent: 1, ..Counts::default() },
-        Action::Inspect | Action::Restrict | Action::Observe => Counts::default(),
-    };
-    let kept = Kept { handle: ObligationId::from_bytes([0xb0; 16]), items: RETAINED, keep: keep() };
-    Receipt {
-        job: step.job,
-        attempt: 1,
-        agent: step.agent.clone(),
-        target: step.target.clone(),
-        kind: step.kind,
-        action: step.action,
-        pseudonym: Pseudonym::from_digest(&Digest::of(step.agent.as_str().as_bytes())),
-        spec: Digest::of(&step.number.to_le_bytes()),
-        permit: step.action.changes().then(|| Digest::of(b"a permit")),
-        instance: Some(Digest::of(step.target.as_str().as_bytes())),
-        verdict: Verdict::Done,
-        code: None,
-        hint: String::new(),
-        counts,
-        before: Tally { items: 40, bytes: 4096, others: 17 },
-        after: Tally { items: 0, bytes: 0, others: 17 },
-        checks: vec![Check { name: "raw-walk".to_owned(), count: 0, ok: true }],
-        older_than: step.older_than,
-        listing: None,
-        kept: (step.action == Action::Preserve).then_some(kept),
-        started,
-        finished: started + jiff::SignedDuration::from_millis(1_500),
-        clock,
-        software: "gallra-agent 0.1.0".to_owned(),
-    }
-}
-
-pub(crate) fn copy_id(number: u8) -> CopyId {
-    CopyId::from_bytes([0xc0 + number; 16])
-}
-
-/// A listing of copies that were begun a week apart; number 4 began within the clock bound after the last residue went.
-pub(crate) fn listing(listed: &str, copies: &[u8], reclaimed: Option<bool>) -> CopyListing {
-    let began = ["2026-02-08T03:00:00Z", "2026-02-15T03:00:00Z", "2026-02-22T03:00:00Z", "2026-02-28T21:20:00Z"];
-    let expected = ["2026-05-09", "2026-05-16", "2026-08-21", "2026-08-24"];
-    CopyListing {
-        repository: Digest::of(b"the repository"),
-        listed: at(listed),
-        run_under_way: false,
-        copies: copies
-            .iter()
-            .map(|&number| ListedCopy {
-                copy: copy_id(number),
-                began: at(began[usize::from(number) - 1]),
-                expected: Expected::By(day(expected[usize::from(number) - 1])),
-            })
-            .collect(),
-        reclaimed: reclaimed.map(|complete| Reclaimed {
-            blobs_indexed: 90,
-            blobs_referenced: if complete { 90 } else { 80 },
-            packs_stored: 9,
-            packs_indexed: 9,
-        }),
-    }
+pub(crate) fn verdict(made: &Made) -> gallra_verify::Verdict {
+    let trust = gallra_verify::Trust::parse(&made.key_text()).expect("a key file");
+    gallra_verify::verify(&made.bytes(), &trust, &gallra_verify::Question::default())
 }

@@ -74,6 +74,22 @@ families! {
     Obligation = "obligation",
     /// Proofs.
     Proof = "proof",
+    /// Who requests are about, and what was asked.
+    Asked = "asked",
+    /// Statements that a proof stands on, beside receipts and plans.
+    Statement = "statement",
+    /// Key manifests.
+    KeyManifest = "key-manifest",
+    /// Key events.
+    KeyEvent = "key-event",
+    /// Keys that sign nothing any more.
+    KeyEnded = "key-ended",
+    /// Pick-up references.
+    Pickup = "pickup",
+    /// Claim codes that are destroyed by themselves, by time.
+    ClaimDue = "claim-due",
+    /// What was not signed, or not taken, since it would show somebody.
+    Leak = "leak",
     /// Agents.
     Agent = "agent",
     /// Inventories.
@@ -90,6 +106,8 @@ families! {
     SuppressionHead = "suppression-head",
     /// Ended contracts that nobody settles.
     Unsettled = "unsettled",
+    /// The transparency log.
+    Log = "log",
     /// Blind indexes.
     Index = "index",
     /// Sealed values.

@@ -36,7 +36,16 @@
 //! | receipt | `receipt/<request>/<digest>` | a receipt's envelope, exact bytes | request made |
 //! | copy | `copy/<request>/<copy>` | `CopyRecord` | request made |
 //! | obligation | `obligation/<request>/<handle>` | `Obligation` | request made |
-//! | proof | `proof/<request>/<sequence>` | a proof file, exact bytes | sequence |
+//! | proof | `proof/<request>/<sequence>` | a proof's signed statement, and what it says in short | sequence |
+//! | asked | `asked/<request>` | commitments of a request's subjects, and the signed statement of what was asked | request made |
+//! | statement | `statement/<request>/<digest>` | another signed statement that a proof stands on, exact bytes | request made |
+//! | | `statement/<request>/copy-set` | what the newest copy set says, and its digest | |
+//! | pickup | `pickup/<reference>` | the request that a claim code fetches the proof of | |
+//! | claim-due | `claim-due/<due>/<request>` | nothing: whose claim code is destroyed when. An index, not the truth | due |
+//! | leak | `leak/<request>/<statement>`, `…/receipt/<digest>` | which field of what would show an identifier of which kind; not the identifier | request made |
+//! | key-manifest | `key-manifest/<version>` | a signed key manifest, exact bytes | version |
+//! | key-event | `key-event/<at>/<keyid>` | a signed key event, exact bytes | said |
+//! | key-ended | `key-ended/<keyid>` | why the key signs nothing more | |
 //! | agent | `agent/<name>` | an enrolled agent, its keys | |
 //! | inventory | `inventory/<agent>` | what it last reported | |
 //! | agent-journal | `agent-journal/<agent>` | where its journal stands, and whether it is quarantined | |
@@ -45,11 +54,17 @@
 //! | suppression | `suppression/<agent>/<sequence>` | a line of the agent's suppression list, and what it follows from | sequence |
 //! | suppression-head | `suppression-head/<agent>` | the sequence that was last given | |
 //! | unsettled | `unsettled/<day>/<page>` | references and dates of ended contracts that nobody settles | page |
+//! | log | `log/{head,newest}` | size and right edge of the transparency log's tree; the newest size that was signed | |
+//! | | `log/waits/<since>/<leaf>` | an entry that has no place yet | since when |
+//! | | `log/at/<leaf>` | the index of a leaf | |
+//! | | `log/tile/<level>/<index>`, `log/entries/<index>` | hashes, entries: as log-v1.md has them, as wide as they are | index |
+//! | | `log/stamp/<size>` | a time stamp on that checkpoint | size |
+//! | | `log/note/<size>` | the signed note of the tree of a size, and when it was signed | size |
 //! | index | `index/<epoch>/<kind>/<hash>` | the id that an identifier belongs to (blind index) | |
 //! | sealed | `sealed/<subject>/<what>/<id>` | a value sealed under the subject's key | |
 //! | key | `key/<epoch>/<subject>` | the subject's key, wrapped under the epoch's | |
 //!
-//! `<due>` is milliseconds since 1970 UTC. Large families (ready, timer, request and what hangs on it) begin with a
+//! `<due>` and `<since>` are milliseconds since 1970 UTC. Large families (ready, timer, request and what hangs on it) begin with a
 //! time, so that writes fall together: the engine needs it for speed. `job-request` and `job-agent` cannot, since a
 //! job's id must not tell when or with what it was made (decision 13): write them when the job is first offered rather
 //! than when it is planned, and remove them when it is settled, so that they hold what is open, not what waits.
@@ -57,9 +72,11 @@
 mod family;
 mod fleet;
 mod hold;
+mod ledger;
 mod people;
 mod request;
 mod rules;
+mod signing;
 mod suppression;
 mod time;
 
@@ -69,19 +86,28 @@ pub use hold::{
     guard_any_hold, guards, guards_of_categories, guards_of_targets, hold, hold_change, hold_changes, hold_expiry,
     holds, holds_expired, meta_ends, parse_hold_change, parse_hold_expiry, ready_all,
 };
+pub use ledger::{
+    ledger_at, ledger_bundle, ledger_head, ledger_newest, ledger_note, ledger_notes, ledger_notes_from, ledger_stamp,
+    ledger_stamped, ledger_stamps_from, ledger_tile, ledger_waiting, ledger_waits, parse_ledger_stamp,
+};
 pub use people::{
     IndexKind, What, closed, contract, contracts, customer, customers, event, events, index, indexes_of, parse_sealed,
     parse_subject_key, sealed, sealed_of, subject_key, subject_keys_of,
 };
 pub use request::{
-    copies_of, copy, job, job_of_agent, job_request, jobs_of, jobs_of_agent, obligation, obligations_of, parse_job,
-    plan, plans_of, proof, proofs_of, receipt, receipts_of, request, requests,
+    asked, copies_of, copy, copy_set, job, job_of_agent, job_request, jobs_of, jobs_of_agent, obligation,
+    obligations_of, parse_job, plan, plans_of, proof, proofs_of, receipt, receipts_of, request, requests, statement,
+    statements_of,
 };
 pub use rules::{
     all_instructed, guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target,
     instructed, meta_clock, meta_closed_epoch, meta_epoch, meta_generation, meta_policy, meta_purge, meta_schema,
     meta_unsettled, parse_instructed, policies, policy, policy_turn, policy_turns, unsettled, unsettled_of,
     unsettled_page,
+};
+pub use signing::{
+    claim_due, claims_due, key_ended, key_event, key_events, key_manifest, key_manifests, keys_ended, leak_of_receipt,
+    leak_of_statement, leaks_of, parse_claim_due, pickup,
 };
 pub use suppression::{suppression, suppression_head, suppressions, suppressions_after, suppressions_of};
 pub use time::{parse_ready, parse_timer, ready, ready_due, ready_of, timer, timers, timers_due};

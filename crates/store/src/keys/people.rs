@@ -1,7 +1,7 @@
 //! Keys of customers, contracts and subjects, and of what is sealed for them. Upholds decision 12: what names a person
 //! is in a sealed value or behind a keyed hash, never in a key.
 
-use gallra_model::{ContractId, CustomerId, JobId, RequestId, SubjectId};
+use gallra_model::{ContractId, CustomerId, Digest, JobId, RequestId, SubjectId};
 
 use super::Family;
 use crate::key::{Key, KeyPrefix};
@@ -94,6 +94,10 @@ pub enum What {
     Request(RequestId),
     /// The exact offer of a job, its selector included.
     Job(JobId),
+    /// The claim code of a request's subject, until it was handed over.
+    Claim(RequestId),
+    /// A receipt that shows its subject, by the digest of its payload: evidence, and personal data.
+    Receipt(Digest),
     /// A customer's instructions: their texts should name nobody, and are nobody's to read once the customer is forgotten.
     Instructions(CustomerId),
 }
@@ -105,6 +109,8 @@ impl What {
             "contract" => id.parse().ok().map(Self::Contract),
             "request" => id.parse().ok().map(Self::Request),
             "job" => id.parse().ok().map(Self::Job),
+            "claim" => id.parse().ok().map(Self::Claim),
+            "receipt" => id.parse().ok().map(Self::Receipt),
             "instructions" => id.parse().ok().map(Self::Instructions),
             _ => None,
         }
@@ -116,6 +122,8 @@ impl What {
             Self::Contract(id) => ("contract", id.to_string()),
             Self::Request(id) => ("request", id.to_string()),
             Self::Job(id) => ("job", id.to_string()),
+            Self::Claim(id) => ("claim", id.to_string()),
+            Self::Receipt(id) => ("receipt", id.to_string()),
             Self::Instructions(id) => ("instructions", id.to_string()),
         }
     }

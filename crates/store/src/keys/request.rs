@@ -99,3 +99,23 @@ pub fn proof(request: &RequestId, sequence: u32) -> Key {
 pub fn proofs_of(request: &RequestId) -> KeyPrefix {
     part(Family::Proof, request)
 }
+
+/// Who a request is about, and what was asked.
+pub fn asked(request: &RequestId) -> Key {
+    Family::Asked.prefix().key(&request.to_string())
+}
+
+/// A statement that a proof of a request stands on, by the digest of its payload.
+pub fn statement(request: &RequestId, digest: &Digest) -> Key {
+    statements_of(request).key(&digest.to_string())
+}
+
+/// The copy set that was signed last for a request.
+pub fn copy_set(request: &RequestId) -> Key {
+    statements_of(request).key("copy-set")
+}
+
+/// All such statements of a request.
+pub fn statements_of(request: &RequestId) -> KeyPrefix {
+    part(Family::Statement, request)
+}

@@ -62,6 +62,15 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::Copy, copy(&request_id, &CopyId::from_bytes(id(7)))),
         (Family::Obligation, obligation(&request_id, &ObligationId::from_bytes(id(8)))),
         (Family::Proof, proof(&request_id, 1)),
+        (Family::Asked, asked(&request_id)),
+        (Family::Statement, statement(&request_id, &digest)),
+        (Family::KeyManifest, key_manifest(1)),
+        (Family::KeyEvent, key_event(now, &digest)),
+        (Family::KeyEnded, key_ended(&digest)),
+        (Family::Pickup, pickup("0123456789abcdef0123456789abcdef")),
+        (Family::ClaimDue, claim_due(now, &request_id)),
+        (Family::Leak, leak_of_statement(&request_id, "proof")),
+        (Family::Leak, leak_of_receipt(&request_id, &digest)),
         (Family::Agent, agent(&web)),
         (Family::Inventory, inventory(&web)),
         (Family::AgentJournal, agent_journal(&web)),
@@ -71,9 +80,19 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::SuppressionHead, suppression_head(&web)),
         (Family::Meta, meta_unsettled()),
         (Family::Unsettled, unsettled_page(gallra_model::Day::constant(2026, 3, 30), 1)),
+        (Family::Log, ledger_head()),
+        (Family::Log, ledger_newest()),
+        (Family::Log, ledger_waits(now, &[1; 32])),
+        (Family::Log, ledger_at(&[1; 32])),
+        (Family::Log, ledger_tile(1, 2)),
+        (Family::Log, ledger_bundle(2)),
+        (Family::Log, ledger_note(2)),
+        (Family::Log, ledger_stamp(2)),
+        (Family::Log, ledger_stamped()),
         (Family::Index, index(epoch, IndexKind::Address, &id(10))),
         (Family::Sealed, sealed(&subject, What::Customer(customer_id))),
         (Family::Sealed, sealed(&subject, What::Job(job_id))),
+        (Family::Sealed, sealed(&subject, What::Receipt(digest))),
         (Family::Sealed, sealed(&subject, What::Instructions(customer_id))),
         (Family::SubjectKey, subject_key(epoch, &subject)),
     ]
@@ -140,6 +159,8 @@ proptest! {
         prop_assert_eq!(plan(&request, c).cmp(&plan(&request, d)), c.cmp(&d));
         prop_assert_eq!(proof(&request, c).cmp(&proof(&request, d)), c.cmp(&d));
         prop_assert_eq!(policy_turn(a).cmp(&policy_turn(b)), a.cmp(&b));
+        prop_assert_eq!(ledger_note(a).cmp(&ledger_note(b)), a.cmp(&b));
+        prop_assert_eq!(ledger_notes_from(a).contains(&ledger_note(b)), a <= b);
     }
 
     #[test]

@@ -1,12 +1,10 @@
-//! `docs/formats/plan-v0-draft.md`.
+//! `docs/formats/plan-v1.md`.
 
 use serde::{Deserialize, Serialize};
 
 use super::shared::{Action, ClockWord, Keep, Role, TargetKind};
 use crate::time::{Day, Instant};
 use crate::word::{Count, Hex64, Id, Name, Word};
-
-pub(crate) const PLAN_TYPE: &str = "application/vnd.gallra.plan.v0-draft+json";
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,7 +19,6 @@ pub(crate) struct Plan {
     pub(crate) anchors: Anchors,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) purge: Option<Day>,
-    pub(crate) agents: Vec<EvidenceKey>,
     pub(crate) steps: Vec<Step>,
     pub(crate) backups: Vec<BackupExpectation>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -48,13 +45,6 @@ pub(crate) struct Anchors {
     customer_ended: Option<Day>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     customer_settled: Option<Day>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EvidenceKey {
-    pub(crate) agent: Name,
-    pub(crate) key: Hex64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -175,11 +165,11 @@ struct Held {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Term {
-    rule: Name,
-    kind: Name,
+    pub(crate) rule: Name,
+    pub(crate) kind: Name,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    category: Option<Name>,
-    text: String,
+    pub(crate) category: Option<Name>,
+    pub(crate) text: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! `docs/formats/receipt-v0-draft.md`.
+//! `docs/formats/receipt-v1.md`.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,8 +6,6 @@ use super::shared::{Action, ClockWord, Counts, Keep, TargetKind};
 use super::statement::Expected;
 use crate::time::Instant;
 use crate::word::{Count, Hex64, Id, Name};
-
-pub(crate) const RECEIPT_TYPE: &str = "application/vnd.gallra.receipt.v0-draft+json";
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +37,12 @@ pub(crate) struct Receipt {
     pub(crate) listing: Option<Listing>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) kept: Option<Kept>,
+    /// Version 1 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) commitment: Option<Commitment>,
+    /// Version 1 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) previous: Option<Hex64>,
     pub(crate) started: Instant,
     pub(crate) finished: Instant,
     pub(crate) clock: ClockWord,
@@ -51,6 +55,14 @@ impl Receipt {
         let of = |check: &&Check| check.name == "unread-items";
         self.checks.iter().find(of).map_or(0, |check| check.count.get())
     }
+}
+
+/// The checkpoint that the permit quoted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Commitment {
+    pub(crate) size: Count,
+    pub(crate) root: Hex64,
 }
 
 /// A receipt's `verdict`.

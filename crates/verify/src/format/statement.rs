@@ -1,24 +1,12 @@
-//! `docs/formats/proof-v0-draft.md`, sections 2 and 3, and `docs/formats/envelope.md`.
+//! What a proof says of targets, copies and obligations (`docs/formats/proof-v1.md`), and envelopes (`docs/formats/envelope.md`).
 
 use serde::{Deserialize, Serialize};
 
-use super::shared::{ClockWord, Counts, Keep, Role, TargetKind};
+use super::shared::{Counts, Keep, Role, TargetKind};
 use crate::time::{Day, Instant};
-use crate::word::{Count, Hex64, Id, Name, Word};
+use crate::word::{Count, Id, Name, Word};
 
-pub(crate) const PROOF_TYPE: &str = "application/vnd.gallra.proof.v0-draft+json";
-pub(crate) const PROOF_FORMAT: &str = "gallra-proof-v0-draft";
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ProofFile {
-    pub(crate) format: String,
-    pub(crate) statement: Envelope,
-    pub(crate) plan: Envelope,
-    pub(crate) receipts: Vec<Envelope>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Envelope {
     pub(crate) payload_type: String,
@@ -26,41 +14,11 @@ pub(crate) struct Envelope {
     pub(crate) signatures: Vec<Signature>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Signature {
     pub(crate) keyid: String,
     pub(crate) sig: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Stage {
-    Interim,
-    Final,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Statement {
-    pub(crate) format: String,
-    pub(crate) request: Id,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) subject: Option<Id>,
-    pub(crate) sequence: Count,
-    pub(crate) stage: Stage,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) until: Option<Day>,
-    pub(crate) issued: Instant,
-    pub(crate) clock: ClockWord,
-    pub(crate) level: String,
-    pub(crate) plan: Hex64,
-    pub(crate) evidence: Vec<Hex64>,
-    pub(crate) targets: Vec<TargetResult>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) copies_closed: Option<Instant>,
-    pub(crate) copies: Vec<CopyResult>,
-    pub(crate) kept: Vec<KeptResult>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

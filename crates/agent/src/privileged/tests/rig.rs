@@ -41,6 +41,7 @@ pub(super) fn sign(permit: &Permit) -> gallra_model::envelope::Envelope {
 
 pub(super) fn spec(action: Action) -> JobSpec {
     JobSpec {
+        again: false,
         job: JobId::from_bytes([action as u8 + 1; 16]),
         agent: "web1".parse().expect("a label"),
         action,
@@ -94,6 +95,8 @@ fn bytes_of(spec: &JobSpec) -> String {
 
 pub(super) fn permit(spec: &JobSpec, nonce: Nonce) -> Permit {
     Permit {
+        commitment: None,
+        checkpoint: None,
         job: spec.job,
         agent: spec.agent.clone(),
         attempt: 1,
@@ -406,7 +409,7 @@ impl<'a> Rig<'a> {
                 self.marks.push(mark);
                 self.hear()
             }
-            ToSession::Say(ToCoordinator::Suppression { .. }) => self.hear(),
+            ToSession::Say(ToCoordinator::Suppression { .. } | ToCoordinator::Checkpoint { .. }) => self.hear(),
             said @ (ToSession::Ready { .. } | ToSession::Say(_)) => said,
         }
     }

@@ -328,6 +328,7 @@ impl Host {
         let selector = super::Selector { service: LEAVER.parse().ok(), ..super::Selector::default() };
         let seen = driver.inspect(&selector).expect("inspects");
         let spec = JobSpec {
+            again: false,
             job: gallra_model::JobId::from_bytes([9; 16]),
             agent: "web1".parse().expect("a label"),
             action: Action::Erase,

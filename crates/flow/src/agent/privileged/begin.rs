@@ -135,34 +135,35 @@ pub(super) fn permitted(
     }
     if state.is_halted() && permit.action.changes() {
         let mut ending = Ending::before_permit(asked.offer, state.clock(moment));
-        (ending.attempt, ending.permit) = (permit.attempt, Some(digest));
+        (ending.attempt, ending.permit, ending.commitment) = (permit.attempt, Some(digest), permit.commitment);
         let hint = "the emergency stop was pulled before the act began: nothing was touched";
         return sign(state, ending, Outcome::refused(Code::Halted, hint), moment, effects);
     }
     state.told_at_least(permit.not_before);
     if permit.action.changes() && state.is_quiet(moment) {
         let mut ending = Ending::before_permit(asked.offer, state.clock(moment));
-        (ending.attempt, ending.permit) = (permit.attempt, Some(digest));
+        (ending.attempt, ending.permit, ending.commitment) = (permit.attempt, Some(digest), permit.commitment);
         return sign(state, ending, Outcome::refused(Code::QuietHours, QUIET), moment, effects);
     }
-    begin(state, asked, permit.attempt, digest, moment, effects);
+    begin(state, asked, (permit, digest), moment, effects);
 }
 
 /// The journal first, then the act (I4).
 fn begin(
     state: &mut Privileged,
     Asked { offer, since_ms: asked_ms, .. }: Asked,
-    attempt: u32,
-    permit: Digest,
+    (permit, digest): (&Permit, Digest),
     moment: &Moment,
     effects: &mut Vec<Effect>,
 ) {
     let spec = &offer.spec;
+    let news = permit.checkpoint.as_ref().filter(|note| state.checkpoint.as_ref() != Some(note)).cloned();
+    state.checkpoint = news.clone().or(state.checkpoint.take());
     let (clock, started) = state.clock(moment);
     let begun = Begun {
         job: spec.job,
-        attempt,
-        permit,
+        attempt: permit.attempt,
+        permit: digest,
         spec: offer.digest,
         target: spec.target.clone(),
         kind: offer.kind,
@@ -171,6 +172,9 @@ fn begin(
         instance: spec.instance,
         older_than: spec.purge.as_ref().map(|purge| purge.older_than),
         handle: (spec.action == Action::Preserve).then_some(moment.handle),
+        again: spec.again,
+        commitment: permit.commitment,
+        checkpoint: news,
         started,
         clock,
     };
@@ -179,7 +183,7 @@ fn begin(
     }
     let earlier = state.marks.get(&spec.job).copied();
     let act = Act { spec: spec.clone(), at: started, handle: begun.handle, earlier };
-    effects.push(Effect::Journal(Record::Begin(begun.clone())));
+    effects.push(Effect::Journal(Record::Begin(Box::new(begun.clone()))));
     effects.push(Effect::Act(Box::new(act)));
     state.current = Current::Acting(Box::new(Acting { offer, begun, asked_ms }));
 }

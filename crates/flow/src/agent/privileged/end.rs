@@ -5,6 +5,7 @@ use gallra_model::copy::CopyListing;
 use gallra_model::job::Action;
 use gallra_model::outcome::Counts;
 use gallra_model::receipt::{Check, Code, Kept, Mark, Receipt, Tally, Verdict};
+use gallra_model::statement::Commitment;
 use gallra_model::target::{Instance, TargetId, TargetKind};
 use gallra_model::{Clock, Digest, Instant, JobId, ObligationId, Pseudonym};
 
@@ -82,6 +83,8 @@ pub(super) struct Ending {
     action: Action,
     pseudonym: Pseudonym,
     older_than: Option<Instant>,
+    again: bool,
+    pub(super) commitment: Option<Commitment>,
     started: Instant,
     clock: Clock,
 }
@@ -100,6 +103,8 @@ impl Ending {
             action: spec.action,
             pseudonym: spec.pseudonym,
             older_than: spec.purge.map(|purge| purge.older_than),
+            again: spec.again,
+            commitment: None,
             started,
             clock,
         }
@@ -117,6 +122,8 @@ impl Ending {
             action: begun.action,
             pseudonym: begun.pseudonym,
             older_than: begun.older_than,
+            again: begun.again,
+            commitment: begun.commitment,
             started: begun.started,
             clock: begun.clock,
         }
@@ -156,12 +163,14 @@ pub(super) fn sign(
         older_than: ending.older_than,
         listing: outcome.listing,
         kept: outcome.kept,
+        commitment: ending.commitment,
+        previous: state.lasts.of(&ending.job),
         started: ending.started,
         finished,
         clock: ending.clock,
         software: state.host.software.clone(),
     };
-    effects.push(Effect::Sign(Box::new(receipt)));
+    effects.push(Effect::Sign(Box::new(receipt), ending.again));
 }
 
 pub(super) fn acted(state: &mut Privileged, outcome: Outcome, moment: &Moment, effects: &mut Vec<Effect>) {
@@ -196,6 +205,7 @@ pub(super) fn signed(state: &mut Privileged, held: Held, effects: &mut Vec<Effec
     if held.done {
         state.marks.remove(&held.job);
     }
+    state.lasts.remember(held.job, held.receipt, held.done);
     effects.push(Effect::Journal(Record::End(held.clone())));
     effects.push(say(&held));
     state.held.push(held);
@@ -218,12 +228,14 @@ pub(super) fn restarted(state: &mut Privileged, records: Vec<Record>, moment: &M
     if state.started {
         return effects.push(Effect::Note(Note::OutOfTurn));
     }
-    let Replayed { generation, unfinished, held, marks, order } = Replayed::of(records);
+    let Replayed { generation, unfinished, held, marks, order, lasts, checkpoint } = Replayed::of(records);
     state.started = true;
     state.generation = generation;
     state.held = held;
     state.marks = marks;
     state.order = order;
+    state.lasts = lasts;
+    state.checkpoint = checkpoint;
     for begun in unfinished {
         effects.push(Effect::Note(Note::Interrupted(begun.job)));
         effects.extend(begun.handle.map(Effect::Discard));

@@ -119,8 +119,8 @@ pub enum Effect {
     Journal(Record),
     /// Carry out one job on its target; answer with [`Input::Acted`].
     Act(Box<Act>),
-    /// Sign; answer with [`Input::Signed`].
-    Sign(Box<Receipt>),
+    /// Sign, as of the look again where the second is true; answer with [`Input::Signed`].
+    Sign(Box<Receipt>, bool),
     /// Tell the coordinator.
     Say(ToCoordinator),
     /// Throw away what an interrupted preserve may have sealed: nobody was told of the handle.

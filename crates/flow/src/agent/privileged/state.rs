@@ -11,6 +11,7 @@ use gallra_model::{AgentName, Clock, Digest, Instant, JobId};
 
 use super::begin::{Acting, Asked};
 use super::{Effect, Moment, Note, Offered};
+use crate::agent::lasts::Lasts;
 use crate::agent::record::{Held, Record};
 
 /// What the host's admin decided; it changes only with a new start.
@@ -52,6 +53,8 @@ pub struct Privileged {
     pub(super) begun_ms: VecDeque<u64>,
     pub(super) marks: BTreeMap<JobId, Mark>,
     pub(super) order: Option<Order>,
+    pub(super) lasts: Lasts,
+    pub(super) checkpoint: Option<String>,
 }
 
 impl Privileged {
@@ -69,6 +72,8 @@ impl Privileged {
             begun_ms: VecDeque::new(),
             marks: BTreeMap::new(),
             order: None,
+            lasts: Lasts::default(),
+            checkpoint: None,
         }
     }
 
@@ -141,6 +146,7 @@ impl Privileged {
         if matches!(self.current, Current::Asked(_)) {
             self.current = Current::Idle;
         }
+        effects.push(Effect::Say(ToCoordinator::Checkpoint { note: self.checkpoint.clone() }));
         effects.extend(self.held.iter().map(say));
     }
 

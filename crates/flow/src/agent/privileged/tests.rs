@@ -11,6 +11,7 @@ use gallra_model::target::{Mode, TargetKind};
 use super::*;
 
 mod causes;
+mod chain;
 mod going_on;
 
 const NONCE: Nonce = Nonce::from_bytes([7; 16]);
@@ -41,6 +42,7 @@ fn host() -> Host {
 
 fn spec(job: u8) -> JobSpec {
     JobSpec {
+        again: false,
         job: JobId::from_bytes([job; 16]),
         agent: "web1".parse().expect("a label"),
         action: Action::Erase,
@@ -70,6 +72,8 @@ fn digest(spec: &JobSpec) -> Digest {
 
 fn permit(spec: &JobSpec) -> Permit {
     Permit {
+        commitment: None,
+        checkpoint: None,
         job: spec.job,
         agent: spec.agent.clone(),
         attempt: 1,
@@ -123,7 +127,7 @@ impl Bench {
     /// The receipt that the last input asked to have signed.
     fn receipt(&self) -> Option<Receipt> {
         self.last.iter().find_map(|effect| match effect {
-            Effect::Sign(receipt) => Some((**receipt).clone()),
+            Effect::Sign(receipt, _) => Some((**receipt).clone()),
             _ => None,
         })
     }
@@ -147,7 +151,7 @@ fn signed(receipt: &Receipt) -> Input {
         attempt: receipt.attempt,
         receipt: Digest::of(payload.as_bytes()),
         envelope,
-        done: false,
+        done: receipt.ends_its_job(),
     }
 }
 
@@ -166,7 +170,7 @@ fn i4_the_journal_stands_before_the_act_and_the_receipt_before_the_word() {
     let effects = bench.permit(1_000, permit(&spec(1)));
     assert!(matches!(effects, [Effect::Journal(Record::Begin(_)), Effect::Act(_)]), "{effects:?}");
     let effects = bench.feed(2_000, Input::Acted(Box::new(done())));
-    assert!(matches!(effects, [Effect::Sign(_)]), "{effects:?}");
+    assert!(matches!(effects, [Effect::Sign(..)]), "{effects:?}");
     let receipt = bench.receipt().expect("signed");
     assert_eq!((receipt.verdict, receipt.attempt, receipt.permit), (Verdict::Done, 1, Some(Digest::of(b"permit"))));
     let effects = bench.signed();
@@ -386,11 +390,15 @@ fn receipts_stay_until_the_coordinator_has_them() {
     let Input::Signed { receipt: digest, .. } = signed(&receipt) else { panic!("signed") };
     bench.feed(0, signed(&receipt));
     for _ in 0..2 {
-        assert!(matches!(bench.feed(0, connected(Clock::Real)), [Effect::Say(ToCoordinator::Receipt { .. })]));
+        let said = bench.feed(0, connected(Clock::Real));
+        let [Effect::Say(ToCoordinator::Checkpoint { note: None }), Effect::Say(ToCoordinator::Receipt { .. })] = said
+        else {
+            panic!("{said:?}")
+        };
     }
     let effects = bench.feed(0, Input::ReceiptStored(digest)).to_vec();
     assert_eq!(effects, [Effect::Journal(Record::Stored { receipt: digest }), Effect::Compact]);
-    assert_eq!(bench.feed(0, connected(Clock::Real)), []);
+    assert_eq!(bench.feed(0, connected(Clock::Real)), [Effect::Say(ToCoordinator::Checkpoint { note: None })]);
     assert_eq!(bench.feed(0, Input::ReceiptStored(digest)), [Effect::Note(Note::OutOfTurn)]);
 }
 

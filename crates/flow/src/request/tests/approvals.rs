@@ -6,6 +6,7 @@ use gallra_model::envelope::Envelope;
 use gallra_model::hold::Restraint;
 use gallra_model::permit::{Denial, Permit};
 use gallra_model::selector::Selector;
+use gallra_model::statement::Commitment;
 
 use super::*;
 use crate::job::{Offering, spec};
@@ -66,6 +67,18 @@ pub(super) fn answered(
     going_on: Option<u32>,
     restraint: Restraint,
 ) -> Result<Permit, Denial> {
+    answered_with(life, cause, going_on, (restraint, Some(COMMITMENT)))
+}
+
+/// A tree that holds the plan.
+const COMMITMENT: Commitment = Commitment { size: 3, root: Digest::from_bytes([3; 32]) };
+
+fn answered_with(
+    life: &Life,
+    cause: Option<Backing>,
+    going_on: Option<u32>,
+    (restraint, commitment): (Restraint, Option<Commitment>),
+) -> Result<Permit, Denial> {
     let record = life.view.step_job(4).expect("a step");
     let offering = Offering {
         selector: Selector { service: Some("anna.example".parse().expect("an id")), ..Selector::default() },
@@ -89,6 +102,7 @@ pub(super) fn answered(
         going_on,
     };
     let around = Around {
+        commitment,
         restraint,
         rules: Some(Under::policy(Digest::of(b"policy"))),
         clock_is_doubted: false,
@@ -113,4 +127,14 @@ fn no_permit_is_given_for_an_erasure_that_carries_no_cause_or_waits_for_one() {
     waiting.done(1, Counts::default());
     waiting.tick(DUE);
     assert_eq!(asked(&waiting, backing()), Err(Denial::NotApproved), "though it is due");
+}
+
+#[test]
+fn nothing_is_erased_whose_plan_is_not_in_the_log_and_what_only_looks_waits_for_none() {
+    let mut life = Life::begin(plan(1, None, &[]));
+    life.done(1, Counts::default());
+    life.tick(DUE);
+    let asked = |commitment| answered_with(&life, backing(), None, (Restraint::default(), commitment));
+    assert_eq!(asked(Some(COMMITMENT)).expect("in the log").commitment, Some(COMMITMENT));
+    assert_eq!(asked(None), Err(Denial::NotLogged));
 }

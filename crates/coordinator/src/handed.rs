@@ -1,0 +1,165 @@
+//! The file that is handed out: a proof's statement, everything that it stands on, and their places in the log
+//! (`docs/formats/proof-v1.md`, section 1). Owns what goes into the file and under which checkpoint; signs nothing. Whoever
+//! fetches it twice may get two files: a later one leads to a later checkpoint.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gallra_log::note::Note;
+use gallra_log::tree::Hash;
+use gallra_model::envelope::Envelope;
+use gallra_model::plan::Plan;
+use gallra_model::proof::{Consistency, FileEntry, PROOF_FORMAT, Piece, ProofFile, Stamped};
+use gallra_model::statement::{Commitment, Type};
+use gallra_model::{Digest, RequestId};
+use gallra_store::keys;
+
+use crate::asked::crypto;
+use crate::core::Core;
+use crate::entered::{due_of, entry_of};
+use crate::error::{CoreError, decode};
+use crate::issue::StoredProof;
+use crate::ledger::Signed;
+use crate::state::{self, StoredReceipt};
+
+/// The tree of a signed note.
+///
+/// # Errors
+/// [`CoreError::Crypto`] where the note is damaged.
+pub(crate) fn tree_of(signed: &Signed) -> Result<Commitment, CoreError> {
+    let note = Note::parse(signed.note.as_bytes()).map_err(crypto)?;
+    let root = note.unverified_text().lines().nth(2).and_then(|line| STANDARD.decode(line).ok());
+    let root = root.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let root = root.ok_or_else(|| CoreError::Crypto("a stored checkpoint has no root".into()))?;
+    Ok(Commitment { size: signed.size, root: Digest::from_bytes(root) })
+}
+
+fn joined(hashes: &[Hash]) -> String {
+    STANDARD.encode(hashes.iter().flat_map(|hash| *hash.as_bytes()).collect::<Vec<u8>>())
+}
+
+/// How long a caller waits for the log.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Makes entries that all lead to one checkpoint.
+struct Entries<'a> {
+    core: &'a Core,
+    request: RequestId,
+    size: u64,
+}
+
+impl Entries<'_> {
+    async fn of(&self, envelope: Envelope, kind: Type, plan: Option<&Plan>) -> Result<FileEntry, CoreError> {
+        let due = plan.and_then(due_of);
+        let about = !matches!(kind, Type::KeyManifest | Type::KeyEvent | Type::LogSuccession);
+        let leaf = entry_of(&envelope, kind, about.then_some(self.request), due)?.leaf();
+        let index = self.core.ledger.position(&leaf).await?.filter(|index| *index < self.size);
+        let index = index.ok_or_else(|| {
+            CoreError::Precondition("the log has not entered all of the proof yet: ask again in a moment".into())
+        })?;
+        let path = joined(&self.core.ledger.inclusion(index, self.size).await?);
+        Ok(FileEntry { envelope, due, checkpoint: 0, index, path })
+    }
+}
+
+impl Core {
+    /// The bytes of a proof's file.
+    ///
+    /// # Errors
+    /// [`CoreError::Precondition`] while the log has not entered all of it, or is stopped; the store's.
+    pub async fn proof_file(&self, id: &RequestId, stored: &StoredProof) -> Result<Vec<u8>, CoreError> {
+        let leaf = entry_of(&stored.envelope, Type::Proof, Some(*id), None)?.leaf();
+        let placed = self.ledger.sequenced(&leaf, PATIENCE).await?.ok_or_else(|| {
+            CoreError::Precondition("the log has not entered the proof yet: ask again in a moment".into())
+        })?;
+        // One that somebody else dated is worth more than a newer one.
+        let (checkpoint, timestamps) = match self.stamped_holding(placed.index, stored.manifest.version).await? {
+            Some((signed, token)) => (signed, vec![Stamped { checkpoint: 0, token }]),
+            None => (placed.checkpoint, Vec::new()),
+        };
+        let entries = Entries { core: self, request: *id, size: checkpoint.size };
+        let asked = self.asked(id).await?.ok_or(CoreError::NotFound("request's statement"))?;
+        let (envelope, plan) = state::load_plan(&*self.store, id, stored.plan).await?;
+        let mut statements = Vec::with_capacity(stored.evidence.len());
+        let mut commitments: Vec<Commitment> = Vec::new();
+        for piece in &stored.evidence {
+            let envelope = self.piece(id, piece).await?;
+            commitments.extend(quoted(&envelope, piece.statement)?);
+            statements.push(entries.of(envelope, piece.statement, None).await?);
+        }
+        let mut manifests = Vec::new();
+        for envelope in self.manifests().await?.into_iter().take(stored.manifest.version as usize) {
+            manifests.push(entries.of(envelope, Type::KeyManifest, None).await?);
+        }
+        let proof = entries.of(stored.envelope.clone(), Type::Proof, None).await?;
+        let request = entries.of(asked.envelope, Type::Request, None).await?;
+        let plan = entries.of(envelope, Type::Plan, Some(&plan)).await?;
+        let used = statements.iter().chain([&proof, &request, &plan]);
+        let file = ProofFile {
+            format: PROOF_FORMAT.to_owned(),
+            events: self.events_about(&entries, used, proof.index).await?,
+            proof,
+            request,
+            plan,
+            statements,
+            manifests,
+            consistency: self.consistent(commitments, checkpoint.size).await?,
+            checkpoints: vec![checkpoint.note],
+            timestamps,
+        };
+        gallra_proof::file::write(&file).map_err(crypto)
+    }
+
+    /// A statement that a proof names.
+    async fn piece(&self, id: &RequestId, piece: &Piece) -> Result<Envelope, CoreError> {
+        if let Some(entry) = self.store.get(&keys::receipt(id, &piece.digest)).await? {
+            return Ok(decode::<StoredReceipt>("receipt", &entry.value)?.envelope);
+        }
+        let entry = self.store.get(&keys::statement(id, &piece.digest)).await?;
+        decode("statement", &entry.ok_or(CoreError::NotFound("statement that the proof stands on"))?.value)
+    }
+
+    /// What was said of the keys that signed these, in the log's order. Not what was said after the proof: a later
+    /// manifest may list the keys that said it, and the file has none.
+    async fn events_about<'e>(
+        &self,
+        entries: &Entries<'_>,
+        used: impl Iterator<Item = &'e FileEntry>,
+        before: u64,
+    ) -> Result<Vec<FileEntry>, CoreError> {
+        let used: BTreeSet<&str> =
+            used.flat_map(|entry| &entry.envelope.signatures).map(|signature| signature.keyid.as_str()).collect();
+        let mut events = Vec::new();
+        for (envelope, event) in self.opened_events().await? {
+            let position = self.position_of(&envelope, Type::KeyEvent).await?;
+            let is_earlier = position.is_some_and(|position| position < before);
+            if is_earlier && used.contains(&event.keyid().to_string().as_str()) {
+                events.push(entries.of(envelope, Type::KeyEvent, None).await?);
+            }
+        }
+        events.sort_by_key(|entry| entry.index);
+        Ok(events)
+    }
+
+    /// That each tree that a receipt quotes is the beginning of the file's.
+    async fn consistent(&self, mut quoted: Vec<Commitment>, size: u64) -> Result<Vec<Consistency>, CoreError> {
+        quoted.sort_by_key(|commitment| (commitment.size, commitment.root));
+        quoted.dedup();
+        let mut all = Vec::new();
+        for Commitment { size: from, root } in quoted.into_iter().filter(|commitment| commitment.size < size) {
+            let path = joined(&self.ledger.consistency(from, size).await?);
+            all.push(Consistency { from, root, to: size, path });
+        }
+        Ok(all)
+    }
+}
+
+/// The tree that an agent's statement quotes.
+fn quoted(envelope: &Envelope, kind: Type) -> Result<Option<Commitment>, CoreError> {
+    if matches!(kind, Type::Receipt | Type::Absence | Type::Recheck | Type::CopyExpiry) {
+        return Ok(gallra_proof::receipt::read(envelope).map_err(crypto)?.predicate.commitment);
+    }
+    Ok(None)
+}

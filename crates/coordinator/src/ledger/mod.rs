@@ -1,0 +1,196 @@
+//! The transparency log in the store, around `gallra-log` (`docs/formats/log-v1.md`): what waits, the one sequencer, the notes
+//! that were signed, and whether anything may be signed at all.
+//!
+//! Owns the order commit, sign, store, publish, and that nothing is signed before those were heard who keep what the log said
+//! ([`guard`]). Refuses to know what an entry says, and who else is told. Upholds I7: a root is signed only of a tree that the
+//! store has committed to, as the beginning of which it proves the one that was signed before.
+
+mod append;
+mod beside;
+mod grow;
+mod guard;
+mod key;
+mod notes;
+mod public;
+mod read;
+mod record;
+mod sequence;
+mod witnesses;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gallra_log::checkpoint::Origin;
+use gallra_log::entry::Entry;
+use gallra_log::note::{Key, Kind, Note, Signature, Signer};
+use gallra_model::Instant;
+use gallra_store::txn::Write;
+use gallra_store::{Store, Txn, keys};
+use tokio::sync::{Notify, OnceCell, watch};
+
+pub use append::MOST_A_BATCH;
+pub use guard::{Standing, Stopped};
+pub use key::{KEY_FILE, PUBLIC_FILE, make as make_key};
+pub(crate) use key::{read_or_make, write_public};
+pub use read::Sequenced;
+pub use record::Signed;
+pub use sequence::{Passed, run};
+pub use witnesses::Witnesses;
+
+use crate::error::CoreError;
+use beside::Beside;
+
+/// Where the log writes, beside the store, what a restored store would have forgotten.
+pub const FOLDER: &str = "log";
+
+/// Whoever is told of a signed checkpoint before it is published: witnesses, those who stamp the time.
+#[async_trait::async_trait]
+pub trait Vouch: Send + Sync {
+    /// Their lines for this note, all of which verify. It may ask the ledger for proofs. What does not come in time is left
+    /// out, and may be added later ([`Ledger::add_signatures`]).
+    async fn vouch(&self, ledger: &Ledger, note: &Note) -> Vec<Signature>;
+
+    /// Hears what they have seen of the log, before anything is signed after a start; stops the log where that speaks against it.
+    ///
+    /// # Errors
+    /// The store's: they were not heard.
+    async fn hear(&self, ledger: &Ledger) -> Result<(), CoreError> {
+        let _ = ledger;
+        Ok(())
+    }
+}
+
+/// What a ledger is opened with.
+pub struct Opening<'a> {
+    /// Where entries and tiles are.
+    pub store: Arc<dyn Store>,
+    /// The folder of [`FOLDER`].
+    pub folder: &'a Path,
+    /// The log's name.
+    pub origin: Origin,
+    /// The seed of its key.
+    pub seed: [u8; 32],
+    /// The coordinator's generation: one of another generation appends nothing.
+    pub generation: u64,
+    /// How many agents are heard before the first signature, where as many are enrolled.
+    pub hear_agents: u32,
+}
+
+/// The log of one coordinator.
+pub struct Ledger {
+    store: Arc<dyn Store>,
+    beside: Beside,
+    origin: Origin,
+    signer: Signer,
+    generation: u64,
+    hear_agents: u32,
+    /// Told once, before the first pass.
+    vouch: OnceCell<Arc<dyn Vouch>>,
+    /// What is published, who was heard, and why nothing is signed.
+    standing: watch::Sender<Standing>,
+    /// Held by whoever passes: two at once would only make each other repeat.
+    passing: tokio::sync::Mutex<sequence::Passes>,
+    /// Wakes the sequencer where no key changed: somebody was heard.
+    wake: Notify,
+}
+
+impl Ledger {
+    /// Opens the log of a store; reads what it needs to know that both belong together, and signs nothing.
+    ///
+    /// # Errors
+    /// [`CoreError::Precondition`] where the store's log has another origin or key; the store's. A log that cannot be read is
+    /// opened, and stopped.
+    pub async fn open(opening: Opening<'_>) -> Result<Self, CoreError> {
+        let Opening { store, folder, origin, seed, generation, hear_agents } = opening;
+        let signer = Signer::from_seed(origin.as_str(), Kind::Log, &seed)
+            .map_err(|error| CoreError::Invalid(format!("coordinator.toml: log.origin: {error}")))?;
+        let ledger = Self {
+            beside: Beside::new(folder),
+            store,
+            origin,
+            signer,
+            generation,
+            hear_agents,
+            vouch: OnceCell::new(),
+            standing: watch::Sender::default(),
+            passing: tokio::sync::Mutex::default(),
+            wake: Notify::new(),
+        };
+        match ledger.check_belongs().await {
+            // Receipts are taken in all the same.
+            Err(error @ CoreError::Unreadable { .. }) => ledger.stop(&error.to_string()),
+            checked => checked?,
+        }
+        Ok(ledger)
+    }
+
+    async fn check_belongs(&self) -> Result<(), CoreError> {
+        let (_, head) = self.head().await?;
+        if head.size > 0 && head.origin != self.origin.as_str() {
+            return Err(CoreError::Precondition(format!(
+                "the store's log is called {} and coordinator.toml calls it {}: a log keeps its origin; write the old one",
+                head.origin, self.origin
+            )));
+        }
+        if let Some(newest) = self.newest().await? {
+            self.open_note(&newest.note).map_err(|why| {
+                CoreError::Precondition(format!(
+                    "the newest checkpoint in the store does not open under {KEY_FILE} ({why}): put the key back that the \
+                     log was signed with"
+                ))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The log's name.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The log's public key, under its origin as the name.
+    pub fn public(&self) -> &Key {
+        self.signer.public()
+    }
+
+    /// Has somebody told of each checkpoint before it is published. The first call counts.
+    pub fn set_vouch(&self, vouch: Arc<dyn Vouch>) {
+        let _ = self.vouch.set(vouch);
+    }
+
+    /// Hears whoever vouches, once after a start and before the first pass.
+    ///
+    /// # Errors
+    /// The store's: they were not heard, and nothing is to be signed yet.
+    pub async fn hear_vouching(&self) -> Result<(), CoreError> {
+        match self.vouch.get() {
+            Some(vouch) => vouch.hear(self).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Why nothing is signed any more, where that is so: until somebody has found out what happened.
+    pub fn is_stopped(&self) -> Option<Stopped> {
+        self.standing.borrow().stopped.clone()
+    }
+
+    /// Tells when anything of how the log stands changes.
+    pub fn moves(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// Everything that is known of how the log stands.
+    pub fn standing(&self) -> Standing {
+        self.standing.borrow().clone()
+    }
+}
+
+/// Adds an entry to what waits for a place in the log, in the caller's own transaction: one put. `now` gives its turn. An entry
+/// that waits already, or is in the log, is entered once all the same: the sequencer looks.
+#[must_use]
+pub fn enqueue(txn: Txn, entry: &Entry, now: Instant) -> Txn {
+    let key = keys::ledger_waits(now, entry.leaf().as_bytes());
+    // Said twice in one transaction, it is one write.
+    let is_there = txn.writes().iter().any(|write| matches!(write, Write::Put { key: other, .. } if *other == key));
+    if is_there { txn } else { txn.put(key, entry.to_string()) }
+}
