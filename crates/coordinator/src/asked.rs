@@ -103,10 +103,6 @@ impl Core {
     pub(crate) async fn identifiers(&self, view: &View) -> Result<Vec<Identifier>, CoreError> {
         let Some(parties) = view.request.about.parties() else { return Ok(Vec::new()) };
         let (mut found, mut told, mut others) = (Vec::new(), Vec::new(), Vec::new());
-        let there = |opened: Result<_, CoreError>| match opened {
-            Err(CoreError::NotFound(_)) => Ok(None),
-            other => other.map(Some),
-        };
         let subject = self.customers_subject(&parties.customer).await?;
         let opened = self.open::<CustomerIdentity>(&subject, What::Customer(parties.customer)).await;
         if let Some(customer) = there(opened)? {
@@ -114,10 +110,6 @@ impl Core {
             told.extend(told::read(&customer.identifiers));
             others.extend(used(&customer.former));
         }
-        let there = |opened: Result<_, CoreError>| match opened {
-            Err(CoreError::NotFound(_)) => Ok(None),
-            other => other.map(Some),
-        };
         let entry = self.store.get(&keys::contract(&parties.contract)).await?.ok_or(CoreError::NotFound("contract"))?;
         let contract: Contract = decode("contract", &entry.value)?;
         let opened = self.open::<ContractIdentity>(&contract.subject, What::Contract(contract.id)).await;
@@ -133,6 +125,14 @@ impl Core {
             }
         }
         Ok(found)
+    }
+}
+
+/// Nothing where it was destroyed already.
+fn there<T>(opened: Result<T, CoreError>) -> Result<Option<T>, CoreError> {
+    match opened {
+        Err(CoreError::NotFound(_)) => Ok(None),
+        other => other.map(Some),
     }
 }
 

@@ -117,7 +117,7 @@ impl Core {
             stored.push(new.clone());
         }
         let receipts = evidence_of(plan, self.without_compromised(&id, stored).await?)?;
-        // A reader would refuse a file in which a statement is missing between two: none is made, and the request says so.
+        // A reader would refuse a file in which a statement is missing between two: none is made, and the request stays open.
         if let Some(gap) = statement::breaks(receipts.iter()).first() {
             tracing::error!(request = %id, gap, "no proof is made");
             return Ok(None);

@@ -225,11 +225,17 @@ impl Core {
 
     /// The tree that first held a request's plan; none while it is in none, or the log signs nothing any more.
     async fn commitment_of(&self, plan: Option<&Envelope>, view: &View) -> Result<Option<Commitment>, CoreError> {
-        let (Some(envelope), Some(plan), None) = (plan, &view.plan, self.ledger.is_stopped()) else { return Ok(None) };
+        let (None, Some(index)) = (self.ledger.is_stopped(), self.index_of_plan(plan, view).await?) else {
+            return Ok(None);
+        };
+        self.ledger.first_holding(index).await?.map(|signed| tree_of(&signed)).transpose()
+    }
+
+    /// Where a request's plan is in the log.
+    async fn index_of_plan(&self, plan: Option<&Envelope>, view: &View) -> Result<Option<u64>, CoreError> {
+        let (Some(envelope), Some(plan)) = (plan, &view.plan) else { return Ok(None) };
         let leaf = entry_of(envelope, Type::Plan, Some(plan.request), due_of(plan))?.leaf();
-        let Some(index) = self.ledger.position(&leaf).await? else { return Ok(None) };
-        let signed = self.ledger.first_holding(index).await?;
-        signed.map(|signed| tree_of(&signed)).transpose()
+        self.ledger.position(&leaf).await
     }
 
     /// What stops a job now, if it changes data and anything does.
@@ -404,7 +410,12 @@ impl Core {
         }
         let Some(quoted) = receipt.commitment else { return Ok(None) };
         let loaded = state::load(&*self.store, id).await?;
-        let first = self.commitment_of(loaded.plan.as_ref(), &loaded.view).await?;
+        // From the store, and whether or not the log goes on: after a start, or a stop, what was permitted before it was permitted.
+        let signed = match self.index_of_plan(loaded.plan.as_ref(), &loaded.view).await? {
+            Some(index) => self.ledger.first_stored(index).await?,
+            None => None,
+        };
+        let first = signed.map(|signed| tree_of(&signed)).transpose()?;
         Ok((first != Some(quoted)).then_some("it quotes another tree of the log than its permit"))
     }
 }

@@ -170,8 +170,17 @@ impl Ledger {
     /// The store's.
     pub async fn first_holding(&self, index: u64) -> Result<Option<Signed>, CoreError> {
         let published = self.standing.borrow().published.as_ref().map_or(0, |published| published.size);
+        if index >= published { Ok(None) } else { self.first_stored(index).await }
+    }
+
+    /// The same as the store has it, also while nothing is published: before the first agent was heard, and once the log is stopped.
+    /// For comparing with what was said before; nothing of it is handed out.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn first_stored(&self, index: u64) -> Result<Option<Signed>, CoreError> {
         // A leaf that is the last of its tree is in all that are larger by one.
-        let Some(size) = index.checked_add(1).filter(|size| *size <= published) else { return Ok(None) };
+        let Some(size) = index.checked_add(1) else { return Ok(None) };
         let page = self.store.range(&keys::ledger_notes_from(size), 1).await?;
         page.entries.first().map(|entry| decode("log note", &entry.value)).transpose()
     }

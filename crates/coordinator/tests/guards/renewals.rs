@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use gallra_model::permit::Denial;
+use gallra_model::receipt::Verdict;
 use gallra_model::request::JobState;
 use gallra_store::{Revision, keys};
 
@@ -153,4 +154,16 @@ async fn another_minute_is_for_the_attempt_that_has_begun_and_for_the_agent_that
     assert_eq!(site.core.ask(&changed).await.expect("an answer").err(), Some(Denial::Stale));
     site.stopped(&leaving).await;
     assert_eq!(ask_on(1).await.err(), Some(Denial::Begun), "its receipt is stored");
+}
+
+/// The coordinator was started anew, and has published nothing yet: what comes of an act that was permitted before is taken.
+#[tokio::test]
+async fn what_was_permitted_before_a_start_is_taken_before_the_log_goes_on() {
+    let site = Site::new(&["www"]).await;
+    let leaving = site.leaves("anna.example", "1001").await;
+    site.ask(&leaving.erase.id()).await.expect("permitted");
+    let site = site.restarted().await;
+    assert!(site.core.ledger.checkpoint().is_none(), "nothing is published before the first pass");
+    site.report(&leaving.request, &leaving.erase.id(), Verdict::Done, None).await;
+    assert_eq!(site.job(&leaving).await.state, JobState::Succeeded);
 }
