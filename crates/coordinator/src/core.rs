@@ -8,7 +8,7 @@ use gallra_flow::view::View;
 use gallra_identity::Authority;
 use gallra_model::{Day, Digest, Instant, RequestId};
 use gallra_proof::key::SigningKey;
-use gallra_store::epochs::OnDisk;
+use gallra_store::epochs::Effects;
 use gallra_store::{Entry, Keyring, Store, StoreError, Txn, keys};
 use tokio::sync::Notify;
 
@@ -42,48 +42,52 @@ macro_rules! until_committed {
 }
 pub(crate) use until_committed;
 
-/// Everything that the coordinator's calls and loops share.
+/// Everything that the coordinator's calls and loops share. A clone shares all of it: the leader's differs in that its store
+/// refuses what a deposed leader writes (decision 4).
+#[derive(Clone)]
 pub struct Core {
     /// All state.
     pub store: Arc<dyn Store>,
     /// Seals, blind indexes and pseudonyms.
-    pub keyring: Keyring,
+    pub keyring: Arc<Keyring>,
     /// What turning a key epoch does beside transactions.
-    pub effects: OnDisk,
+    pub effects: Arc<dyn Effects>,
     /// The policies that this process has read.
-    pub rules: Rules,
+    pub rules: Arc<Rules>,
     /// The policy in force, and its turn, that every open request was last looked at under.
-    pub followed: Mutex<Option<(Digest, u64)>>,
+    pub followed: Arc<Mutex<Option<(Digest, u64)>>>,
     /// The local day on which it was last looked whether instructions' first days have come.
-    pub instructed: Mutex<Option<Day>>,
+    pub instructed: Arc<Mutex<Option<Day>>>,
     /// When no target was concerned by a rolling purge, and on which day: not looked at again for a while.
-    pub unconcerned: Mutex<Option<(Day, Instant)>>,
+    pub unconcerned: Arc<Mutex<Option<(Day, Instant)>>>,
     /// Contracts that may end on one local day before the brake pulls the emergency stop.
     pub brake_ends_per_day: u32,
     /// Held while an end is taken in: all ends write the brake's count, and would only make each other repeat.
-    pub ending: tokio::sync::Mutex<()>,
+    pub ending: Arc<tokio::sync::Mutex<()>>,
     /// Held while an address is recorded.
-    pub recording: tokio::sync::Mutex<()>,
+    pub recording: Arc<tokio::sync::Mutex<()>>,
     /// Signs what the coordinator says.
-    pub issuer: Issuers,
+    pub issuer: Arc<Issuers>,
     /// Which keys may sign what.
-    pub signing: Signing,
+    pub signing: Arc<Signing>,
     /// Signs permits.
-    pub permits: SigningKey,
+    pub permits: Arc<SigningKey>,
     /// The transparency log.
     pub ledger: Ledger,
     /// Signs certificates.
-    pub authority: Authority,
+    pub authority: Arc<Authority>,
     /// The time.
-    pub time: Time,
+    pub time: Arc<Time>,
     /// The stored generation (decision 4).
     pub generation: u64,
-    /// Who is connected.
-    pub fleet: Fleet,
+    /// This process's id among several coordinators on the store; unset where it is the only one.
+    pub replica: Option<Arc<str>>,
+    /// Who is connected here.
+    pub fleet: Arc<Fleet>,
     /// Wakes the leader's loop.
-    pub wake: Notify,
+    pub wake: Arc<Notify>,
     /// Held by whoever passes over due requests, so that two passes never plan the same one.
-    pub leading: tokio::sync::Mutex<()>,
+    pub leading: Arc<tokio::sync::Mutex<()>>,
     /// Where agents open sessions: https URL.
     pub session_address: String,
     /// Where hosts enrol: https URL.

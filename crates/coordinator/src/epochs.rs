@@ -61,7 +61,7 @@ impl Core {
     /// Does a bounded part of turning the key epoch, if it is due. Trouble is logged and tried again at the next pass:
     /// nothing is lost by it, but the day in which it must end goes by.
     pub async fn turn_epoch(&self) {
-        let turning = Turning { store: &*self.store, keyring: &self.keyring, effects: &self.effects, names: &names };
+        let turning = Turning { store: &*self.store, keyring: &self.keyring, effects: &*self.effects, names: &names };
         match turning.turn(self.time.now(), STEPS).await {
             Ok(Progress::NotDue { .. }) => {}
             Ok(Progress::Turned { epoch }) => {

@@ -1,6 +1,7 @@
 //! The emergency stop and the brake. The stop lies on the global guard, so every permit sees it or loses to it; the signed
 //! order that agents are told follows from the guard alone, so any replica, and any stream that opens later, says the same.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gallra_model::envelope::Envelope;
@@ -8,7 +9,7 @@ use gallra_model::hold::{Guard, Halt, Level};
 use gallra_model::order::Order;
 use gallra_model::time::day_of;
 use gallra_model::{AgentName, Day};
-use gallra_store::{Txn, keys};
+use gallra_store::{Change, Txn, keys};
 
 use crate::core::{Core, until_committed};
 use crate::error::{CoreError, decode, encode};
@@ -100,7 +101,10 @@ impl Core {
         let (_, guard) = guards::one(&*self.store, &keys::guard_global()).await?;
         let agents: Vec<AgentRecord> = state::all(&*self.store, &keys::agents(), "agent").await?;
         // Before the first order there is nothing to tell, and every agent knows it.
-        let knows = |agent: &AgentName| self.fleet.told(agent).is_some_and(|told| told >= guard.count);
+        let elsewhere: BTreeMap<AgentName, u64> =
+            self.streams().await?.into_iter().map(|(agent, held)| (agent, held.told)).collect();
+        let told_up_to = |agent: &AgentName| self.fleet.told(agent).max(elsewhere.get(agent).copied());
+        let knows = |agent: &AgentName| told_up_to(agent).is_some_and(|told| told >= guard.count);
         let (told, untold) = agents.into_iter().map(|agent| agent.name).partition(knows);
         let begun = self.begun_under(&Level::Global).await?;
         Ok(Halted { halt: guard.halt, told, untold, begun })
@@ -119,7 +123,19 @@ impl Core {
                 moved.await;
             }
         };
-        let _ = tokio::time::timeout(TOLD_WITHIN, all).await;
+        let everywhere = async {
+            all.await;
+            let mut moved = self.store.watch(keys::replicas_of_agents());
+            while self.streams().await?.iter().any(|(_, held)| held.told < count) {
+                if moved.next().await == Change::Closed {
+                    break;
+                }
+            }
+            Ok::<(), CoreError>(())
+        };
+        if let Ok(heard) = tokio::time::timeout(TOLD_WITHIN, everywhere).await {
+            heard?;
+        }
         self.halted().await
     }
 

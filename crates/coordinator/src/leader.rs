@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gallra_flow::request::Input;
 use gallra_model::RequestId;
-use gallra_store::keys;
+use gallra_store::{Watch, keys};
 
 use crate::core::Core;
 use crate::error::CoreError;
@@ -17,11 +17,44 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// Runs until the task is dropped.
 pub async fn run(core: &Core) {
+    // A replica that moves a request here wakes this loop itself; of the others the store tells.
+    let mut others = core.replica.is_some().then(|| Others::of(core));
     loop {
         if let Err(error) = run_due(core).await {
             tracing::error!(%error, "a pass over due requests failed; it is tried again");
         }
-        let _ = tokio::time::timeout(sleep(core).await, core.wake.notified()).await;
+        let woken = async {
+            match &mut others {
+                None => core.wake.notified().await,
+                Some(others) => tokio::select! {
+                    () = core.wake.notified() => {}
+                    () = others.moved() => {}
+                },
+            }
+        };
+        let _ = tokio::time::timeout(sleep(core).await, woken).await;
+    }
+}
+
+/// What other replicas write that gives the leader something to do.
+struct Others([Watch; 5]);
+
+impl Others {
+    fn of(core: &Core) -> Self {
+        let families =
+            [keys::timers(), keys::guards(), keys::hold_changes(), keys::policy_turns(), keys::all_instructed()];
+        Self(families.map(|family| core.store.watch(family)))
+    }
+
+    async fn moved(&mut self) {
+        let [timers, guards, holds, policies, instructions] = &mut self.0;
+        tokio::select! {
+            _ = timers.next() => {}
+            _ = guards.next() => {}
+            _ = holds.next() => {}
+            _ = policies.next() => {}
+            _ = instructions.next() => {}
+        }
     }
 }
 

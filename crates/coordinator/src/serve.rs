@@ -5,29 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gallra_identity::Authority;
 use gallra_model::{Clock, Instant};
-use gallra_policy::Policy;
-use gallra_proof::key::SigningKey;
-use gallra_store::epochs::OnDisk;
-use gallra_store::{Embedded, Keyring, Store, keys};
 use gallra_tlog::Tiles;
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
-use crate::api;
-use crate::clock::Time;
 use crate::core::Core;
-use crate::error::decode;
-use crate::fleet::Fleet;
 use crate::gate::GateLayer;
-use crate::layout::{Config, Layout};
-use crate::leader;
-use crate::ledger::{self, Ledger, Opening, Witnesses};
-use crate::policies::{Rules, StoredPolicy};
-use crate::signing::Signing;
+use crate::layout::Layout;
+use crate::opening::{Engine, open_over, split_pem};
 use crate::stamping::Stamping;
+use crate::{api, leader, ledger, replica};
 
 /// Most calls under way on one connection.
 const MAX_STREAMS: u32 = 256;
@@ -42,7 +31,9 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
     let config = layout.config()?;
     let stamping = Stamping::new(&config.log).context("coordinator.toml: log.timestamp")?;
     layout.keep_to_clock(if demonstration.is_some() { Clock::Simulated } else { Clock::Real })?;
-    let core = Arc::new(open(layout, demonstration).await?);
+    let engine = Engine::of(layout)?;
+    let cluster = engine.cluster.clone();
+    let core = Arc::new(open_over(layout, demonstration, engine).await?);
     let (key, cert) = split_pem(&layout.read("server.pem")?)?;
     let identity = Identity::from_pem(cert, key);
     let authority = Certificate::from_pem(core.authority.certificate_pem());
@@ -77,17 +68,14 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
         tracing::info!(listen = %listener.local_addr()?, "the log is served to anybody");
         tokio::spawn(gallra_tlog::serve(listener, Tiles(Arc::clone(&core)), until(stopped)));
     }
-    let leading = tokio::spawn({
-        let core = Arc::clone(&core);
-        async move { leader::run(&core).await }
-    });
-    let sequencing = tokio::spawn({
-        let core = Arc::clone(&core);
-        async move { ledger::run(&core).await }
-    });
-    let stamping = tokio::spawn({
-        let core = Arc::clone(&core);
-        async move { stamping.run(&core).await }
+    let mut leading = tokio::spawn({
+        let (core, stopped) = (Arc::clone(&core), stop.subscribe());
+        async move {
+            match cluster {
+                Some(cluster) => replica::run(&core, cluster, &stamping, stopped).await,
+                None => lead_alone(&core, &stamping).await,
+            }
+        }
     });
     let serving = async { tokio::try_join!(main, enrol) };
     tokio::pin!(serving);
@@ -96,97 +84,18 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
         () = signalled() => {
             tracing::info!("told to stop");
             stop.send_replace(true);
-            // Open streams of agents never end by themselves.
-            let _ = tokio::time::timeout(STOP_WITHIN, serving).await;
+            // Open streams of agents never end by themselves. A lead is given up meanwhile, so that another replica has it.
+            let ended = async { tokio::join!(serving, &mut leading) };
+            let _ = tokio::time::timeout(STOP_WITHIN, ended).await;
         }
     }
     leading.abort();
-    sequencing.abort();
-    stamping.abort();
     Ok(())
 }
 
-/// Opens store and keys of a directory; nothing is listened on yet.
-///
-/// # Errors
-/// As [`run`].
-pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Result<Core> {
-    let config = layout.config()?;
-    let store = Arc::new(Embedded::open(&layout.path("store")).context("the store cannot be opened")?);
-    let generation = store.get(&keys::meta_generation()).await?.context("the store has no generation: run init")?;
-    let mark = store.get(&keys::meta_clock()).await?;
-    let mark = mark.map(|entry| decode("clock mark", &entry.value)).transpose()?;
-    let (key, cert) = split_pem(&layout.read("authority.pem")?)?;
-    let first = first_policy(layout, &config.policy)?;
-    let generation = decode("generation", &generation.value)?;
-    let ledger = open_ledger(layout, &config, Arc::clone(&store), generation).await?;
-    let rules = Rules::new(first).map_err(|problems| anyhow::anyhow!("policy/{}.toml: {problems}", config.policy))?;
-    let (signing, issuer) = Signing::load(&*store, layout.root()).await?;
-    Ok(Core {
-        effects: OnDisk::new(Arc::clone(&store), layout.path("backups")),
-        store,
-        keyring: Keyring::open(&layout.path("keys")).context("the key-wrapping keys cannot be read")?,
-        rules,
-        followed: std::sync::Mutex::default(),
-        instructed: std::sync::Mutex::default(),
-        unconcerned: std::sync::Mutex::default(),
-        brake_ends_per_day: config.brake_ends_per_day,
-        ending: tokio::sync::Mutex::default(),
-        recording: tokio::sync::Mutex::default(),
-        issuer,
-        signing,
-        permits: SigningKey::from_pem(&layout.read("permit.key")?)?,
-        authority: Authority::from_pem(&cert, &key)?,
-        time: demonstration.map_or_else(|| Time::real(mark), Time::simulated),
-        generation,
-        ledger,
-        fleet: Fleet::default(),
-        wake: tokio::sync::Notify::new(),
-        leading: tokio::sync::Mutex::default(),
-        session_address: format!("https://{}", config.listen),
-        enrolment_address: format!("https://{}", config.enrol_listen),
-    })
-}
-
-/// The log of a directory.
-async fn open_ledger(
-    layout: &Layout,
-    config: &Config,
-    store: Arc<Embedded>,
-    generation: u64,
-) -> anyhow::Result<Ledger> {
-    let seed = ledger::read_or_make(layout, &*store).await?;
-    let folder = layout.path(ledger::FOLDER);
-    let (origin, hear_agents) = (config.origin()?, config.log.hear_agents);
-    let opening = Opening { store, folder: &folder, origin, seed, generation, hear_agents };
-    let ledger = Ledger::open(opening).await.context("the log cannot be opened")?;
-    let witnesses = config.witnesses()?;
-    if !witnesses.is_empty() {
-        ledger.set_vouch(Arc::new(Witnesses(witnesses)));
-    }
-    ledger::write_public(layout, ledger.public())?;
-    Ok(ledger)
-}
-
-/// The policy that `init` was given, with the packs that lie beside it.
-fn first_policy(layout: &Layout, name: &str) -> anyhow::Result<StoredPolicy> {
-    let text = layout.pack(name).with_context(|| format!("policy/{name}.toml is missing"))?;
-    let read = std::cell::RefCell::new(std::collections::BTreeMap::from([(name.to_owned(), text.clone())]));
-    let include = |word: &str| {
-        let text = layout.pack(word)?;
-        read.borrow_mut().insert(word.to_owned(), text.clone());
-        Some(text)
-    };
-    Policy::parse(name, &text, include)
-        .and_then(Policy::under_law)
-        .map_err(|problems| anyhow::anyhow!("policy/{name}.toml: {problems}"))?;
-    Ok(StoredPolicy {
-        name: name.to_owned(),
-        packs: read.into_inner(),
-        by: "init".to_owned(),
-        at: Instant::UNIX_EPOCH,
-        cause: None,
-    })
+/// What the leader does, where nobody else can.
+async fn lead_alone(core: &Core, stamping: &Stamping) {
+    tokio::join!(leader::run(core), ledger::run(core), stamping.run(core));
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpIncoming> {
@@ -194,13 +103,6 @@ async fn listen(address: &str) -> anyhow::Result<TcpIncoming> {
     // Without it small answers wait for the peer's delayed acknowledgement; the server builder's own option is ignored
     // when it is given its listener.
     Ok(TcpIncoming::from(listener).with_nodelay(Some(true)))
-}
-
-/// A file that holds a key and then a certificate, both PEM.
-fn split_pem(text: &str) -> anyhow::Result<(String, String)> {
-    let at = text.find("-----BEGIN CERTIFICATE-----").context("a .pem file of the coordinator holds no certificate")?;
-    let (key, cert) = text.split_at(at);
-    Ok((key.to_owned(), cert.to_owned()))
 }
 
 /// Until SIGTERM or SIGINT.

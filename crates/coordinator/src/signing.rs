@@ -193,6 +193,22 @@ impl Core {
         enter(txn, &envelope, Type::KeyEvent, None, Turn::after(Instant::UNIX_EPOCH, 1 + places))
     }
 
+    /// Signs with what the newest manifest lists, where another replica took that in.
+    ///
+    /// # Errors
+    /// [`CoreError::Precondition`] where its keys are not in this replica's directory; the store's.
+    pub(crate) async fn follow_manifests(&self) -> Result<(), CoreError> {
+        let _alone = self.signing.changing().await;
+        let manifests = self.manifests().await?;
+        let newest = manifests.last().ok_or(CoreError::NotFound("key manifest"))?;
+        let opened: Opened<Manifest> = payload::read("key manifest", newest).map_err(crypto)?;
+        if opened.predicate.version > self.signing.newest().version {
+            self.issuer.switch(self.issuer.under(&opened.predicate)?);
+            self.signing.moved(ManifestRef { version: opened.predicate.version, digest: opened.digest });
+        }
+        Ok(())
+    }
+
     /// Whether other keys sign than those that signed this, or keys were changed just now: then it is to be made again.
     pub(crate) async fn is_overtaken(&self, envelope: &Envelope) -> bool {
         let changed = self.signing.settled().await;

@@ -66,7 +66,7 @@ impl Stamping {
 
     /// Runs until the task is dropped: stamps the newest checkpoint whenever there is one that is not, and the last stamp is old
     /// enough. The first after a start is stamped at once.
-    pub async fn run(self, core: &Core) {
+    pub async fn run(&self, core: &Core) {
         if self.authorities.is_empty() {
             return;
         }

@@ -8,7 +8,7 @@ use gallra_coordinator::core::Core;
 use gallra_coordinator::error::{CoreError, encode};
 use gallra_coordinator::init::{self, Init};
 use gallra_coordinator::layout::Layout;
-use gallra_coordinator::{epochs, leader, serve, state};
+use gallra_coordinator::{epochs, leader, opening, state};
 use gallra_model::selector::ExternalId;
 use gallra_model::target::Inventory;
 use gallra_model::{Day, Instant};
@@ -60,7 +60,7 @@ async fn made(folder: &Path) -> Layout {
 }
 
 async fn open(layout: &Layout, now: &str) -> Core {
-    let core = serve::open(layout, Some(at(now))).await.expect("it opens");
+    let core = opening::open(layout, Some(at(now))).await.expect("it opens");
     leader::run_due(&core).await.expect("a pass");
     core
 }

@@ -59,6 +59,9 @@ pub enum StoreError {
         /// What happened, and what to do.
         hint: String,
     },
+    /// Another coordinator leads; nothing was written.
+    #[error("another coordinator leads; this one's write was refused")]
+    Deposed,
     /// Another process has the store open.
     #[error("the store is in use by another process; stop that coordinator first")]
     InUse,

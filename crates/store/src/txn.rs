@@ -155,6 +155,13 @@ impl Txn {
         self.expect(read.key.clone(), Expect::Version(read.version)).put(read.key.clone(), value)
     }
 
+    /// Adds all of another one, behind what is there.
+    pub fn append(&mut self, other: Self) {
+        self.expects.extend(other.expects);
+        self.writes.extend(other.writes);
+        self.bytes += other.bytes;
+    }
+
     fn write(mut self, write: Write) -> Self {
         self.bytes += write.bytes();
         self.writes.push(write);

@@ -59,7 +59,7 @@ async fn to_wire(core: &Core, record: &AgentRecord) -> Result<v1::Agent, CoreErr
     let inventory: Option<Inventory> = inventory.map(|entry| decode("inventory", &entry.value)).transpose()?;
     Ok(v1::Agent {
         name: record.name.to_string(),
-        connected: core.fleet.is_connected(&record.name),
+        connected: core.is_connected(&record.name).await?,
         joined: record.joined.to_string(),
         evidence_key: record.evidence_key.clone(),
         quarantined: core.standing(&record.name).await?.quarantined.map_or_else(String::new, |at| at.to_string()),

@@ -52,6 +52,9 @@ impl v1::agent_service_server::AgentService for Api {
                 end_of_stream(&name, &status);
                 let _ = send.send(Err(status)).await;
             }
+            if let Err(error) = core.let_stream_go(&name).await {
+                tracing::warn!(agent = %name, %error, "other coordinators are not told that the agent's stream ended");
+            }
         });
         Ok(Response::new(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receive))))
     }
@@ -120,6 +123,7 @@ async fn serve(
     let number = core.fleet.open(agent);
     core.time.heard(agent, None);
     let _place = Place { core, agent, number };
+    core.hold_stream(agent).await?;
     let mut session = Session {
         core,
         agent,
@@ -136,6 +140,7 @@ async fn serve(
     let mut ready = core.store.watch(keys::ready_of(agent));
     let mut guards = core.store.watch(keys::guards());
     let mut suppressions = core.store.watch(keys::suppressions_of(agent));
+    let mut streams = core.store.watch(keys::replicas_of_agent(agent));
     let mut clock = core.fleet.clock_moves();
     let mut log = core.ledger.moves();
     let mut minute = tokio::time::interval(MINUTE);
@@ -175,6 +180,12 @@ async fn serve(
             }
             change = guards.next() => {
                 session.guards_moved(change).await?;
+                None
+            }
+            _ = streams.next() => {
+                if core.went_elsewhere(agent).await? {
+                    return Err(Status::aborted("a newer stream of this agent took over, at another coordinator"));
+                }
                 None
             }
         };

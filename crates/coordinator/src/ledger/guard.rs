@@ -52,10 +52,13 @@ impl Ledger {
             None if note.is_some() => tracing::warn!(%agent, "the agent keeps a checkpoint of another log"),
             None => {}
         }
-        self.standing.send_if_modified(|standing| {
+        let new = self.standing.send_if_modified(|standing| {
             let wanted = standing.heard.len() < usize::try_from(self.hear_agents).unwrap_or(usize::MAX);
             wanted && standing.heard.insert(agent.clone())
         });
+        if new && self.several.get().is_some() {
+            self.pass_on(agent).await?;
+        }
         self.wake.notify_one();
         Ok(())
     }
@@ -73,7 +76,7 @@ impl Ledger {
     }
 
     /// What a note says of this log; nothing where it names another one.
-    fn seen(&self, note: &str) -> Result<Option<Seen>, CoreError> {
+    pub(super) fn seen(&self, note: &str) -> Result<Option<Seen>, CoreError> {
         let invalid = |why: &dyn std::fmt::Display| CoreError::Invalid(format!("checkpoint: {why}"));
         let note: Note = note.parse().map_err(|why| invalid(&why))?;
         if Checkpoint::unverified_origin(&note).as_ref() != Some(&self.origin) {
@@ -86,9 +89,14 @@ impl Ledger {
     async fn compare_heard(&self, by: &str, note: &str, seen: Seen) -> Result<(), CoreError> {
         let Err(rollback) = self.compare(&[seen]).await? else { return Ok(()) };
         self.stop(&format!("{rollback} (heard from {by})"));
-        // So that the next start knows it without being told again. The first one stays.
-        if rollback_is_theirs(&rollback) && self.beside.read(CONTRARY)?.is_none() {
-            self.beside.write(CONTRARY, note).await?;
+        if rollback_is_theirs(&rollback) {
+            // So that the next start knows it without being told again. The first one stays.
+            if self.beside.read(CONTRARY)?.is_none() {
+                self.beside.write(CONTRARY, note).await?;
+            }
+            if self.several.get().is_some() {
+                self.tell_contrary(note).await?;
+            }
         }
         Ok(())
     }
@@ -146,12 +154,15 @@ impl Ledger {
             return Ok(0);
         }
         let enrolled = self.store.range(&keys::agents().range(), wanted).await?.entries.len();
-        let heard = self.standing.borrow().heard.len();
-        Ok(enrolled.min(wanted).saturating_sub(heard))
+        let mut heard = self.standing.borrow().heard.clone();
+        if let Some(term) = self.term() {
+            heard.extend(self.heard_since(term, wanted).await?);
+        }
+        Ok(enrolled.min(wanted).saturating_sub(heard.len()))
     }
 
     /// What the files beside the store and the store itself have seen.
-    async fn compare_with_kept(&self) -> Result<Result<usize, String>, CoreError> {
+    pub(super) async fn compare_with_kept(&self) -> Result<Result<usize, String>, CoreError> {
         let mut seen = Vec::new();
         for name in [PUBLISHED, CONTRARY] {
             let Some(note) = self.beside.read(name)? else { continue };

@@ -5,6 +5,7 @@
 //! ([`guard`]). Refuses to know what an entry says, and who else is told. Upholds I7: a root is signed only of a tree that the
 //! store has committed to, as the beginning of which it proves the one that was signed before.
 
+mod adopt;
 mod append;
 mod beside;
 mod grow;
@@ -18,14 +19,14 @@ mod sequence;
 mod witnesses;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use gallra_log::checkpoint::Origin;
 use gallra_log::entry::Entry;
 use gallra_log::note::{Key, Kind, Note, Signature, Signer};
 use gallra_model::Instant;
 use gallra_store::txn::Write;
-use gallra_store::{Store, Txn, keys};
+use gallra_store::{Revision, Store, Txn, keys};
 use tokio::sync::{Notify, OnceCell, watch};
 
 pub use append::MOST_A_BATCH;
@@ -76,22 +77,27 @@ pub struct Opening<'a> {
     pub hear_agents: u32,
 }
 
-/// The log of one coordinator.
+/// The log of one coordinator. A clone is the same log.
+#[derive(Clone)]
 pub struct Ledger {
     store: Arc<dyn Store>,
     beside: Beside,
     origin: Origin,
-    signer: Signer,
+    signer: Arc<Signer>,
     generation: u64,
     hear_agents: u32,
+    /// The store's revision at which this process began to lead; unset where it is the store's only one.
+    term: Arc<RwLock<Option<Revision>>>,
+    /// Whether other coordinators work on the same store.
+    several: Arc<OnceLock<()>>,
     /// Told once, before the first pass.
-    vouch: OnceCell<Arc<dyn Vouch>>,
+    vouch: Arc<OnceCell<Arc<dyn Vouch>>>,
     /// What is published, who was heard, and why nothing is signed.
-    standing: watch::Sender<Standing>,
+    standing: Arc<watch::Sender<Standing>>,
     /// Held by whoever passes: two at once would only make each other repeat.
-    passing: tokio::sync::Mutex<sequence::Passes>,
+    passing: Arc<tokio::sync::Mutex<sequence::Passes>>,
     /// Wakes the sequencer where no key changed: somebody was heard.
-    wake: Notify,
+    wake: Arc<Notify>,
 }
 
 impl Ledger {
@@ -108,13 +114,15 @@ impl Ledger {
             beside: Beside::new(folder),
             store,
             origin,
-            signer,
+            signer: Arc::new(signer),
             generation,
             hear_agents,
-            vouch: OnceCell::new(),
-            standing: watch::Sender::default(),
-            passing: tokio::sync::Mutex::default(),
-            wake: Notify::new(),
+            term: Arc::default(),
+            several: Arc::default(),
+            vouch: Arc::default(),
+            standing: Arc::default(),
+            passing: Arc::default(),
+            wake: Arc::default(),
         };
         match ledger.check_belongs().await {
             // Receipts are taken in all the same.
@@ -141,6 +149,21 @@ impl Ledger {
             })?;
         }
         Ok(())
+    }
+
+    /// The same log, written through another way to the same store: a leader's, which refuses once another leads.
+    #[must_use]
+    pub fn over(&self, store: Arc<dyn Store>) -> Self {
+        Self { store, ..self.clone() }
+    }
+
+    /// Says that other coordinators work on the same store: what is heard here is passed on to them.
+    pub fn is_one_of_several(&self) {
+        let _ = self.several.set(());
+    }
+
+    fn term(&self) -> Option<Revision> {
+        *self.term.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The log's name.

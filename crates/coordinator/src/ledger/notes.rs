@@ -60,7 +60,7 @@ impl Ledger {
         Ok(Some(signed))
     }
 
-    fn seen_by_note(&self, signed: &Signed) -> Result<Seen, CoreError> {
+    pub(super) fn seen_by_note(&self, signed: &Signed) -> Result<Seen, CoreError> {
         let opened = self.open_note(&signed.note).map_err(|why| CoreError::Unreadable {
             what: "log note",
             why: format!("it does not open under {KEY_FILE}: {why}"),
@@ -123,7 +123,7 @@ impl Ledger {
     }
 
     /// Publishes a note in the place of an older one, or of the same with fewer signatures.
-    fn publish(&self, signed: Signed) {
+    pub(super) fn publish(&self, signed: Signed) {
         self.standing.send_if_modified(|standing| {
             let is_newer = standing.published.as_ref().is_none_or(|published| published.size <= signed.size);
             let goes_out = is_newer && standing.stopped.is_none();

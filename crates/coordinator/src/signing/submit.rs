@@ -126,6 +126,8 @@ impl Core {
             let ended = keys::key_ended(&id);
             txn = if signing.contains(&id) { txn.delete(ended) } else { txn.expect(ended, Expect::Absent) };
         }
+        // Another coordinator that starts meanwhile takes the marks for a crash's: then what the keys signed since has no place yet.
+        txn = signing.iter().fold(txn, |txn, id| txn.expect(keys::key_ended(id), Expect::Present));
         // Before all else that waits: what is signed from here on counts only after it.
         let txn = enter(txn, envelope, Type::KeyManifest, None, Turn::first(Instant::UNIX_EPOCH))?;
         self.store.commit(txn).await?;

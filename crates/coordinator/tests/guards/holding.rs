@@ -108,7 +108,7 @@ async fn a_hold_that_was_released_before_its_last_day_does_not_end_again() {
 async fn no_hold_ends_by_a_clock_that_is_doubted() {
     let mut site = Site::new(&["www"]).await;
     let now = site.core.time.now();
-    Arc::get_mut(&mut site.core).expect("nobody else holds it").time = Time::watched(now);
+    Arc::get_mut(&mut site.core).expect("nobody else holds it").time = Time::watched(now).into();
     let leaving = site.leaves("anna.example", "1001").await;
     let why = until(Day::constant(2026, 4, 2));
     let hold = site.core.place_hold(of_customer(&leaving), why, None, "anna").await.expect("placed").hold;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gallra_coordinator::clock::{Time, real_now};
 use gallra_coordinator::error::CoreError;
 use gallra_coordinator::layout::Layout;
-use gallra_coordinator::{leader, serve};
+use gallra_coordinator::{leader, opening};
 use gallra_flow::clock::Standing;
 use gallra_model::Instant;
 use gallra_model::job::Action;
@@ -23,7 +23,7 @@ const DAYS: i64 = 60;
 async fn watched() -> Site {
     let mut site = Site::new(&["www"]).await;
     let now = site.core.time.now();
-    Arc::get_mut(&mut site.core).expect("nobody else holds it").time = Time::watched(now);
+    Arc::get_mut(&mut site.core).expect("nobody else holds it").time = Time::watched(now).into();
     site
 }
 
@@ -130,13 +130,13 @@ async fn after_a_restart_the_time_away_is_doubted_until_an_agent_says_the_same()
     let believed = core.time.now();
     drop(Arc::into_inner(core).expect("nobody else holds it"));
     // Months later by this machine's own clock.
-    let core = serve::open(&Layout::new(folder.path().join("coordinator")), None).await.expect("it opens");
+    let core = opening::open(&Layout::new(folder.path().join("coordinator")), None).await.expect("it opens");
     assert!(core.time.look().1 != Standing::Trusted && core.time.now() < believed + SignedDuration::from_mins(5));
     core.time.heard(&agent(), Some(real_now()));
     assert_eq!(core.time.look().1, Standing::Trusted);
     leader::run_due(&core).await.expect("a pass");
     core.time.gone(&agent());
     drop(core);
-    let core = serve::open(&Layout::new(folder.path().join("coordinator")), None).await.expect("it opens");
+    let core = opening::open(&Layout::new(folder.path().join("coordinator")), None).await.expect("it opens");
     assert_eq!(core.time.look().1, Standing::Trusted, "what was believed is remembered");
 }

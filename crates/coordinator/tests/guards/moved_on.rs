@@ -178,7 +178,7 @@ async fn a_move_while_keys_turn_leaves_the_addresses_under_the_new_one() {
     let core = &site.core;
     core.time.advance("2026-05-10T10:00:00Z".parse().expect("a literal")).expect("forward");
     let nobody = |_: What, _: &[u8]| Vec::new();
-    let turning = Turning { store: &*core.store, keyring: &core.keyring, effects: &core.effects, names: &nobody };
+    let turning = Turning { store: &*core.store, keyring: &core.keyring, effects: &*core.effects, names: &nobody };
     for _ in 0..10 {
         if core.keyring.epochs().len() > 1 {
             break;

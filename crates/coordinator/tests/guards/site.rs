@@ -14,7 +14,7 @@ use gallra_coordinator::issue::StoredProof;
 use gallra_coordinator::joining::Joining;
 use gallra_coordinator::layout::Layout;
 use gallra_coordinator::policies::StoredPolicy;
-use gallra_coordinator::{leader, serve, state};
+use gallra_coordinator::{leader, opening, state};
 use gallra_flow::permit::Asking;
 use gallra_flow::view::View;
 use gallra_model::cause::{Cause, Ground, Salts, commit_customer, commit_service};
@@ -126,7 +126,7 @@ impl Site {
         };
         init::run(&init).await.expect("a new coordinator");
         let now: Instant = NOW.parse().expect("a literal instant");
-        let mut core = serve::open(&Layout::new(&dir), Some(now)).await.expect("it opens");
+        let mut core = opening::open(&Layout::new(&dir), Some(now)).await.expect("it opens");
         core.brake_ends_per_day = ends_per_day;
         let site = Self {
             core: Arc::new(core),
@@ -152,7 +152,7 @@ impl Site {
         let note = core.ledger.checkpoint().map(|signed| signed.note);
         drop(Arc::into_inner(core).expect("nobody else holds it"));
         let seen = look(&folder.path().join("coordinator"));
-        let core = serve::open(&Layout::new(folder.path().join("coordinator")), Some(now)).await.expect("it opens");
+        let core = opening::open(&Layout::new(folder.path().join("coordinator")), Some(now)).await.expect("it opens");
         core.ledger.heard(&agent(), note.as_deref()).await.expect("heard");
         (Self { core: Arc::new(core), folder, evidence, cause, said, quoted }, seen)
     }

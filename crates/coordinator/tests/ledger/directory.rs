@@ -9,7 +9,7 @@ use gallra_coordinator::core::Core;
 use gallra_coordinator::init::{self, Init};
 use gallra_coordinator::layout::{Config, Layout};
 use gallra_coordinator::ledger::{self, enqueue};
-use gallra_coordinator::serve;
+use gallra_coordinator::opening;
 use gallra_log::note::Key;
 use gallra_proof::key::SigningKey;
 use gallra_store::{Store as _, Txn};
@@ -48,7 +48,7 @@ impl Directory {
     }
 
     async fn open(&self) -> anyhow::Result<Core> {
-        serve::open(&Layout::new(self.path("")), Some(now())).await
+        opening::open(&Layout::new(self.path("")), Some(now())).await
     }
 
     async fn refused(&self) -> String {

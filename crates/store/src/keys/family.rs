@@ -108,6 +108,8 @@ families! {
     Unsettled = "unsettled",
     /// The transparency log.
     Log = "log",
+    /// Coordinators on one store.
+    Replica = "replica",
     /// Blind indexes.
     Index = "index",
     /// Sealed values.

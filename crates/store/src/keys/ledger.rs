@@ -1,7 +1,7 @@
 //! Keys of the transparency log: what waits for its place, the tree in tiles, and what was signed. Upholds that the order of
 //! keys is the order in which entries came, and of sizes.
 
-use gallra_model::Instant;
+use gallra_model::{AgentName, Digest, Instant};
 
 use super::Family;
 use super::time::{millis_up, number};
@@ -75,4 +75,29 @@ pub fn parse_ledger_stamp(key: &Key) -> Option<u64> {
 /// The signed notes of trees of this size and of larger ones, the smallest first.
 pub fn ledger_notes_from(size: u64) -> KeyRange {
     ledger_notes().range().starting_at(&ledger_note(size))
+}
+
+/// That a replica has heard an agent about the log; its version says when.
+pub fn ledger_heard(agent: &AgentName) -> Key {
+    ledger_heard_all().key(agent.as_str())
+}
+
+/// All agents that some replica has heard.
+pub fn ledger_heard_all() -> KeyPrefix {
+    Family::Log.under(&["heard"])
+}
+
+/// The agent that was heard; none for another key.
+pub fn parse_ledger_heard(key: &Key) -> Option<AgentName> {
+    ledger_heard_all().rest(key)?.parse().ok()
+}
+
+/// A note under the log's own key that the store's tree does not agree with, by its digest.
+pub fn ledger_contrary(note: &Digest) -> Key {
+    ledger_contraries().key(&note.to_string())
+}
+
+/// All notes that some replica heard and that speak against the log.
+pub fn ledger_contraries() -> KeyPrefix {
+    Family::Log.under(&["contrary"])
 }

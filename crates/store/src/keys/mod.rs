@@ -59,7 +59,11 @@
 //! | | `log/at/<leaf>` | the index of a leaf | |
 //! | | `log/tile/<level>/<index>`, `log/entries/<index>` | hashes, entries: as log-v1.md has them, as wide as they are | index |
 //! | | `log/stamp/<size>` | a time stamp on that checkpoint | size |
+//! | | `log/heard/<agent>`, `log/contrary/<digest>` | several coordinators: that one heard the agent, and what spoke against the log | |
 //! | | `log/note/<size>` | the signed note of the tree of a size, and when it was signed | size |
+//! | replica | `replica/leader` | which coordinator leads; there while it does | |
+//! | | `replica/alive/<replica>` | a coordinator that is there | |
+//! | | `replica/agent/<agent>/stream` | several coordinators: which of them has the agent's stream, and what that was told | |
 //! | index | `index/<epoch>/<kind>/<hash>` | the id that an identifier belongs to (blind index) | |
 //! | sealed | `sealed/<subject>/<what>/<id>` | a value sealed under the subject's key | |
 //! | key | `key/<epoch>/<subject>` | the subject's key, wrapped under the epoch's | |
@@ -74,6 +78,7 @@ mod fleet;
 mod hold;
 mod ledger;
 mod people;
+mod replica;
 mod request;
 mod rules;
 mod signing;
@@ -87,12 +92,17 @@ pub use hold::{
     holds, holds_expired, meta_ends, parse_hold_change, parse_hold_expiry, ready_all,
 };
 pub use ledger::{
-    ledger_at, ledger_bundle, ledger_head, ledger_newest, ledger_note, ledger_notes, ledger_notes_from, ledger_stamp,
-    ledger_stamped, ledger_stamps_from, ledger_tile, ledger_waiting, ledger_waits, parse_ledger_stamp,
+    ledger_at, ledger_bundle, ledger_contraries, ledger_contrary, ledger_head, ledger_heard, ledger_heard_all,
+    ledger_newest, ledger_note, ledger_notes, ledger_notes_from, ledger_stamp, ledger_stamped, ledger_stamps_from,
+    ledger_tile, ledger_waiting, ledger_waits, parse_ledger_heard, parse_ledger_stamp,
 };
 pub use people::{
     IndexKind, What, closed, contract, contracts, customer, customers, event, events, index, indexes_of, parse_sealed,
     parse_subject_key, sealed, sealed_of, subject_key, subject_keys_of,
+};
+pub use replica::{
+    parse_replica_of_agent, replica_alive, replica_leader, replica_of_agent, replicas, replicas_alive,
+    replicas_of_agent, replicas_of_agents,
 };
 pub use request::{
     asked, copies_of, copy, copy_set, job, job_of_agent, job_request, jobs_of, jobs_of_agent, obligation,

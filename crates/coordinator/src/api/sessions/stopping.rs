@@ -18,6 +18,7 @@ impl Session<'_> {
             self.say(&ToAgent::Order { order }).await?;
             self.told = Some(count);
             self.core.fleet.was_told(self.agent, self.number, count);
+            self.core.told_on_stream(self.agent, count).await?;
         }
         Ok(())
     }

@@ -1,0 +1,141 @@
+//! Opening a coordinator: its directory, the engine that its state is in, and the keys; nothing is listened on, and nobody leads yet.
+//! Owns which engine a configuration means. Refuses a store without a generation: it was never initialised, or is another one.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use gallra_identity::Authority;
+use gallra_model::Instant;
+use gallra_policy::Policy;
+use gallra_proof::key::SigningKey;
+use gallra_store::epochs::{Effects, OnDisk};
+use gallra_store::{Cluster, Embedded, Keyring, Store, keys};
+
+use crate::clock::Time;
+use crate::core::Core;
+use crate::error::decode;
+use crate::layout::{Config, Layout};
+use crate::ledger::{self, Ledger, Opening, Witnesses};
+use crate::policies::{Rules, StoredPolicy};
+use crate::signing::Signing;
+
+/// Where a coordinator's state is.
+pub struct Engine {
+    /// All of it.
+    pub store: Arc<dyn Store>,
+    /// What turning a key epoch does beside transactions.
+    pub effects: Arc<dyn Effects>,
+    /// Being one of several on it; unset where the engine has one coordinator only.
+    pub cluster: Option<Arc<dyn Cluster>>,
+}
+
+impl Engine {
+    /// The engine that a directory's configuration names.
+    ///
+    /// # Errors
+    /// Says why it cannot be opened.
+    pub fn of(layout: &Layout) -> anyhow::Result<Self> {
+        let store = Arc::new(Embedded::open(&layout.path("store")).context("the store cannot be opened")?);
+        let effects = Arc::new(OnDisk::new(Arc::clone(&store), layout.path("backups")));
+        Ok(Self { store, effects, cluster: None })
+    }
+}
+
+/// Opens the engine and the keys of a directory.
+///
+/// # Errors
+/// Says which part of the directory is missing or in use.
+pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Result<Core> {
+    open_over(layout, demonstration, Engine::of(layout)?).await
+}
+
+/// Opens the keys of a directory over an engine.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_over(layout: &Layout, demonstration: Option<Instant>, engine: Engine) -> anyhow::Result<Core> {
+    let config = layout.config()?;
+    let Engine { store, effects, cluster } = engine;
+    let generation = store.get(&keys::meta_generation()).await?.context("the store has no generation: run init")?;
+    let mark = store.get(&keys::meta_clock()).await?;
+    let mark = mark.map(|entry| decode("clock mark", &entry.value)).transpose()?;
+    let (key, cert) = split_pem(&layout.read("authority.pem")?)?;
+    let first = first_policy(layout, &config.policy)?;
+    let generation = decode("generation", &generation.value)?;
+    let ledger = open_ledger(layout, &config, Arc::clone(&store), generation).await?;
+    let rules = Rules::new(first).map_err(|problems| anyhow::anyhow!("policy/{}.toml: {problems}", config.policy))?;
+    let (signing, issuer) = Signing::load(&*store, layout.root()).await?;
+    Ok(Core {
+        effects,
+        store,
+        keyring: Arc::new(Keyring::open(&layout.path("keys")).context("the key-wrapping keys cannot be read")?),
+        rules: Arc::new(rules),
+        followed: Arc::default(),
+        instructed: Arc::default(),
+        unconcerned: Arc::default(),
+        brake_ends_per_day: config.brake_ends_per_day,
+        ending: Arc::default(),
+        recording: Arc::default(),
+        issuer: Arc::new(issuer),
+        signing: Arc::new(signing),
+        permits: Arc::new(SigningKey::from_pem(&layout.read("permit.key")?)?),
+        authority: Arc::new(Authority::from_pem(&cert, &key)?),
+        time: Arc::new(demonstration.map_or_else(|| Time::real(mark), Time::simulated)),
+        generation,
+        ledger,
+        replica: cluster.map(|cluster| cluster.id().into()),
+        fleet: Arc::default(),
+        wake: Arc::default(),
+        leading: Arc::default(),
+        session_address: format!("https://{}", config.listen),
+        enrolment_address: format!("https://{}", config.enrol_listen),
+    })
+}
+
+/// The log of a directory.
+async fn open_ledger(
+    layout: &Layout,
+    config: &Config,
+    store: Arc<dyn Store>,
+    generation: u64,
+) -> anyhow::Result<Ledger> {
+    let seed = ledger::read_or_make(layout, &*store).await?;
+    let folder = layout.path(ledger::FOLDER);
+    let (origin, hear_agents) = (config.origin()?, config.log.hear_agents);
+    let opening = Opening { store, folder: &folder, origin, seed, generation, hear_agents };
+    let ledger = Ledger::open(opening).await.context("the log cannot be opened")?;
+    let witnesses = config.witnesses()?;
+    if !witnesses.is_empty() {
+        ledger.set_vouch(Arc::new(Witnesses(witnesses)));
+    }
+    ledger::write_public(layout, ledger.public())?;
+    Ok(ledger)
+}
+
+/// The policy that `init` was given, with the packs that lie beside it.
+fn first_policy(layout: &Layout, name: &str) -> anyhow::Result<StoredPolicy> {
+    let text = layout.pack(name).with_context(|| format!("policy/{name}.toml is missing"))?;
+    let read = std::cell::RefCell::new(std::collections::BTreeMap::from([(name.to_owned(), text.clone())]));
+    let include = |word: &str| {
+        let text = layout.pack(word)?;
+        read.borrow_mut().insert(word.to_owned(), text.clone());
+        Some(text)
+    };
+    Policy::parse(name, &text, include)
+        .and_then(Policy::under_law)
+        .map_err(|problems| anyhow::anyhow!("policy/{name}.toml: {problems}"))?;
+    Ok(StoredPolicy {
+        name: name.to_owned(),
+        packs: read.into_inner(),
+        by: "init".to_owned(),
+        at: Instant::UNIX_EPOCH,
+        cause: None,
+    })
+}
+
+/// A file that holds a key and then a certificate, both PEM.
+pub(crate) fn split_pem(text: &str) -> anyhow::Result<(String, String)> {
+    let at = text.find("-----BEGIN CERTIFICATE-----").context("a .pem file of the coordinator holds no certificate")?;
+    let (key, cert) = text.split_at(at);
+    Ok((key.to_owned(), cert.to_owned()))
+}

@@ -1,0 +1,67 @@
+//! What every replica hears from the store, whether it leads or not: checkpoints that the leader signed, who leads, and which keys
+//! sign. Each look reads everything that it needs; a change only says that it is time to look (decision 6).
+
+use std::time::Duration;
+
+use gallra_store::{Change, Watch, keys};
+
+use crate::core::Core;
+
+/// Real time: longest without a look, where a change was not told.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Waits for a change, or long enough. False once the store is closed.
+async fn changed(watch: &mut Watch) -> bool {
+    !matches!(tokio::time::timeout(LONGEST, watch.next()).await, Ok(Change::Closed))
+}
+
+/// Hands out what the leader signed, and stops the log where another replica heard what speaks against it.
+pub(super) async fn log(core: &Core) {
+    let mut notes = core.store.watch(keys::ledger_notes());
+    let mut contraries = core.store.watch(keys::ledger_contraries());
+    loop {
+        if let Err(error) = core.ledger.adopt().await {
+            tracing::warn!(%error, "the log's newest checkpoint could not be read; it is tried again");
+        }
+        tokio::select! {
+            open = changed(&mut notes) => if !open { return },
+            open = changed(&mut contraries) => if !open { return },
+        }
+    }
+}
+
+/// Tells each new leader which agents were heard here.
+pub(super) async fn leader(core: &Core) {
+    let mut replicas = core.store.watch(keys::replicas());
+    let mut last = None;
+    loop {
+        match core.store.get(&keys::replica_leader()).await {
+            Ok(entry) => {
+                let term = entry.map(|entry| entry.version);
+                if term.is_some() && term != last {
+                    match core.ledger.pass_all_on().await {
+                        Ok(()) => last = term,
+                        Err(error) => tracing::warn!(%error, "the leader was not told whom this one has heard"),
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "who leads could not be read; it is tried again"),
+        }
+        if !changed(&mut replicas).await {
+            return;
+        }
+    }
+}
+
+/// Signs with the keys that the newest manifest lists, whoever took it in; and knows the key-wrapping keys that the leader made.
+pub(super) async fn keys(core: &Core) {
+    let mut manifests = core.store.watch(keys::key_manifests());
+    loop {
+        if let Err(error) = core.follow_manifests().await {
+            tracing::error!(%error, "this replica has not the keys of the newest key manifest, and signs nothing under it");
+        }
+        if !changed(&mut manifests).await {
+            return;
+        }
+    }
+}

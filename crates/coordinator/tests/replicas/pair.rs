@@ -1,0 +1,266 @@
+//! Two coordinators over one embedded store, and an election between them that the test decides.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gallra_coordinator::core::Core;
+use gallra_coordinator::error::encode;
+use gallra_coordinator::init::{self, Init};
+use gallra_coordinator::joining::Joining;
+use gallra_coordinator::layout::{Layout, LogConfig};
+use gallra_coordinator::opening::{Engine, open_over};
+use gallra_coordinator::replica;
+use gallra_coordinator::stamping::Stamping;
+use gallra_log::checkpoint::Checkpoint;
+use gallra_log::note::{Kind, Note, Signer};
+use gallra_log::tree::Hash;
+use gallra_model::target::{Inventory, Mode, Role, Scope, TargetInfo, TargetKind};
+use gallra_model::{AgentName, Instant};
+use gallra_proof::key::SigningKey;
+use gallra_store::epochs::OnDisk;
+use gallra_store::{Cluster, Embedded, Fenced, Revision, Store, StoreError, Term, Txn, keys};
+use tokio::sync::{OwnedMutexGuard, oneshot, watch};
+
+/// Real time within which everything here happens.
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// Leads by a lock in this process, and marks it in the store as an engine would.
+struct Local {
+    id: String,
+    store: Arc<dyn Store>,
+    lock: Arc<tokio::sync::Mutex<()>>,
+    /// Ends the present term.
+    depose: Mutex<Option<watch::Sender<bool>>>,
+    /// While true this one does not stand for election.
+    rests: watch::Sender<bool>,
+    led: watch::Sender<Option<Revision>>,
+}
+
+#[async_trait]
+impl Cluster for Local {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    async fn show(&self, about: &[u8]) -> Result<(), StoreError> {
+        self.store.commit(Txn::new().put(keys::replica_alive(&self.id), about.to_vec())).await.map(drop)
+    }
+
+    async fn lead(&self) -> Result<Term, StoreError> {
+        let _ = self.rests.subscribe().wait_for(|rests| !rests).await;
+        let held = Arc::clone(&self.lock).lock_owned().await;
+        let fence = self.store.commit(Txn::new().put(keys::replica_leader(), self.id.as_bytes())).await?;
+        let (depose, lost) = watch::channel(false);
+        let (resign, resigned) = oneshot::channel();
+        tokio::spawn(until_over(held, depose.subscribe(), resigned));
+        *self.depose.lock().expect("nobody panics") = Some(depose);
+        self.led.send_replace(Some(fence));
+        Ok(Term::new(fence, lost, resign))
+    }
+}
+
+/// Holds the lock for as long as the term lasts.
+async fn until_over(
+    held: OwnedMutexGuard<()>,
+    mut lost: watch::Receiver<bool>,
+    resigned: oneshot::Receiver<oneshot::Sender<()>>,
+) {
+    let answer = tokio::select! {
+        _ = lost.wait_for(|lost| *lost) => None,
+        answer = resigned => answer.ok(),
+    };
+    drop(held);
+    answer.map(|answer| answer.send(()));
+}
+
+struct One {
+    core: Arc<Core>,
+    cluster: Arc<Local>,
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// Two of them.
+pub(crate) struct Pair {
+    folder: tempfile::TempDir,
+    ones: Vec<One>,
+}
+
+impl Pair {
+    /// Both are open, and neither leads.
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dirs = [folder.path().join("one"), folder.path().join("two")];
+        let [first, second] = &dirs;
+        made(first).await;
+        joined(first, second);
+        let store = Arc::new(Embedded::open(&first.join("store")).expect("the store"));
+        let lock = Arc::<tokio::sync::Mutex<()>>::default();
+        let mut ones = Vec::new();
+        for dir in &dirs {
+            ones.push(started(dir, &store, &lock).await);
+        }
+        Self { folder, ones }
+    }
+
+    fn one(&self, number: usize) -> &One {
+        self.ones.get(number).expect("one of two")
+    }
+
+    pub(crate) fn core(&self, number: usize) -> Arc<Core> {
+        Arc::clone(&self.one(number).core)
+    }
+
+    /// Has one stand for election, and waits until it leads.
+    pub(crate) async fn leads(&self, number: usize) {
+        let one = self.one(number);
+        one.cluster.rests.send_replace(false);
+        let mut led = one.cluster.led.subscribe();
+        let led = tokio::time::timeout(WITHIN, led.wait_for(Option::is_some)).await;
+        led.expect("it leads in time").expect("it is there");
+    }
+
+    /// The core through which one writes while it leads.
+    pub(crate) async fn led(&self, number: usize) -> Core {
+        let one = self.one(number);
+        let fence = one.cluster.led.borrow().expect("it leads");
+        one.core.over(Arc::new(Fenced::new(Arc::clone(&one.core.store), fence)))
+    }
+
+    /// Takes the lead from one, without telling what it still does.
+    pub(crate) fn depose(&self, number: usize) {
+        let cluster = &self.one(number).cluster;
+        cluster.rests.send_replace(true);
+        let depose = cluster.depose.lock().expect("nobody panics").take();
+        depose.expect("it leads").send_replace(true);
+    }
+
+    /// Tells one to stop, and waits until it has.
+    pub(crate) async fn stop(&self, number: usize) {
+        let one = self.one(number);
+        one.stop.send_replace(true);
+        self.until("it stops", async || one.task.is_finished()).await;
+    }
+
+    /// Waits until something is so.
+    pub(crate) async fn until(&self, what: &str, so: impl AsyncFn() -> bool) {
+        let waiting = async {
+            let mut look = tokio::time::interval(Duration::from_millis(20));
+            while !so().await {
+                look.tick().await;
+            }
+        };
+        tokio::time::timeout(WITHIN, waiting).await.unwrap_or_else(|_| panic!("in time: {what}"));
+    }
+
+    /// An agent that joined at one and reports a customer's files; nobody has heard what it keeps of the log.
+    pub(crate) async fn enrol(&self, agent: &AgentName, number: usize) {
+        let core = self.core(number);
+        let evidence = SigningKey::from_seed(&[1; 32]).verifying();
+        let (token, _) = core.invite_agent(agent, Duration::from_secs(60)).await.expect("invited");
+        let (_, csr) = gallra_identity::new_csr(agent.as_str()).expect("a request for a certificate");
+        let joining = Joining { name: agent, evidence: &evidence, csr_pem: &csr };
+        core.join_agent(&token.secret, &joining).await.expect("joined");
+        let target = TargetInfo {
+            id: "www".parse().expect("a literal name"),
+            kind: TargetKind::Files,
+            category: "customer-data".parse().expect("a literal word"),
+            role: Role::Processor,
+            scope: Scope::Contract,
+            mode: Mode::Act,
+            purges: false,
+            strategy: None,
+            copy_life: None,
+            covers: Vec::new(),
+            by_address: false,
+        };
+        let inventory = Inventory { agent: agent.clone(), evidence_key: evidence.to_hex(), targets: vec![target] };
+        let txn = Txn::new().put(keys::inventory(agent), encode(&inventory).expect("encodes"));
+        core.store.commit(txn).await.expect("commits");
+    }
+
+    /// Has the log enter something.
+    pub(crate) async fn enter_something(&self, number: usize) {
+        let entry = "gallra-log-entry/v1\nkind key-event\npae sha256:28462c1e5b25025505bd65c591cfe44d71c8c6c25be18a877780f6a5904f7bdc\nsig fd110d301d2f077de1414b8f99f441b1403fab207b2052fbd2c065e4ee8e7dc2 sha256:804d0a048703df86f58c83c1a62fb2db84d001d9e819bb06bad4435f7f239fd1\n";
+        let entry = entry.parse().expect("an entry");
+        let txn = gallra_coordinator::ledger::enqueue(Txn::new(), &entry, Instant::UNIX_EPOCH);
+        self.core(number).store.commit(txn).await.expect("commits");
+    }
+
+    /// A note under the log's own key of a tree that is larger than the log ever was.
+    pub(crate) fn note_ahead(&self, size: u64) -> String {
+        let layout = Layout::new(self.folder.path().join("one"));
+        let pem = layout.read(gallra_coordinator::ledger::KEY_FILE).expect("the log's key");
+        let seed = SigningKey::from_pem(&pem).expect("a key").seed();
+        let origin = layout.config().expect("a configuration").origin().expect("an origin");
+        let signer = Signer::from_seed(origin.as_str(), Kind::Log, &seed).expect("a key");
+        let checkpoint = Checkpoint { origin, size, root: Hash::leaf(b"other"), extensions: Vec::new() };
+        let mut note = Note::new(checkpoint.to_string()).expect("a note");
+        note.sign(checkpoint.sign(&signer).expect("signs")).expect("fits");
+        note.to_string()
+    }
+}
+
+/// A new coordinator's directory.
+async fn made(dir: &Path) {
+    let init = Init {
+        dir: dir.to_owned(),
+        installation: "test".to_owned(),
+        listen: "127.0.0.1:1".to_owned(),
+        enrol_listen: "127.0.0.1:2".to_owned(),
+        names: Vec::new(),
+        policy: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/webone.toml"),
+        operator: "operator".to_owned(),
+        provider: None,
+        country: "SE".to_owned(),
+        contact: "privacy@provider.example".to_owned(),
+        authority: "IMY".to_owned(),
+        root_holder: "management".to_owned(),
+        time_authorities: Vec::new(),
+        approver: None,
+    };
+    init::run(&init).await.expect("a new coordinator");
+}
+
+/// A second directory of the same coordinator: the same secrets, the same key-wrapping keys, and a folder of its own for the log.
+fn joined(first: &Path, second: &Path) {
+    std::fs::create_dir(second).expect("a folder");
+    for entry in std::fs::read_dir(first).expect("lists") {
+        let entry = entry.expect("an entry");
+        let name = entry.file_name();
+        if name != "store" && name != "log" && name != "log.vkey" {
+            std::os::unix::fs::symlink(entry.path(), second.join(name)).expect("links");
+        }
+    }
+    std::fs::create_dir(second.join("log")).expect("a folder");
+}
+
+async fn started(dir: &Path, store: &Arc<Embedded>, lock: &Arc<tokio::sync::Mutex<()>>) -> One {
+    let layout = Layout::new(dir);
+    let cluster = Arc::new(Local {
+        id: dir.file_name().and_then(|name| name.to_str()).expect("a name").to_owned(),
+        store: Arc::clone(store) as Arc<dyn Store>,
+        lock: Arc::clone(lock),
+        depose: Mutex::default(),
+        rests: watch::Sender::new(true),
+        led: watch::Sender::default(),
+    });
+    let engine = Engine {
+        store: Arc::clone(store) as Arc<dyn Store>,
+        effects: Arc::new(OnDisk::new(Arc::clone(store), layout.path("backups"))),
+        cluster: Some(Arc::clone(&cluster) as Arc<dyn Cluster>),
+    };
+    let now: Instant = "2026-04-01T10:00:00Z".parse().expect("a literal instant");
+    let core = Arc::new(open_over(&layout, Some(now), engine).await.expect("it opens"));
+    let (stop, stopped) = watch::channel(false);
+    let task = tokio::spawn({
+        let (core, cluster) = (Arc::clone(&core), Arc::clone(&cluster) as Arc<dyn Cluster>);
+        async move {
+            let stamping = Stamping::new(&LogConfig::default()).expect("nobody is asked");
+            replica::run(&core, cluster, &stamping, stopped).await;
+        }
+    });
+    One { core, cluster, stop, task }
+}
