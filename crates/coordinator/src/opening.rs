@@ -64,11 +64,15 @@ pub async fn open_over(layout: &Layout, demonstration: Option<Instant>, engine: 
     let generation = decode("generation", &generation.value)?;
     let ledger = open_ledger(layout, &config, Arc::clone(&store), generation).await?;
     let rules = Rules::new(first).map_err(|problems| anyhow::anyhow!("policy/{}.toml: {problems}", config.policy))?;
+    let keyring = Keyring::open(&layout.path("keys")).context("the key-wrapping keys cannot be read")?;
+    if cluster.is_some() {
+        keyring.share(&*store).await.context("the key-wrapping keys are not those of the other coordinators")?;
+    }
     let (signing, issuer) = Signing::load(&*store, layout.root()).await?;
     Ok(Core {
         effects,
         store,
-        keyring: Arc::new(Keyring::open(&layout.path("keys")).context("the key-wrapping keys cannot be read")?),
+        keyring: Arc::new(keyring),
         rules: Arc::new(rules),
         followed: Arc::default(),
         instructed: Arc::default(),

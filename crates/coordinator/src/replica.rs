@@ -29,6 +29,7 @@ pub async fn run(core: &Core, cluster: Arc<dyn Cluster>, stamping: &Stamping, st
         until(stopped.clone(), follow::log(core)),
         until(stopped.clone(), follow::leader(core)),
         until(stopped.clone(), follow::keys(core)),
+        until(stopped.clone(), follow::epochs(core)),
         until(stopped, show(core, &*cluster)),
     );
 }

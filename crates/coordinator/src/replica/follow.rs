@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use gallra_store::{Change, Watch, keys};
+use gallra_store::keys::{self, Family};
+use gallra_store::{Change, Watch};
 
 use crate::core::Core;
 
@@ -53,7 +54,20 @@ pub(super) async fn leader(core: &Core) {
     }
 }
 
-/// Signs with the keys that the newest manifest lists, whoever took it in; and knows the key-wrapping keys that the leader made.
+/// Forgets key-wrapping keys that the leader has destroyed, though nobody looks anything up here.
+pub(super) async fn epochs(core: &Core) {
+    let mut facts = core.store.watch(Family::Meta.prefix());
+    loop {
+        if let Err(error) = core.keyring.learn(&*core.store).await {
+            tracing::error!(%error, "this replica does not know the current key epoch, and finds nobody");
+        }
+        if !changed(&mut facts).await {
+            return;
+        }
+    }
+}
+
+/// Signs with the keys that the newest manifest lists, whoever took it in.
 pub(super) async fn keys(core: &Core) {
     let mut manifests = core.store.watch(keys::key_manifests());
     loop {

@@ -19,12 +19,12 @@ use crate::keys;
 /// Effects of a turning, so that a test can let each of them fail.
 #[async_trait]
 pub trait Effects: Send + Sync {
-    /// Makes the keys of the next epoch and goes over to it.
+    /// Makes the keys of the next epoch, where there are none yet.
     ///
     /// # Errors
     /// When the file cannot be written.
-    async fn make_key(&self, keyring: &Keyring) -> Result<(), TurnError> {
-        Ok(keyring.begin_epoch().map(drop)?)
+    async fn make_key(&self, keyring: &Keyring, epoch: Epoch) -> Result<(), TurnError> {
+        Ok(keyring.make_epoch(epoch)?)
     }
 
     /// Makes a copy of the store that is readable under this epoch's keys alone, and verifies it.

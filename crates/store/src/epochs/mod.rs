@@ -91,6 +91,7 @@ impl Turning<'_> {
 
     /// One step. Returns what there is to say once there is nothing to do.
     async fn step(&self, now: Instant) -> Result<Option<Progress>, TurnError> {
+        self.keyring.learn(self.store).await?;
         let Some((entry, record)) = self.record().await? else {
             self.first_record(now).await?;
             return Ok(None);
@@ -120,14 +121,14 @@ impl Turning<'_> {
         let at = |stage| EpochRecord { turning: Some(Turn { stage, ..turn.clone() }), ..record.clone() };
         match &turn.stage {
             Stage::Key => {
-                if self.keyring.epoch() < to {
-                    self.effects.make_key(self.keyring).await?;
-                    return Ok(None);
-                }
+                self.effects.make_key(self.keyring, to).await?;
                 let closed = old.iter().fold(Txn::new(), |txn, old| txn.put(keys::meta_closed_epoch(*old), ""));
                 self.store_record(closed, entry, &at(Stage::Rewrap)).await?;
+                // Not before: of two who claim one identifier under two epochs neither would see the other.
+                self.keyring.go_over(to)?;
             }
             Stage::Rewrap => {
+                self.keyring.go_over(to)?;
                 if self.rewrap(&old, to).await? == Left::Nothing {
                     self.store_record(Txn::new(), entry, &at(Stage::Index { after: None })).await?;
                 }

@@ -56,6 +56,24 @@ pub enum Stage {
     Rewrite,
 }
 
+impl EpochRecord {
+    /// The epoch under which something new is written: the next one only once nothing more is under the one before.
+    pub(crate) fn current(&self) -> Epoch {
+        match &self.turning {
+            Some(turn) if turn.stage != Stage::Key => turn.to,
+            _ => self.epoch,
+        }
+    }
+
+    /// The oldest epoch whose keys there still are.
+    pub(crate) fn oldest(&self) -> Epoch {
+        match &self.turning {
+            Some(Turn { stage: Stage::Clean | Stage::Rewrite, to, .. }) => *to,
+            _ => self.epoch,
+        }
+    }
+}
+
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {

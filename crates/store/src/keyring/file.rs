@@ -51,9 +51,10 @@ pub(super) fn write<const N: usize>(
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        // Unlike a rename, a link fails where the name is taken.
-        fs::hard_link(&draft, &path)?;
+        // Unlike a rename, a link fails where the name is taken; the draft is nobody's key then.
+        let linked = fs::hard_link(&draft, &path);
         fs::remove_file(&draft)?;
+        linked?;
         File::open(dir)?.sync_all()
     };
     write()

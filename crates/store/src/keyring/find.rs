@@ -26,21 +26,26 @@ impl Keyring {
         self.newest_of(store, || self.subject_key_names(subject)).await
     }
 
-    /// Reads the names from the oldest epoch's to the newest. If an epoch began meanwhile, what was not found may have
-    /// moved to a name that was not asked for: then once more, which ends, since an epoch begins once a month.
+    /// Reads the names from the oldest epoch's to the newest. If an epoch began meanwhile, here or at another coordinator, what was
+    /// not found may have moved to a name that was not asked for: then once more, which ends, since an epoch begins once a month.
     async fn newest_of(
         &self,
         store: &dyn Store,
         names: impl Fn() -> Vec<Key> + Send + Sync,
     ) -> Result<Option<Entry>, StoreError> {
+        self.learn(store).await?;
         loop {
             let before = self.epoch();
             let mut found = None;
             for name in names().iter().rev() {
                 found = store.get(name).await?.or(found);
             }
-            if found.is_some() || self.epoch() == before {
+            if found.is_some() {
                 return Ok(found);
+            }
+            self.learn(store).await?;
+            if self.epoch() == before {
+                return Ok(None);
             }
         }
     }

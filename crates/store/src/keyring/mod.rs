@@ -14,12 +14,14 @@ mod epoch;
 mod error;
 mod file;
 mod find;
+mod learn;
 mod month;
 mod seal;
 mod secret;
 mod shared;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use gallra_model::SubjectId;
@@ -85,6 +87,8 @@ impl Held {
 pub struct Keyring {
     dir: PathBuf,
     held: RwLock<Held>,
+    /// Whether other processes turn the epochs of the same directory.
+    shared: AtomicBool,
     pseudonym: Secret,
     closed: Secret,
 }
@@ -127,7 +131,7 @@ impl Keyring {
         let mut keys = epochs.into_iter().map(|epoch| EpochKeys::read(dir, epoch).map(Arc::new));
         let current = keys.next().ok_or_else(|| KeyringError::Missing(Epoch::FIRST.file()))??;
         let held = RwLock::new(Held { current, older: keys.collect::<Result<_, _>>()? });
-        Ok(Self { dir: dir.to_owned(), held, pseudonym, closed })
+        Ok(Self { dir: dir.to_owned(), held, shared: AtomicBool::default(), pseudonym, closed })
     }
 
     /// The newest epoch: what is made now is made under it.
@@ -146,18 +150,22 @@ impl Keyring {
     /// When the file cannot be written or flushed; the epoch is what it was then, and the call may be repeated.
     pub fn begin_epoch(&self) -> Result<Epoch, KeyringError> {
         let epoch = self.epoch().next();
-        let next = match EpochKeys::random(epoch)?.write(&self.dir) {
-            // A try before this one made the file and failed at the flush: nothing was wrapped under it.
-            Ok(()) | Err(KeyringError::Exists(_)) => EpochKeys::read(&self.dir, epoch)?,
-            Err(error) => return Err(error),
-        };
-        file::sync_dir(&self.dir)?;
-        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        if held.current.epoch < epoch {
-            let old = std::mem::replace(&mut held.current, Arc::new(next));
-            held.older.insert(0, old);
-        }
+        self.make_epoch(epoch)?;
+        self.go_over(epoch)?;
         Ok(epoch)
+    }
+
+    /// Makes an epoch's keys, durably, where there are none yet. What is made meanwhile is still made under the current one.
+    ///
+    /// # Errors
+    /// When the file cannot be written or flushed; the call may be repeated.
+    pub fn make_epoch(&self, epoch: Epoch) -> Result<(), KeyringError> {
+        match EpochKeys::random(epoch)?.write(&self.dir) {
+            // A try before this one made the file and failed at the flush: nothing was wrapped under it.
+            Ok(()) | Err(KeyringError::Exists(_)) => {}
+            Err(error) => return Err(error),
+        }
+        file::sync_dir(&self.dir)
     }
 
     /// Destroys an older epoch's keys, on disk and here: what is still wrapped under it can never be read again. Doing it

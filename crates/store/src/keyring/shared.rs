@@ -22,6 +22,7 @@ impl Keyring {
     /// # Errors
     /// The store's.
     pub async fn find_shared(&self, store: &dyn Store, kind: IndexKind, value: &str) -> Result<Shared, StoreError> {
+        self.learn(store).await?;
         let held = self.held();
         let fence = keys::meta_closed_epoch(held.current.epoch);
         let names: Vec<_> = held.newest_first().map(|keys| blind::index(keys, kind, value)).collect();

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::keys::{IndexKind, What};
+use crate::{Store as _, Txn};
 
 fn keyring() -> (TempDir, Keyring) {
     let dir = tempfile::tempdir().expect("a directory");
@@ -170,4 +171,44 @@ proptest! {
         prop_assert!(key.open(&place(1), &sealed).is_err());
         prop_assert!(key.open(&place(1), sealed.split_at(at).0).is_err());
     }
+}
+
+#[tokio::test]
+async fn who_shares_a_directory_goes_over_when_the_epoch_before_is_closed_and_forgets_what_is_destroyed() {
+    let temp = tempfile::tempdir().expect("a directory");
+    let dir = temp.path().join("keys");
+    let turns = Keyring::create(&dir).expect("makes");
+    let store = crate::Embedded::create(&temp.path().join("store")).expect("a store");
+    let shares = Keyring::open(&dir).expect("opens");
+    shares.share(&store).await.expect("shares");
+    let (first, second) = (Epoch::FIRST, Epoch::FIRST.next());
+    let says = async |stage: Option<&str>| {
+        let record = match stage {
+            None => r#"{"epoch":"00000002","since":"2026-01-01T00:00:00Z","turning":null}"#.to_owned(),
+            Some(stage) => format!(
+                r#"{{"epoch":"00000001","since":"2026-01-01T00:00:00Z","turning":{{"to":"00000002","began":"2026-01-01T00:00:00Z","stage":"{stage}"}}}}"#
+            ),
+        };
+        store.commit(Txn::new().put(keys::meta_epoch(), record)).await.expect("commits");
+        shares.learn(&store).await
+    };
+    says(Some("key")).await.expect("learns");
+    turns.make_epoch(second).expect("makes");
+    shares.learn(&store).await.expect("learns");
+    assert_eq!(shares.epochs(), [first], "nobody writes under an epoch while others write under the one before");
+    let later = Keyring::open(&dir).expect("opens");
+    later.share(&store).await.expect("shares");
+    assert_eq!(later.epochs(), [first], "not even who comes in the middle");
+    says(Some("rewrap")).await.expect("learns");
+    assert_eq!(shares.epochs(), [second, first]);
+    turns.go_over(second).expect("goes over");
+    turns.destroy_epoch(first).expect("destroys");
+    says(Some("clean")).await.expect("learns");
+    assert_eq!(shares.epochs(), [second], "what is destroyed is not kept in memory");
+    says(None).await.expect("learns");
+    assert_eq!(shares.epochs(), [second]);
+    // A directory that is not the one which the others share has not their keys, and nothing is looked up with others.
+    let alone = Keyring::create(&temp.path().join("other")).expect("makes");
+    assert!(matches!(alone.share(&store).await, Err(crate::StoreError::Failed { .. })));
+    assert!(alone.find(&store, IndexKind::CustomerNumber, "10001").await.is_err());
 }

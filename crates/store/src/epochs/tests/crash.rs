@@ -81,8 +81,8 @@ impl Fused<'_> {
 
 #[async_trait]
 impl Effects for Fused<'_> {
-    async fn make_key(&self, keyring: &Keyring) -> Result<(), TurnError> {
-        self.effect(self.0.effects.make_key(keyring)).await
+    async fn make_key(&self, keyring: &Keyring, epoch: Epoch) -> Result<(), TurnError> {
+        self.effect(self.0.effects.make_key(keyring, epoch)).await
     }
 
     async fn back_up(&self, keyring: &Keyring, epoch: Epoch, at: Instant) -> Result<(), TurnError> {
