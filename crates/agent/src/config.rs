@@ -65,13 +65,23 @@ fn one_minute() -> u32 {
     60
 }
 
-/// Overrides what `join` learnt.
+/// Overrides what `join` learnt, both together.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Coordinator {
     /// Where sessions are opened: https URL.
     #[serde(default)]
     pub address: Option<String>,
+    /// Where else, if there are several coordinators: https URLs, tried one after the other.
+    #[serde(default)]
+    pub others: Vec<String>,
+}
+
+impl Coordinator {
+    /// Where sessions are opened, the first one first; none where it is not said here.
+    pub fn addresses(&self) -> Vec<String> {
+        self.address.iter().chain(&self.others).cloned().collect()
+    }
 }
 
 /// The half that is on the network.

@@ -36,6 +36,9 @@ pub struct Joined {
     pub agent: AgentName,
     /// Where sessions are opened: https URL.
     pub session_address: String,
+    /// Where the other coordinators open them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_session_addresses: Vec<String>,
     /// The key that signs permits: Ed25519, lowercase hex.
     pub permit_key: String,
 }

@@ -72,6 +72,7 @@ fn keep(dir: &Dir, agent: &AgentName, made: &Made, answer: &EnrolResponse) -> an
     let joined = Joined {
         agent: agent.clone(),
         session_address: answer.session_address.clone(),
+        other_session_addresses: answer.other_session_addresses.clone(),
         permit_key: answer.permit_key.clone(),
     };
     write_private(&dir.evidence_key(), made.evidence.to_pem()?.as_bytes())?;

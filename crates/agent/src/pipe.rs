@@ -18,8 +18,8 @@ const MAX_LINE: u64 = 2 * MAX_MESSAGE_BYTES as u64 + 64 * 1024;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Begin {
-    /// Where to open sessions: https URL.
-    pub(crate) address: String,
+    /// Where to open sessions: https URLs, tried one after the other.
+    pub(crate) addresses: Vec<String>,
     /// The only root that is trusted, PEM.
     pub(crate) authority: String,
     /// This agent's certificate, PEM.
@@ -136,7 +136,12 @@ mod tests {
 
     fn begin() -> Begin {
         let text = |name: &str| name.to_owned();
-        Begin { address: text("https://a"), authority: text("b"), certificate: text("c"), key: text("d\ne") }
+        Begin {
+            addresses: vec![text("https://a"), text("https://b")],
+            authority: text("b"),
+            certificate: text("c"),
+            key: text("d\ne"),
+        }
     }
 
     #[test]

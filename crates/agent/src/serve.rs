@@ -21,7 +21,7 @@ use crate::dir::{Dir, DirError, Joined};
 use crate::journal::Journal;
 use crate::pipe::{self, Begin};
 use crate::privileged::{Half, Keys, Memory, Setup, Target};
-use crate::session::{self, Address, Tls};
+use crate::session::{self, Addresses, Tls};
 use crate::suppression::List;
 use crate::vault::Vault;
 use crate::{channel, child, clock};
@@ -70,7 +70,7 @@ pub fn session() -> anyhow::Result<()> {
         let (end, lines) = channel::session_over_pipe();
         let begin = pipe::carry_session(stream, lines).await.context("the pipe to the privileged half")?;
         let tls = Tls { authority: begin.authority, identity: Some((begin.certificate, begin.key)) };
-        let dial = Address::new(&begin.address, &tls)?;
+        let dial = Addresses::new(&begin.addresses, &tls)?;
         // The privileged half's end is how this half is told to end.
         let _ = session::run(end, Box::new(dial), std::future::pending()).await;
         anyhow::Ok(())
@@ -101,9 +101,13 @@ fn hang_up_when_told(stream: &UnixStream) -> anyhow::Result<Arc<AtomicBool>> {
 
 fn begin(dir: &Dir, joined: &Joined, config: &Config) -> anyhow::Result<Begin> {
     let read = |path: std::path::PathBuf| std::fs::read_to_string(&path).map_err(DirError::at("reading", &path));
-    let address = config.coordinator.address.as_ref().unwrap_or(&joined.session_address);
+    let mut addresses = config.coordinator.addresses();
+    if addresses.is_empty() {
+        addresses.push(joined.session_address.clone());
+        addresses.extend(joined.other_session_addresses.iter().cloned());
+    }
     Ok(Begin {
-        address: address.clone(),
+        addresses,
         authority: read(dir.authority())?,
         certificate: read(dir.session_certificate())?,
         key: read(dir.session_key())?,

@@ -90,6 +90,8 @@ pub struct Core {
     pub leading: Arc<tokio::sync::Mutex<()>>,
     /// Where agents open sessions: https URL.
     pub session_address: String,
+    /// Where the other coordinators on the store open them: https URLs.
+    pub other_session_addresses: Arc<[String]>,
     /// Where hosts enrol: https URL.
     pub enrolment_address: String,
 }

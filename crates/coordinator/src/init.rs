@@ -82,6 +82,7 @@ pub async fn run(init: &Init) -> anyhow::Result<()> {
         enrol_listen: init.enrol_listen.clone(),
         policy: name,
         brake_ends_per_day: crate::halt::BRAKE_ENDS_PER_DAY,
+        others: Vec::new(),
         log: LogConfig::default(),
     };
     write_new(&layout.path("coordinator.toml"), 0o644, toml::to_string(&config)?.as_bytes())?;

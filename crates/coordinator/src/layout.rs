@@ -52,6 +52,9 @@ pub struct Config {
     /// More contract ends on one local day than this pull the emergency stop, until somebody has looked (`gallra start`).
     #[serde(default = "brake_ends_per_day")]
     pub brake_ends_per_day: u32,
+    /// Where the other coordinators on the same store take sessions, `host:port`: hosts that enrol here learn of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
     /// The transparency log.
     #[serde(default)]
     pub log: LogConfig,

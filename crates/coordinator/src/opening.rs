@@ -92,6 +92,7 @@ pub async fn open_over(layout: &Layout, demonstration: Option<Instant>, engine: 
         wake: Arc::default(),
         leading: Arc::default(),
         session_address: format!("https://{}", config.listen),
+        other_session_addresses: config.others.iter().map(|other| format!("https://{other}")).collect(),
         enrolment_address: format!("https://{}", config.enrol_listen),
     })
 }

@@ -1,6 +1,7 @@
 //! gRPC over mTLS: one channel, one stream, and the task that moves messages between them and two bounded queues. The only
 //! file of the agent, beside `join`, that knows tonic.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gallra_model::message::{MAX_MESSAGE_BYTES, ToAgent, ToCoordinator};
@@ -36,6 +37,9 @@ pub enum DialError {
     /// No connection: network, name, or a certificate that is not the authority's.
     #[error("no connection to the coordinator: {}", chain(.0))]
     Connect(#[source] tonic::transport::Error),
+    /// There is no address.
+    #[error("no address of a coordinator is known")]
+    Nowhere,
     /// Too slow.
     #[error("no connection to the coordinator within {} seconds", CONNECT.as_secs())]
     Slow,
@@ -94,11 +98,29 @@ impl Address {
     }
 }
 
-impl Dial for Address {
+/// Where the coordinators are: each try dials the next one, so that one that is gone or hands over is left for another.
+pub struct Addresses {
+    all: Vec<Address>,
+    next: AtomicUsize,
+}
+
+impl Addresses {
+    /// Addresses, `https://host:port`, the first of which is dialled first.
+    ///
+    /// # Errors
+    /// As [`Address::new`].
+    pub fn new(addresses: &[String], tls: &Tls) -> Result<Self, DialError> {
+        let all = addresses.iter().map(|address| Address::new(address, tls)).collect::<Result<_, _>>()?;
+        Ok(Self { all, next: AtomicUsize::new(0) })
+    }
+}
+
+impl Dial for Addresses {
     fn dial(&self) -> Dialling {
-        let address = self.clone();
+        let tries = self.next.fetch_add(1, Ordering::Relaxed);
+        let address = self.all.get(tries % self.all.len().max(1)).cloned();
         Box::pin(async move {
-            let channel = address.connect().await?;
+            let channel = address.ok_or(DialError::Nowhere)?.connect().await?;
             let client = AgentServiceClient::new(channel)
                 .max_decoding_message_size(MAX_MESSAGE_BYTES + WIRE_SLACK)
                 .max_encoding_message_size(MAX_MESSAGE_BYTES + WIRE_SLACK);
@@ -135,5 +157,41 @@ async fn carry(
             }
             Err(status) => return tracing::warn!(code = ?status.code(), reason = status.message(), "session lost"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn each_try_dials_the_next_coordinator_and_after_the_last_the_first() {
+        let listeners = [bound().await, bound().await];
+        let addresses: Vec<String> = listeners.iter().map(|(_, address)| address.clone()).collect();
+        let authority = gallra_identity::Authority::create("test", "2026-01-01T00:00:00Z".parse().expect("an instant"))
+            .expect("an authority");
+        let tls = Tls { authority: authority.certificate_pem().to_owned(), identity: None };
+        let dial = Addresses::new(&addresses, &tls).expect("addresses");
+        for (listener, _) in listeners.iter().chain(listeners.iter().take(1)) {
+            let trying = dial.dial();
+            let (connected, tried) = tokio::join!(
+                async {
+                    // Taken and dropped: no TLS, so the try fails.
+                    listener.accept().await.map(drop)
+                },
+                trying
+            );
+            connected.expect("this one was dialled");
+            assert!(tried.is_err());
+        }
+        assert!(Addresses::new(&[], &tls).expect("no address").dial().await.is_err());
+    }
+
+    async fn bound() -> (TcpListener, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = format!("https://{}", listener.local_addr().expect("an address"));
+        (listener, address)
     }
 }

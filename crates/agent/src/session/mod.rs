@@ -15,7 +15,7 @@ use gallra_model::message::{ToAgent, ToCoordinator, ToPrivileged, ToSession};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-pub use dial::{Address, DialError, Tls};
+pub use dial::{Address, Addresses, DialError, Tls};
 
 use crate::channel::{Closed, SessionEnd};
 use crate::retry::Retry;

@@ -102,6 +102,7 @@ impl EnrolmentService for Enrolment {
             authority_pem: self.authority.certificate_pem().to_owned(),
             permit_key: self.permit_key.clone(),
             session_address: self.session_address.clone(),
+            other_session_addresses: Vec::new(),
         }))
     }
 }

@@ -24,6 +24,7 @@ impl v1::enrolment_service_server::EnrolmentService for Api {
             authority_pem: self.core.authority.certificate_pem().to_owned(),
             permit_key: self.core.permits.verifying().to_hex(),
             session_address: self.core.session_address.clone(),
+            other_session_addresses: self.core.other_session_addresses.to_vec(),
         }))
     }
 }

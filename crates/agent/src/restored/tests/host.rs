@@ -137,6 +137,7 @@ impl Host {
         let joined = Joined {
             agent: "web1".parse().expect("a label"),
             session_address: "https://localhost".into(),
+            other_session_addresses: Vec::new(),
             permit_key: permit().verifying().to_hex(),
         };
         fs::write(dir.joined(), serde_json::to_vec(&joined).expect("JSON")).expect("writes");
