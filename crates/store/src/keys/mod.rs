@@ -9,6 +9,7 @@
 //! | family | key after `v1/` | holds | order |
 //! | --- | --- | --- | --- |
 //! | meta | `meta/{schema,generation,epoch,policy}` | schema version, coordinator's generation, current key epoch and its turning, the policy in force and those that wait | |
+//! | | `meta/leader` | the name of the replica that leads, where several may; goes with its lease, and is in no copy | |
 //! | | `meta/ends` | contracts ended on one local day: what the brake counts | |
 //! | | `meta/clock` | the last instant at which the machine's clock was believed | |
 //! | | `meta/purge` | local day and request of the newest rolling purge | |
@@ -101,9 +102,9 @@ pub use request::{
 };
 pub use rules::{
     all_instructed, guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target,
-    instructed, meta_clock, meta_closed_epoch, meta_epoch, meta_generation, meta_policy, meta_purge, meta_schema,
-    meta_unsettled, parse_instructed, policies, policy, policy_turn, policy_turns, unsettled, unsettled_of,
-    unsettled_page,
+    instructed, meta_clock, meta_closed_epoch, meta_epoch, meta_generation, meta_leader, meta_policy, meta_purge,
+    meta_schema, meta_unsettled, parse_instructed, policies, policy, policy_turn, policy_turns, unsettled,
+    unsettled_of, unsettled_page,
 };
 pub use signing::{
     claim_due, claims_due, key_ended, key_event, key_events, key_manifest, key_manifests, keys_ended, leak_of_receipt,

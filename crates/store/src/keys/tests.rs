@@ -29,6 +29,7 @@ fn one_of_each() -> Vec<(Family, Key)> {
     vec![
         (Family::Meta, meta_schema()),
         (Family::Meta, meta_generation()),
+        (Family::Meta, meta_leader()),
         (Family::Meta, meta_epoch()),
         (Family::Meta, meta_closed_epoch(epoch)),
         (Family::Meta, meta_policy()),
