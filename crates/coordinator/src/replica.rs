@@ -8,7 +8,7 @@ mod streams;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gallra_store::{Cluster, Fenced, Term};
+use gallra_store::{Cluster, Fenced, Revision, Term};
 use tokio::sync::watch;
 
 use crate::core::Core;
@@ -61,7 +61,7 @@ async fn show(core: &Core, cluster: &dyn Cluster) {
 async fn lead(core: &Core, cluster: &dyn Cluster, stamping: &Stamping, mut stopped: watch::Receiver<bool>) {
     loop {
         let term = tokio::select! {
-            term = cluster.lead() => term,
+            term = cluster.campaign(cluster.id()) => term,
             () = told(&mut stopped) => return,
         };
         match term {
@@ -77,14 +77,15 @@ async fn lead(core: &Core, cluster: &dyn Cluster, stamping: &Stamping, mut stopp
     }
 }
 
-async fn lead_once(core: &Core, mut term: Term, stamping: &Stamping, stopped: &mut watch::Receiver<bool>) {
-    let led = core.over(Arc::new(Fenced::new(Arc::clone(&core.store), term.fence)));
-    led.ledger.begin_term(term.fence).await;
-    tracing::info!(term = %term.fence, "this coordinator leads");
+async fn lead_once(core: &Core, term: Term, stamping: &Stamping, stopped: &mut watch::Receiver<bool>) {
+    let led = core.over(Arc::new(Fenced::new(Arc::clone(&core.store), term.clone())));
+    let since = term.fence().map_or(Revision::default(), |fence| fence.revision);
+    led.ledger.begin_term(since).await;
+    tracing::info!(term = %since, "this coordinator leads");
     let leading = async { tokio::join!(leader::run(&led), ledger::run(&led), stamping.run(&led)) };
     tokio::select! {
         _ = leading => {}
-        () = term.lost() => tracing::warn!("this coordinator leads no longer: it could not show in time that it is there"),
+        why = term.ended() => tracing::warn!(%why, "this coordinator leads no longer"),
         () = told(stopped) => {
             term.resign().await;
             tracing::info!("the lead was given up");

@@ -6,10 +6,10 @@
 //!
 //! * [`store`]: the trait [`Store`], sized by what the flow needs: get, range, conditional transaction, watch.
 //! * [`key`], [`keys`]: what a key is, and every family of keys there is.
-//! * [`embedded`]: the engine of a single machine, on redb.
-//! * [`cluster`]: several coordinators on one store, and the fence of the one that leads.
-//! * `etcd`: the engine of several coordinators. It takes its place here as one more module behind the same trait and
-//!   a cargo feature of its own (its client needs `protoc` to build), and runs the same [`contract_tests`].
+//! * [`election`]: who leads, and the fence that a leader's transactions carry.
+//! * [`embedded`]: the engine of a single machine, on redb. The engine of several coordinators, on etcd, is a crate of its own
+//!   (`gallra-store-etcd`: its client needs `protoc` to build), and runs the same [`contract_tests`].
+//! * [`cluster`]: several coordinators on one store: who is there.
 //! * [`keyring`]: keys per subject and per epoch, sealed values, blind indexes, pseudonyms.
 //! * [`epochs`]: turning of key epochs, so that what was destroyed becomes unreadable everywhere.
 //! * [`search`]: offline proof that a text is, or is not, in a store.
@@ -17,6 +17,7 @@
 pub mod cluster;
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract_tests;
+pub mod election;
 pub mod embedded;
 pub mod epochs;
 pub mod key;
@@ -27,7 +28,8 @@ pub mod store;
 pub mod txn;
 pub mod watch;
 
-pub use cluster::{Cluster, Fenced, Term};
+pub use cluster::Cluster;
+pub use election::{Election, Fenced, Term};
 pub use embedded::Embedded;
 pub use key::{Key, KeyPrefix, KeyRange};
 pub use keyring::{Epoch, Keyring, SubjectKey, Wrapped};

@@ -59,9 +59,27 @@ pub enum StoreError {
         /// What happened, and what to do.
         hint: String,
     },
-    /// Another coordinator leads; nothing was written.
-    #[error("another coordinator leads; this one's write was refused")]
+    /// Another process leads by now; nothing was written.
+    #[error("this process no longer leads; nothing was written")]
     Deposed,
+    /// Nobody answered in time, or nobody who could; nothing was written.
+    #[error("the store cannot be reached: {hint}")]
+    Unavailable {
+        /// Who was asked, and what was in the way.
+        hint: String,
+    },
+    /// The store is full: it takes removals and answers reads, and nothing else. Nothing was written.
+    #[error("the store is full: {hint}")]
+    Full {
+        /// What to do.
+        hint: String,
+    },
+    /// The store does not let this process in, or the other way round; nothing was written.
+    #[error("the store refuses this process: {hint}")]
+    Denied {
+        /// Which certificate or right, and what to do.
+        hint: String,
+    },
     /// Another process has the store open.
     #[error("the store is in use by another process; stop that coordinator first")]
     InUse,

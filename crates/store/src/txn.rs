@@ -7,9 +7,9 @@ use std::fmt;
 use crate::key::Key;
 use crate::store::Entry;
 
-/// Most expectations, and most writes, in one transaction: etcd's own default (`--max-txn-ops`), which it counts
-/// separately for the two.
-pub const MAX_TXN_OPS: usize = 128;
+/// Most expectations, and most writes, in one transaction: etcd's own default (`--max-txn-ops`, 128), which it counts
+/// separately for the two, less the one place that is kept for a leader's fence.
+pub const MAX_TXN_OPS: usize = 127;
 /// Most bytes of keys and values in one transaction. etcd takes 1.5 MiB with its framing; this leaves room for that.
 pub const MAX_TXN_BYTES: usize = 1_500_000;
 
@@ -108,6 +108,8 @@ pub struct Txn {
     expects: Vec<(Key, Expect)>,
     writes: Vec<Write>,
     bytes: usize,
+    /// Whether the first expectation is a leader's fence, which counts towards no bound.
+    fenced: bool,
 }
 
 impl Txn {
@@ -155,11 +157,20 @@ impl Txn {
         self.expect(read.key.clone(), Expect::Version(read.version)).put(read.key.clone(), value)
     }
 
-    /// Adds all of another one, behind what is there.
-    pub fn append(&mut self, other: Self) {
-        self.expects.extend(other.expects);
-        self.writes.extend(other.writes);
-        self.bytes += other.bytes;
+    /// Expects first of all that the leader key is as it was when the term began ([`crate::election`]). A transaction has one
+    /// fence; another takes its place.
+    #[must_use]
+    pub(crate) fn fenced(mut self, key: Key, revision: Revision) -> Self {
+        if std::mem::replace(&mut self.fenced, true) {
+            self.expects.remove(0);
+        }
+        self.expects.insert(0, (key, Expect::Version(revision)));
+        self
+    }
+
+    /// Operations, as [`MAX_TXN_OPS`] counts them.
+    fn ops(&self) -> usize {
+        (self.expects.len() - usize::from(self.fenced)).max(self.writes.len())
     }
 
     fn write(mut self, write: Write) -> Self {
@@ -185,7 +196,7 @@ impl Txn {
 
     /// Whether `ops` more operations of `bytes` in all still fit: how a batch is cut.
     pub fn has_room(&self, ops: usize, bytes: usize) -> bool {
-        self.expects.len().max(self.writes.len()) + ops <= MAX_TXN_OPS && self.bytes + bytes <= MAX_TXN_BYTES
+        self.ops() + ops <= MAX_TXN_OPS && self.bytes + bytes <= MAX_TXN_BYTES
     }
 
     /// Refuses what some engine would refuse, so that all refuse the same.
@@ -193,7 +204,7 @@ impl Txn {
     /// # Errors
     /// When a bound is passed or a key is written twice.
     pub fn check(&self) -> Result<(), TxnRefused> {
-        let ops = self.expects.len().max(self.writes.len());
+        let ops = self.ops();
         if ops > MAX_TXN_OPS {
             return Err(TxnRefused::Ops(ops));
         }

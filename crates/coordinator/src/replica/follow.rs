@@ -33,10 +33,10 @@ pub(super) async fn log(core: &Core) {
 
 /// Tells each new leader which agents were heard here.
 pub(super) async fn leader(core: &Core) {
-    let mut replicas = core.store.watch(keys::replicas());
+    let mut facts = core.store.watch(Family::Meta.prefix());
     let mut last = None;
     loop {
-        match core.store.get(&keys::replica_leader()).await {
+        match core.store.get(&keys::meta_leader()).await {
             Ok(entry) => {
                 let term = entry.map(|entry| entry.version);
                 if term.is_some() && term != last {
@@ -48,7 +48,7 @@ pub(super) async fn leader(core: &Core) {
             }
             Err(error) => tracing::warn!(%error, "who leads could not be read; it is tried again"),
         }
-        if !changed(&mut replicas).await {
+        if !changed(&mut facts).await {
             return;
         }
     }

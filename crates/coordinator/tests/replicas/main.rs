@@ -19,7 +19,7 @@ async fn what_one_takes_in_the_leader_moves_and_each_hands_out_the_same_log() {
     let pair = Pair::new().await;
     pair.leads(0).await;
     let (first, second) = (pair.core(0), pair.core(1));
-    let term = first.store.get(&keys::replica_leader()).await.expect("reads").expect("somebody leads").version;
+    let term = first.store.get(&keys::meta_leader()).await.expect("reads").expect("somebody leads").version;
     pair.enrol(&web(), 1).await;
     second.ledger.heard(&web(), None).await.expect("heard");
     let ended = Day::constant(2026, 1, 31);
@@ -41,7 +41,7 @@ async fn what_one_takes_in_the_leader_moves_and_each_hands_out_the_same_log() {
         notes.0.is_some() && notes.0 == notes.1 && first.ledger.waiting().await.expect("reads") == 0
     })
     .await;
-    let leader = first.store.get(&keys::replica_leader()).await.expect("reads").expect("somebody leads");
+    let leader = first.store.get(&keys::meta_leader()).await.expect("reads").expect("somebody leads");
     assert_eq!(leader.version, term, "a term ends only by being lost or given up");
 }
 

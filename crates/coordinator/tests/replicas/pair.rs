@@ -19,8 +19,9 @@ use gallra_log::tree::Hash;
 use gallra_model::target::{Inventory, Mode, Role, Scope, TargetInfo, TargetKind};
 use gallra_model::{AgentName, Instant};
 use gallra_proof::key::SigningKey;
+use gallra_store::election::{Ended, Fence, Keeper};
 use gallra_store::epochs::OnDisk;
-use gallra_store::{Cluster, Embedded, Fenced, Revision, Store, StoreError, Term, Txn, keys};
+use gallra_store::{Cluster, Election, Embedded, Fenced, Store, StoreError, Term, Txn, keys};
 use tokio::sync::{OwnedMutexGuard, oneshot, watch};
 
 /// Real time within which everything here happens.
@@ -31,11 +32,26 @@ struct Local {
     id: String,
     store: Arc<dyn Store>,
     lock: Arc<tokio::sync::Mutex<()>>,
-    /// Ends the present term.
-    depose: Mutex<Option<watch::Sender<bool>>>,
+    /// Frees the lock, without telling the term's holder.
+    free: Mutex<Option<oneshot::Sender<()>>>,
     /// While true this one does not stand for election.
     rests: watch::Sender<bool>,
-    led: watch::Sender<Option<Revision>>,
+    led: watch::Sender<Option<Term>>,
+}
+
+#[async_trait]
+impl Election for Local {
+    async fn campaign(&self, who: &str) -> Result<Term, StoreError> {
+        let _ = self.rests.subscribe().wait_for(|rests| !rests).await;
+        let held = Arc::clone(&self.lock).lock_owned().await;
+        let revision = self.store.commit(Txn::new().put(keys::meta_leader(), who)).await?;
+        let (term, keeper) = Term::kept(Fence { key: keys::meta_leader(), revision }, u64::MAX);
+        let (free, freed) = oneshot::channel();
+        tokio::spawn(until_over(held, keeper, freed));
+        *self.free.lock().expect("nobody panics") = Some(free);
+        self.led.send_replace(Some(term.clone()));
+        Ok(term)
+    }
 }
 
 #[async_trait]
@@ -45,34 +61,21 @@ impl Cluster for Local {
     }
 
     async fn show(&self, about: &[u8]) -> Result<(), StoreError> {
-        self.store.commit(Txn::new().put(keys::replica_alive(&self.id), about.to_vec())).await.map(drop)
-    }
-
-    async fn lead(&self) -> Result<Term, StoreError> {
-        let _ = self.rests.subscribe().wait_for(|rests| !rests).await;
-        let held = Arc::clone(&self.lock).lock_owned().await;
-        let fence = self.store.commit(Txn::new().put(keys::replica_leader(), self.id.as_bytes())).await?;
-        let (depose, lost) = watch::channel(false);
-        let (resign, resigned) = oneshot::channel();
-        tokio::spawn(until_over(held, depose.subscribe(), resigned));
-        *self.depose.lock().expect("nobody panics") = Some(depose);
-        self.led.send_replace(Some(fence));
-        Ok(Term::new(fence, lost, resign))
+        self.store.commit(Txn::new().put(keys::replica_alive(&self.id), about)).await.map(drop)
     }
 }
 
-/// Holds the lock for as long as the term lasts.
-async fn until_over(
-    held: OwnedMutexGuard<()>,
-    mut lost: watch::Receiver<bool>,
-    resigned: oneshot::Receiver<oneshot::Sender<()>>,
-) {
-    let answer = tokio::select! {
-        _ = lost.wait_for(|lost| *lost) => None,
-        answer = resigned => answer.ok(),
-    };
-    drop(held);
-    answer.map(|answer| answer.send(()));
+/// Holds the lock for as long as the term lasts, or is said to.
+async fn until_over(held: OwnedMutexGuard<()>, keeper: Keeper, freed: oneshot::Receiver<()>) {
+    tokio::select! {
+        Ok(()) = freed => {
+            drop(held);
+            // Somebody else leads, and this one will find out by its first write.
+            keeper.ended().await;
+        }
+        () = keeper.asked_to_resign() => keeper.end(Ended::Resigned),
+        _ = keeper.ended() => {}
+    }
 }
 
 struct One {
@@ -122,19 +125,19 @@ impl Pair {
         led.expect("it leads in time").expect("it is there");
     }
 
-    /// The core through which one writes while it leads.
+    /// The core through which one writes in its present term.
     pub(crate) async fn led(&self, number: usize) -> Core {
         let one = self.one(number);
-        let fence = one.cluster.led.borrow().expect("it leads");
-        one.core.over(Arc::new(Fenced::new(Arc::clone(&one.core.store), fence)))
+        let term = one.cluster.led.borrow().clone().expect("it leads");
+        one.core.over(Arc::new(Fenced::new(Arc::clone(&one.core.store), term)))
     }
 
-    /// Takes the lead from one, without telling what it still does.
+    /// Takes the lead from one, without telling it.
     pub(crate) fn depose(&self, number: usize) {
         let cluster = &self.one(number).cluster;
         cluster.rests.send_replace(true);
-        let depose = cluster.depose.lock().expect("nobody panics").take();
-        depose.expect("it leads").send_replace(true);
+        let free = cluster.free.lock().expect("nobody panics").take();
+        free.expect("it leads").send(()).expect("its term is kept");
     }
 
     /// Tells one to stop, and waits until it has.
@@ -243,7 +246,7 @@ async fn started(dir: &Path, store: &Arc<Embedded>, lock: &Arc<tokio::sync::Mute
         id: dir.file_name().and_then(|name| name.to_str()).expect("a name").to_owned(),
         store: Arc::clone(store) as Arc<dyn Store>,
         lock: Arc::clone(lock),
-        depose: Mutex::default(),
+        free: Mutex::default(),
         rests: watch::Sender::new(true),
         led: watch::Sender::default(),
     });

@@ -30,11 +30,15 @@ pub trait Fixture: Send {
     async fn open(&mut self) -> Arc<dyn Store>;
 }
 
-/// Makes one `#[tokio::test]` of each contract test; takes an expression that gives a fresh [`Fixture`].
+/// Makes one `#[tokio::test]` of each contract test; takes an expression that gives a fresh [`Fixture`]. Where stores live in a
+/// server, `server = START => FIXTURE` starts one for each test, in the test's own thread, and the fixture may name it.
 #[macro_export]
 macro_rules! store_contract_tests {
     ($fixture:expr) => {
-        $crate::store_contract_tests!($fixture =>
+        $crate::store_contract_tests!(_server = () => $fixture);
+    };
+    ($server:ident = $start:expr => $fixture:expr) => {
+        $crate::store_contract_tests!($server = $start => $fixture =>
             a_conflict_leaves_nothing_behind, a_page_says_where_to_go_on, a_version_is_the_revision_of_the_last_write,
             a_watch_names_every_change_or_says_that_it_lagged, bounds_are_refused_before_anything_is_written,
             conditions_hold_or_refuse, each_commit_has_a_revision_of_its_own, increments_of_many_lose_nothing, neighbours_of_a_conflict_succeed,
@@ -42,13 +46,15 @@ macro_rules! store_contract_tests {
 
         #[test]
         fn random_transactions_do_what_a_map_does() {
+            let $server = $start;
             $crate::contract_tests::random_transactions_do_what_a_map_does(|| $fixture);
         }
     };
-    ($fixture:expr => $($case:ident),*) => {
+    ($server:ident = $start:expr => $fixture:expr => $($case:ident),*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
+                let $server = $start;
                 $crate::contract_tests::$case($fixture).await;
             }
         )*

@@ -9,6 +9,7 @@
 //! | family | key after `v1/` | holds | order |
 //! | --- | --- | --- | --- |
 //! | meta | `meta/{schema,generation,epoch,policy}` | schema version, coordinator's generation, current key epoch and its turning, the policy in force and those that wait | |
+//! | | `meta/leader` | the name of the replica that leads, where several may; goes with its lease, and is in no copy | |
 //! | | `meta/ends` | contracts ended on one local day: what the brake counts | |
 //! | | `meta/clock` | the last instant at which the machine's clock was believed | |
 //! | | `meta/purge` | local day and request of the newest rolling purge | |
@@ -61,8 +62,7 @@
 //! | | `log/stamp/<size>` | a time stamp on that checkpoint | size |
 //! | | `log/heard/<agent>`, `log/contrary/<digest>` | several coordinators: that one heard the agent, and what spoke against the log | |
 //! | | `log/note/<size>` | the signed note of the tree of a size, and when it was signed | size |
-//! | replica | `replica/leader` | which coordinator leads; there while it does | |
-//! | | `replica/alive/<replica>` | a coordinator that is there | |
+//! | replica | `replica/alive/<replica>` | a coordinator that is there | |
 //! | | `replica/agent/<agent>/stream` | several coordinators: which of them has the agent's stream, and what that was told | |
 //! | index | `index/<epoch>/<kind>/<hash>` | the id that an identifier belongs to (blind index) | |
 //! | sealed | `sealed/<subject>/<what>/<id>` | a value sealed under the subject's key | |
@@ -101,8 +101,7 @@ pub use people::{
     parse_subject_key, sealed, sealed_of, subject_key, subject_keys_of,
 };
 pub use replica::{
-    parse_replica_of_agent, replica_alive, replica_leader, replica_of_agent, replicas, replicas_alive,
-    replicas_of_agent, replicas_of_agents,
+    parse_replica_of_agent, replica_alive, replica_of_agent, replicas_alive, replicas_of_agent, replicas_of_agents,
 };
 pub use request::{
     asked, copies_of, copy, copy_set, job, job_of_agent, job_request, jobs_of, jobs_of_agent, obligation,
@@ -111,9 +110,9 @@ pub use request::{
 };
 pub use rules::{
     all_instructed, guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target,
-    instructed, meta_clock, meta_closed_epoch, meta_epoch, meta_generation, meta_policy, meta_purge, meta_schema,
-    meta_unsettled, parse_instructed, policies, policy, policy_turn, policy_turns, unsettled, unsettled_of,
-    unsettled_page,
+    instructed, meta_clock, meta_closed_epoch, meta_epoch, meta_generation, meta_leader, meta_policy, meta_purge,
+    meta_schema, meta_unsettled, parse_instructed, policies, policy, policy_turn, policy_turns, unsettled,
+    unsettled_of, unsettled_page,
 };
 pub use signing::{
     claim_due, claims_due, key_ended, key_event, key_events, key_manifest, key_manifests, keys_ended, leak_of_receipt,

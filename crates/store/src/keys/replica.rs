@@ -1,15 +1,10 @@
-//! Keys of several coordinators on one store: which are there, which one leads, and which has whose stream. Nothing of it outlives
+//! Keys of several coordinators on one store: which are there, and which has whose stream. Nothing of it outlives
 //! them: the truth about every request is elsewhere.
 
 use gallra_model::AgentName;
 
 use super::Family;
 use crate::key::{Key, KeyPrefix};
-
-/// Whoever leads. Its version is the term's fence: a deposed leader's writes expect another one.
-pub fn replica_leader() -> Key {
-    Family::Replica.prefix().key("leader")
-}
 
 /// A coordinator that is there, by its id.
 pub fn replica_alive(id: &str) -> Key {
@@ -34,11 +29,6 @@ pub fn replicas_of_agent(agent: &AgentName) -> KeyPrefix {
 /// The agent whose stream it is; none for another key.
 pub fn parse_replica_of_agent(key: &Key) -> Option<AgentName> {
     replicas_of_agents().rest(key)?.strip_suffix("/stream")?.parse().ok()
-}
-
-/// Everything about who is there and who leads.
-pub fn replicas() -> KeyPrefix {
-    Family::Replica.prefix()
 }
 
 /// All agents' streams.

@@ -17,6 +17,11 @@ pub fn meta_generation() -> Key {
     Family::Meta.prefix().key("generation")
 }
 
+/// Which replica leads; there while one does, under a lease of its own ([`crate::election`]).
+pub fn meta_leader() -> Key {
+    Family::Meta.prefix().key("leader")
+}
+
 /// Number and first instant of the current key epoch, and how far its turning is ([`crate::epochs`]).
 pub fn meta_epoch() -> Key {
     Family::Meta.prefix().key("epoch")

@@ -29,6 +29,7 @@ fn one_of_each() -> Vec<(Family, Key)> {
     vec![
         (Family::Meta, meta_schema()),
         (Family::Meta, meta_generation()),
+        (Family::Meta, meta_leader()),
         (Family::Meta, meta_epoch()),
         (Family::Meta, meta_closed_epoch(epoch)),
         (Family::Meta, meta_policy()),
@@ -67,7 +68,6 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::KeyManifest, key_manifest(1)),
         (Family::KeyEvent, key_event(now, &digest)),
         (Family::KeyEnded, key_ended(&digest)),
-        (Family::Replica, replica_leader()),
         (Family::Replica, replica_alive("0123456789abcdef")),
         (Family::Replica, replica_of_agent(&web)),
         (Family::Log, ledger_heard(&web)),
