@@ -21,6 +21,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("retry", &[]),
     ("wire", &["model", "proof"]),
     ("store", &["model"]),
+    // Its client is built with protoc, which nothing else here needs (0035).
+    ("store-etcd", &["store", "retry"]),
     // Its ML-DSA key signs what `proof` makes, which is pure and computes no such signature.
     ("identity", &["model", "proof"]),
     // What checks a token is handed in, so that the coordinator is not built with the verifier.
