@@ -12,13 +12,14 @@ use std::time::Duration;
 use gallra_flow::agent::privileged::MAX_HELD;
 use gallra_flow::agent::session::{Effect, Input, Link, Session, Why, step};
 use gallra_model::message::{ToAgent, ToCoordinator, ToPrivileged, ToSession};
+use gallra_retry::Waits;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 pub use dial::{Address, Addresses, DialError, Tls};
 
 use crate::channel::{Closed, SessionEnd};
-use crate::retry::Retry;
+use crate::retry;
 
 /// Offers that the host takes at once.
 pub const CREDITS: u32 = 8;
@@ -70,7 +71,7 @@ struct Drive {
     outward: VecDeque<ToCoordinator>,
     inward: VecDeque<ToPrivileged>,
     alarm: Option<Instant>,
-    retry: Retry,
+    waits: Waits,
 }
 
 /// Keeps a stream open until `stop` is ready.
@@ -103,7 +104,7 @@ impl Drive {
             outward: VecDeque::new(),
             inward: VecDeque::new(),
             alarm: None,
-            retry: Retry::new(),
+            waits: retry::waits(),
         }
     }
 
@@ -179,7 +180,7 @@ impl Drive {
         match effect {
             Effect::Dial => self.dialling = Some(self.dial.dial()),
             Effect::Wait => {
-                let wait = self.retry.next_wait();
+                let wait = self.waits.next_wait();
                 tracing::info!(milliseconds = wait.as_millis(), "trying again after a wait");
                 self.alarm = Some(Instant::now() + wait);
             }
@@ -187,7 +188,7 @@ impl Drive {
                 tracing::info!("connected");
                 self.alarm = Some(Instant::now() + LASTING);
             }
-            Effect::Calm => self.retry.reset(),
+            Effect::Calm => self.waits.reset(),
             Effect::Send(message) => self.outward.push_back(message),
             Effect::Tell(message) => {
                 if matches!(message, ToPrivileged::Offer { .. }) {

@@ -18,8 +18,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Says what a verdict says, and reads no proof (0029).
     ("certificate", &["verify"]),
     // edges
+    ("retry", &[]),
     ("wire", &["model", "proof"]),
     ("store", &["model"]),
+    // Its client is built with protoc, which nothing else here needs (0035).
+    ("store-etcd", &["store", "retry"]),
     // Its ML-DSA key signs what `proof` makes, which is pure and computes no such signature.
     ("identity", &["model", "proof"]),
     // What checks a token is handed in, so that the coordinator is not built with the verifier.
@@ -31,11 +34,23 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "coordinator",
         &[
-            "model", "policy", "planner", "flow", "proof", "log", "verify", "wire", "store", "identity", "tlog",
-            "stamp", "crash",
+            "model",
+            "policy",
+            "planner",
+            "flow",
+            "proof",
+            "log",
+            "verify",
+            "wire",
+            "store",
+            "store-etcd",
+            "identity",
+            "tlog",
+            "stamp",
+            "crash",
         ],
     ),
-    ("agent", &["model", "flow", "proof", "wire", "identity", "targets", "crash"]),
+    ("agent", &["model", "flow", "proof", "wire", "identity", "targets", "retry", "crash"]),
     // The demonstration's search opens sealed store values with the keys on disk, hence store; causes are signed here, hence
     // proof (0012).
     ("cli", &["model", "policy", "planner", "proof", "verify", "certificate", "wire", "identity", "targets", "store"]),
