@@ -10,9 +10,10 @@ use anyhow::Context as _;
 use gallra_model::Nonce;
 use gallra_model::contract::{ContractIdentity, CustomerIdentity};
 use gallra_model::selector::{AddressUse, ExternalId};
-use gallra_store::epochs::{Due, OnDisk, Progress, Turning};
+use gallra_store::epochs::{Due, Gathered, OnDisk, Progress, Turning};
 use gallra_store::keys::{self, IndexKind, What};
 use gallra_store::{Embedded, Keyring, Txn};
+use gallra_store_etcd::Etcd;
 
 use crate::clock::real_now;
 use crate::core::Core;
@@ -101,15 +102,24 @@ impl Core {
     }
 }
 
-/// `gallra-coordinator backup`: a verified copy of a stopped coordinator's store; prints its path.
+/// `gallra-coordinator backup`: a verified copy of the store, of a stopped coordinator's or of the one in etcd; prints its path.
 ///
 /// # Errors
 /// Says what was in the way; a running coordinator among them.
 pub async fn back_up(layout: &Layout) -> anyhow::Result<()> {
-    let store = Arc::new(Embedded::open(&layout.path("store")).context("the store cannot be opened")?);
-    let keyring = Keyring::open(&layout.path("keys")).context("the key-wrapping keys cannot be read")?;
-    let effects = OnDisk::new(store, layout.path("backups"));
-    let (path, copied) = effects.back_up_now(&keyring, real_now()).await?;
+    let config = layout.config()?;
+    let keyring = Keyring::open(&layout.keys(&config)).context("the key-wrapping keys cannot be read")?;
+    let (path, copied) = match &config.etcd {
+        None => {
+            let store = Arc::new(Embedded::open(&layout.path("store")).context("the store cannot be opened")?);
+            OnDisk::new(store, layout.path("backups")).back_up_now(&keyring, real_now()).await?
+        }
+        Some(etcd) => {
+            let store = Etcd::open(&etcd.read(layout)?).await.context("the store in etcd cannot be opened")?;
+            keyring.share(&store).await?;
+            Gathered::new(Arc::new(store), layout.path("backups")).back_up_now(&keyring, real_now()).await?
+        }
+    };
     tracing::info!(entries = copied.entries, "copied, read back and compared");
     writeln!(std::io::stdout(), "{}", path.display()).context("the path could not be printed")
 }

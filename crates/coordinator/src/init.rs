@@ -63,7 +63,8 @@ pub async fn run(init: &Init) -> anyhow::Result<()> {
     let now = real_now();
     let authority = Authority::create(&init.installation, now)?;
     write_credential(&layout.path("authority.pem"), &authority.to_pem())?;
-    let server = authority.issue_server(&server_names(init)?, now, leaf_validity())?;
+    let server =
+        authority.issue_server(&server_names(&init.listen, &init.enrol_listen, &init.names)?, now, leaf_validity())?;
     write_credential(&layout.path("server.pem"), &server)?;
     write_permit_key(&layout)?;
     crate::ledger::make_key(&layout)?;
@@ -83,6 +84,8 @@ pub async fn run(init: &Init) -> anyhow::Result<()> {
         policy: name,
         brake_ends_per_day: crate::halt::BRAKE_ENDS_PER_DAY,
         others: Vec::new(),
+        keys: None,
+        etcd: None,
         log: LogConfig::default(),
     };
     write_new(&layout.path("coordinator.toml"), 0o644, toml::to_string(&config)?.as_bytes())?;
@@ -104,7 +107,7 @@ fn has_content(dir: &Path) -> bool {
     std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-fn leaf_validity() -> SignedDuration {
+pub(crate) fn leaf_validity() -> SignedDuration {
     SignedDuration::from_hours(24 * i64::from(LEAF_DAYS))
 }
 
@@ -125,21 +128,21 @@ fn read_packs(file: &Path) -> anyhow::Result<(String, Vec<(String, String)>)> {
     Ok((name, packs.into_inner()))
 }
 
-fn server_names(init: &Init) -> anyhow::Result<Vec<String>> {
+pub(crate) fn server_names(listen: &str, enrol_listen: &str, more: &[String]) -> anyhow::Result<Vec<String>> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    for address in [&init.listen, &init.enrol_listen] {
+    for address in [listen, enrol_listen] {
         let (host, _) = address.rsplit_once(':').with_context(|| format!("{address}: expected host:port"))?;
         // The same text goes into profiles and join tokens: it has to be what others dial.
         ensure!(!matches!(host, "0.0.0.0" | "[::]"), "{address}: give the address that agents and operators dial");
         names.push(host.to_owned());
     }
-    names.extend(init.names.iter().cloned());
+    names.extend(more.iter().cloned());
     names.sort();
     names.dedup();
     Ok(names)
 }
 
-fn write_credential(path: &Path, credential: &Credential) -> anyhow::Result<()> {
+pub(crate) fn write_credential(path: &Path, credential: &Credential) -> anyhow::Result<()> {
     write_new(path, 0o600, format!("{}{}", credential.key_pem, credential.cert_pem).as_bytes())
 }
 

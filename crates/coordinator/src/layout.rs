@@ -55,9 +55,81 @@ pub struct Config {
     /// Where the other coordinators on the same store take sessions, `host:port`: hosts that enrol here learn of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<String>,
+    /// The folder of the key-wrapping keys, absolute or from this directory: where several coordinators share it, all of them name
+    /// the same one. Unset: `keys`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<PathBuf>,
+    /// The state is in etcd, and other coordinators may work on it; unset: in `store/`, and this one is alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etcd: Option<EtcdConfig>,
     /// The transparency log.
     #[serde(default)]
     pub log: LogConfig,
+}
+
+/// `[etcd]` in `coordinator.toml`: an etcd of its own, never that of Kubernetes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EtcdConfig {
+    /// Client addresses of its members, one each: `https://host:port`. Without TLS on loopback only.
+    pub endpoints: Vec<String>,
+    /// The name of this installation's cell: what is stored lies under `gallra/CELL/`.
+    pub cell: String,
+    /// Authority of the members' certificates, PEM; a path from this directory. With it, the two that follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<PathBuf>,
+    /// The coordinator's client certificate, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    /// Its key, PEM (0600).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// The name in the members' certificates, where it is not the address's host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
+    /// Seconds of the leader's lease: how long nobody leads after a crash.
+    #[serde(default = "lease_seconds")]
+    pub lease_seconds: u32,
+    /// `--quota-backend-bytes` as etcd was started with, for versions before 3.6, which do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_bytes: Option<u64>,
+}
+
+impl EtcdConfig {
+    /// The configuration, with the files that it names.
+    ///
+    /// # Errors
+    /// Names the key, or the file.
+    pub fn read(&self, layout: &Layout) -> anyhow::Result<gallra_store_etcd::Config> {
+        let file = |path: &Path| {
+            let path = layout.path_of(path);
+            fs::read_to_string(&path).with_context(|| format!("etcd: {} cannot be read", path.display()))
+        };
+        let tls = match (&self.authority, &self.certificate, &self.key) {
+            (None, None, None) => None,
+            (Some(ca), Some(certificate), Some(key)) => Some(gallra_store_etcd::Tls {
+                ca: file(ca)?,
+                certificate: file(certificate)?,
+                key: file(key)?,
+                server_name: self.server_name.clone(),
+            }),
+            _ => anyhow::bail!("coordinator.toml: etcd: authority, certificate and key are given together"),
+        };
+        let cell = self.cell.parse().context("coordinator.toml: etcd.cell")?;
+        let config = gallra_store_etcd::Config::new(self.endpoints.clone(), cell, tls);
+        let mut config = config.context("coordinator.toml: etcd.endpoints")?;
+        anyhow::ensure!(
+            (2..=60).contains(&self.lease_seconds),
+            "coordinator.toml: etcd.lease_seconds: expected 2 to 60"
+        );
+        config.lease = std::time::Duration::from_secs(self.lease_seconds.into());
+        config.quota_bytes = self.quota_bytes;
+        Ok(config)
+    }
+}
+
+fn lease_seconds() -> u32 {
+    5
 }
 
 /// `[log]` in `coordinator.toml`.
@@ -237,6 +309,16 @@ impl Layout {
             }
             Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
         }
+    }
+
+    /// Where the key-wrapping keys are.
+    pub fn keys(&self, config: &Config) -> PathBuf {
+        self.path_of(config.keys.as_deref().unwrap_or_else(|| Path::new("keys")))
+    }
+
+    /// A path as a configuration names it: absolute, or from the directory.
+    pub fn path_of(&self, path: &Path) -> PathBuf {
+        self.root.join(path)
     }
 
     /// Reads a pack of `policy/`.

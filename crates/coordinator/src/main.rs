@@ -9,7 +9,8 @@ use clap::{Parser, Subcommand};
 use gallra_coordinator::epochs;
 use gallra_coordinator::init::{self, Init};
 use gallra_coordinator::layout::Layout;
-use gallra_coordinator::{serve, witness};
+use gallra_coordinator::replicate::{self, Replicate};
+use gallra_coordinator::{moving, serve, witness};
 use gallra_model::Instant;
 
 /// Decides when personal data may and must go, lets agents erase it, and proves it.
@@ -78,6 +79,33 @@ enum Command {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// Make the directory of one more coordinator on the same etcd.
+    #[command(
+        after_help = "Example:\n  gallra-coordinator replicate --dir /var/lib/gallra --to /srv/gallra-2 --listen \
+                            gallra-2.example.se:7443 --enrol-listen gallra-2.example.se:7444"
+    )]
+    Replicate {
+        /// The directory of a coordinator that works on etcd.
+        #[arg(long)]
+        dir: PathBuf,
+        /// The directory to make; must be empty or missing.
+        #[arg(long)]
+        to: PathBuf,
+        /// Where the new one takes sessions and commands, `host:port`.
+        #[arg(long)]
+        listen: String,
+        /// Where hosts enrol at it, `host:port`.
+        #[arg(long)]
+        enrol_listen: String,
+        /// A further name or address that its certificate is for; may be repeated.
+        #[arg(long = "name")]
+        names: Vec<String>,
+    },
+    /// The coordinator's state as a whole.
+    Store {
+        #[command(subcommand)]
+        command: StoreCommand,
+    },
     /// Run the coordinator until SIGTERM or SIGINT.
     Serve {
         /// The directory that `init` made.
@@ -94,6 +122,22 @@ enum Command {
     Witness {
         #[command(subcommand)]
         command: WitnessCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum StoreCommand {
+    /// Move a stopped coordinator's state into another engine: copied, read back, compared; then the old one is served no more.
+    ///
+    /// May be repeated after a crash: it goes on where it was.
+    #[command(after_help = "Example:\n  gallra-coordinator store copy --dir /var/lib/gallra --to etcd")]
+    Copy {
+        /// The directory that `init` made; its coordinator.toml says where etcd is.
+        #[arg(long)]
+        dir: PathBuf,
+        /// Where to.
+        #[arg(long)]
+        to: moving::Engine,
     },
 }
 
@@ -194,6 +238,10 @@ fn main() -> ExitCode {
                     init::run(&init).await
                 }
                 Command::Backup { dir } => epochs::back_up(&Layout::new(dir)).await,
+                Command::Replicate { dir, to, listen, enrol_listen, names } => {
+                    replicate::run(&Replicate { from: dir, to, listen, enrol_listen, names })
+                }
+                Command::Store { command: StoreCommand::Copy { dir, to } } => moving::run(&Layout::new(dir), to).await,
                 Command::Serve { dir, demonstration_clock } => serve::run(&Layout::new(dir), demonstration_clock).await,
                 Command::Witness { command } => command.run().await,
             }

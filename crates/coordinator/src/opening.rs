@@ -8,8 +8,9 @@ use gallra_identity::Authority;
 use gallra_model::Instant;
 use gallra_policy::Policy;
 use gallra_proof::key::SigningKey;
-use gallra_store::epochs::{Effects, OnDisk};
+use gallra_store::epochs::{Effects, Gathered, OnDisk};
 use gallra_store::{Cluster, Embedded, Keyring, Store, keys};
+use gallra_store_etcd::Etcd;
 
 use crate::clock::Time;
 use crate::core::Core;
@@ -34,9 +35,15 @@ impl Engine {
     ///
     /// # Errors
     /// Says why it cannot be opened.
-    pub fn of(layout: &Layout) -> anyhow::Result<Self> {
+    pub async fn of(layout: &Layout, config: &Config) -> anyhow::Result<Self> {
+        let backups = layout.path("backups");
+        if let Some(etcd) = &config.etcd {
+            let store = Arc::new(Etcd::open(&etcd.read(layout)?).await.context("the store in etcd cannot be opened")?);
+            let effects = Arc::new(Gathered::new(Arc::clone(&store) as Arc<dyn Cluster>, backups));
+            return Ok(Self { store: Arc::clone(&store) as Arc<dyn Store>, effects, cluster: Some(store) });
+        }
         let store = Arc::new(Embedded::open(&layout.path("store")).context("the store cannot be opened")?);
-        let effects = Arc::new(OnDisk::new(Arc::clone(&store), layout.path("backups")));
+        let effects = Arc::new(OnDisk::new(Arc::clone(&store), backups));
         Ok(Self { store, effects, cluster: None })
     }
 }
@@ -46,7 +53,7 @@ impl Engine {
 /// # Errors
 /// Says which part of the directory is missing or in use.
 pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Result<Core> {
-    open_over(layout, demonstration, Engine::of(layout)?).await
+    open_over(layout, demonstration, Engine::of(layout, &layout.config()?).await?).await
 }
 
 /// Opens the keys of a directory over an engine.
@@ -56,7 +63,10 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
 pub async fn open_over(layout: &Layout, demonstration: Option<Instant>, engine: Engine) -> anyhow::Result<Core> {
     let config = layout.config()?;
     let Engine { store, effects, cluster } = engine;
-    let generation = store.get(&keys::meta_generation()).await?.context("the store has no generation: run init")?;
+    let generation = store.get(&keys::meta_generation()).await?.context(
+        "the store has no generation: run init, or `store copy` again if it was being moved; a store that was moved away is \
+         served no more",
+    )?;
     let mark = store.get(&keys::meta_clock()).await?;
     let mark = mark.map(|entry| decode("clock mark", &entry.value)).transpose()?;
     let (key, cert) = split_pem(&layout.read("authority.pem")?)?;
@@ -64,7 +74,7 @@ pub async fn open_over(layout: &Layout, demonstration: Option<Instant>, engine: 
     let generation = decode("generation", &generation.value)?;
     let ledger = open_ledger(layout, &config, Arc::clone(&store), generation).await?;
     let rules = Rules::new(first).map_err(|problems| anyhow::anyhow!("policy/{}.toml: {problems}", config.policy))?;
-    let keyring = Keyring::open(&layout.path("keys")).context("the key-wrapping keys cannot be read")?;
+    let keyring = Keyring::open(&layout.keys(&config)).context("the key-wrapping keys cannot be read")?;
     if cluster.is_some() {
         keyring.share(&*store).await.context("the key-wrapping keys are not those of the other coordinators")?;
     }

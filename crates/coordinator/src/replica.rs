@@ -65,7 +65,7 @@ async fn lead(core: &Core, cluster: &dyn Cluster, stamping: &Stamping, mut stopp
             () = told(&mut stopped) => return,
         };
         match term {
-            Ok(term) => lead_once(core, term, stamping, &mut stopped).await,
+            Ok(term) => lead_once((core, cluster), term, stamping, &mut stopped).await,
             Err(error) => {
                 tracing::warn!(%error, "no leader could be elected; it is tried again");
                 tokio::time::sleep(REST).await;
@@ -77,12 +77,18 @@ async fn lead(core: &Core, cluster: &dyn Cluster, stamping: &Stamping, mut stopp
     }
 }
 
-async fn lead_once(core: &Core, term: Term, stamping: &Stamping, stopped: &mut watch::Receiver<bool>) {
+async fn lead_once(
+    (core, cluster): (&Core, &dyn Cluster),
+    term: Term,
+    stamping: &Stamping,
+    stopped: &mut watch::Receiver<bool>,
+) {
     let led = core.over(Arc::new(Fenced::new(Arc::clone(&core.store), term.clone())));
     let since = term.fence().map_or(Revision::default(), |fence| fence.revision);
     led.ledger.begin_term(since).await;
     tracing::info!(term = %since, "this coordinator leads");
-    let leading = async { tokio::join!(leader::run(&led), ledger::run(&led), stamping.run(&led)) };
+    let engine = cluster.while_leading(&term);
+    let leading = async { tokio::join!(leader::run(&led), ledger::run(&led), stamping.run(&led), engine) };
     tokio::select! {
         _ = leading => {}
         why = term.ended() => tracing::warn!(%why, "this coordinator leads no longer"),

@@ -31,7 +31,7 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
     let config = layout.config()?;
     let stamping = Stamping::new(&config.log).context("coordinator.toml: log.timestamp")?;
     layout.keep_to_clock(if demonstration.is_some() { Clock::Simulated } else { Clock::Real })?;
-    let engine = Engine::of(layout)?;
+    let engine = Engine::of(layout, &config).await?;
     let cluster = engine.cluster.clone();
     let core = Arc::new(open_over(layout, demonstration, engine).await?);
     let (key, cert) = split_pem(&layout.read("server.pem")?)?;

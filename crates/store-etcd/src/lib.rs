@@ -9,6 +9,7 @@
 //! * [`Etcd`]: the store; also the [`Election`](gallra_store::Election).
 //! * [`health`]: what `doctor` wants to know. [`compaction`]: forgetting history.
 
+mod alive;
 pub mod compaction;
 mod config;
 mod election;
@@ -17,6 +18,7 @@ mod feed;
 pub mod health;
 mod marker;
 mod members;
+mod moment;
 mod prefix;
 mod read;
 #[cfg(feature = "test-servers")]
@@ -63,6 +65,10 @@ struct Shared {
     feed: feed::Heard,
     lease: std::time::Duration,
     quota: Option<u64>,
+    /// This process.
+    id: String,
+    /// The lease under which it shows that it is there.
+    alive: tokio::sync::Mutex<Option<i64>>,
 }
 
 impl Etcd {
@@ -103,6 +109,10 @@ impl Etcd {
     }
 
     async fn start(config: &Config, members: Members, prefix: Prefix, cluster: u64) -> Result<Self, StoreError> {
+        let id = random_id().map_err(|_| StoreError::Failed {
+            during: "choosing this coordinator's name among others",
+            hint: "no randomness to be had".to_owned(),
+        })?;
         let shared = Arc::new(Shared {
             members,
             prefix,
@@ -113,6 +123,8 @@ impl Etcd {
             feed: feed::Heard::default(),
             lease: config.lease,
             quota: config.quota_bytes,
+            id,
+            alive: tokio::sync::Mutex::default(),
         });
         let from = shared.revision().await?;
         let feed = tokio::spawn(feed::run(Arc::clone(&shared), from));
@@ -131,6 +143,13 @@ impl Etcd {
     pub async fn revision(&self) -> Result<Revision, StoreError> {
         self.shared.revision().await
     }
+}
+
+/// 16 lowercase hex characters.
+fn random_id() -> Result<String, aws_lc_rs::error::Unspecified> {
+    let mut bytes = [0; 8];
+    aws_lc_rs::rand::fill(&mut bytes)?;
+    Ok(hex::encode(bytes))
 }
 
 impl Drop for Etcd {

@@ -37,17 +37,25 @@ pub(crate) async fn range(shared: &Shared, range: &KeyRange, limit: usize) -> Re
     let limit = limit.clamp(1, MAX_PAGE_ENTRIES);
     let mut starts = 1;
     loop {
-        match page(shared, range, limit).await {
+        match page(shared, range, limit, None).await {
             Err(fault) if fault.kind == Kind::Compacted && starts < MAX_STARTS => starts += 1,
             other => return other,
         }
     }
 }
 
-async fn page(shared: &Shared, range: &KeyRange, limit: usize) -> Result<Page, Fault> {
+/// The same as it was at a revision.
+pub(crate) async fn range_at(shared: &Shared, range: &KeyRange, limit: usize, at: Revision) -> Result<Page, Fault> {
+    if range.is_empty() {
+        return Ok(Page::default());
+    }
+    page(shared, range, limit.clamp(1, MAX_PAGE_ENTRIES), Some(at)).await
+}
+
+async fn page(shared: &Shared, range: &KeyRange, limit: usize, moment: Option<Revision>) -> Result<Page, Fault> {
     let (mut start, end) = shared.prefix.range(range);
     let mut page = Page::default();
-    let (mut bytes, mut at, mut most) = (0, None, FIRST_PIECE);
+    let (mut bytes, mut at, mut most) = (0, moment, FIRST_PIECE);
     loop {
         let full = page.entries.len() == limit || bytes > MAX_PAGE_BYTES;
         // One more than fits, or just the one where no more does: the page ends by naming it.

@@ -1,10 +1,12 @@
 //! Being one of several coordinators on one store: who is there (decision 4). Who leads is [`crate::election`]'s. Knows no engine; the
 //! embedded one has a single coordinator and none of this.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use crate::election::Election;
-use crate::store::StoreError;
+use crate::election::{Election, Term};
+use crate::store::{Store, StoreError};
 
 /// An engine that several coordinators work on.
 #[async_trait]
@@ -18,4 +20,21 @@ pub trait Cluster: Election {
     /// # Errors
     /// The engine's.
     async fn show(&self, about: &[u8]) -> Result<(), StoreError>;
+
+    /// A view of the store as it stands now: reads of it are all of one moment, for some minutes, and it takes no commits.
+    ///
+    /// # Errors
+    /// The engine's.
+    async fn moment(&self) -> Result<Arc<dyn Store>, StoreError>;
+
+    /// Forgets what the store held before now, where the engine keeps it.
+    ///
+    /// # Errors
+    /// The engine's.
+    async fn forget_history(&self) -> Result<(), StoreError>;
+
+    /// What the engine wants done by whoever leads, for as long as the term lasts.
+    async fn while_leading(&self, term: &Term) {
+        term.ended().await;
+    }
 }

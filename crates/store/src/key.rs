@@ -136,6 +136,11 @@ pub struct KeyRange {
 }
 
 impl KeyRange {
+    /// Just one key.
+    pub fn only(key: &Key) -> Self {
+        Self { start: key.0.clone(), end: key.successor() }
+    }
+
     /// First text in the range.
     pub fn start(&self) -> &str {
         &self.start

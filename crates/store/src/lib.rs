@@ -12,6 +12,7 @@
 //! * [`cluster`]: several coordinators on one store: who is there.
 //! * [`keyring`]: keys per subject and per epoch, sealed values, blind indexes, pseudonyms.
 //! * [`epochs`]: turning of key epochs, so that what was destroyed becomes unreadable everywhere.
+//! * [`transfer`]: from one engine into another.
 //! * [`search`]: offline proof that a text is, or is not, in a store.
 
 pub mod cluster;
@@ -25,6 +26,7 @@ pub mod keyring;
 pub mod keys;
 pub mod search;
 pub mod store;
+pub mod transfer;
 pub mod txn;
 pub mod watch;
 

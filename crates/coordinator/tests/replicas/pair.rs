@@ -63,6 +63,14 @@ impl Cluster for Local {
     async fn show(&self, about: &[u8]) -> Result<(), StoreError> {
         self.store.commit(Txn::new().put(keys::replica_alive(&self.id), about)).await.map(drop)
     }
+
+    async fn moment(&self) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(Arc::clone(&self.store))
+    }
+
+    async fn forget_history(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Holds the lock for as long as the term lasts, or is said to.

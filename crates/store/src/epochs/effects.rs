@@ -57,13 +57,13 @@ pub trait Effects: Send + Sync {
 /// The embedded store with a folder of backups beside it.
 pub struct OnDisk {
     store: Arc<Embedded>,
-    backups: PathBuf,
+    backups: Backups,
 }
 
 impl OnDisk {
     /// Of this store, with backups in this folder; it is made when the first one is (mode 0700).
     pub fn new(store: Arc<Embedded>, backups: PathBuf) -> Self {
-        Self { store, backups }
+        Self { store, backups: Backups::new(backups) }
     }
 
     /// Makes a backup under the keyring's current epoch, verified. It is removed when that epoch has turned.
@@ -75,18 +75,9 @@ impl OnDisk {
     }
 
     async fn copy(&self, keyring: &Keyring, epoch: Epoch, at: Instant) -> Result<(PathBuf, Copied), TurnError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.backups).map_err(|e| failed("made", &e))?;
-        let path = self.backups.join(name(epoch, at));
+        let path = self.backups.place(epoch, at)?;
         let copied = self.store.back_up(&path).await?;
-        let found = opens_all(&path, keyring)?;
-        // The name is what the copy is removed by: it may not say a newer epoch than the oldest that is in it.
-        if found.is_some_and(|oldest| oldest < epoch) {
-            fs::remove_file(&path).map_err(|e| failed("removed", &e))?;
-            return Err(TurnError::Backups {
-                done: "made",
-                hint: "an epoch is turning; try again when it has".to_owned(),
-            });
-        }
+        self.backups.check(&path, keyring, epoch)?;
         Ok((path, copied))
     }
 }
@@ -98,19 +89,51 @@ impl Effects for OnDisk {
     }
 
     async fn remove_backups_before(&self, epoch: Epoch) -> Result<(), TurnError> {
-        for name in names(&self.backups)? {
-            if epoch_of(&name).is_some_and(|of| of < epoch) {
-                fs::remove_file(self.backups.join(&name)).map_err(|e| failed("removed", &e))?;
-            }
-        }
-        match File::open(&self.backups).and_then(|dir| dir.sync_all()) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(failed("removed", &source)),
-            _ => Ok(()),
-        }
+        self.backups.remove_before(epoch)
     }
 
     async fn rewrite(&self) -> Result<(), TurnError> {
         Ok(self.store.rewrite().await?)
+    }
+}
+
+/// The folder of copies, whatever they are made of.
+pub(super) struct Backups(PathBuf);
+
+impl Backups {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    /// Where the next copy goes.
+    pub(super) fn place(&self, epoch: Epoch, at: Instant) -> Result<PathBuf, TurnError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.0).map_err(|e| failed("made", &e))?;
+        Ok(self.0.join(name(epoch, at)))
+    }
+
+    /// Tries every wrapped key of a copy. The name is what it is removed by: it may not say a newer epoch than the oldest that is
+    /// in it.
+    pub(super) fn check(&self, path: &Path, keyring: &Keyring, epoch: Epoch) -> Result<(), TurnError> {
+        if opens_all(path, keyring)?.is_some_and(|oldest| oldest < epoch) {
+            fs::remove_file(path).map_err(|e| failed("removed", &e))?;
+            return Err(TurnError::Backups {
+                done: "made",
+                hint: "an epoch is turning; try again when it has".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove_before(&self, epoch: Epoch) -> Result<(), TurnError> {
+        for name in names(&self.0)? {
+            if epoch_of(&name).is_some_and(|of| of < epoch) {
+                fs::remove_file(self.0.join(&name)).map_err(|e| failed("removed", &e))?;
+            }
+        }
+        match File::open(&self.0).and_then(|dir| dir.sync_all()) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(failed("removed", &source)),
+            _ => Ok(()),
+        }
     }
 }
 

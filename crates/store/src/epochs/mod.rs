@@ -10,6 +10,7 @@
 mod due;
 mod effects;
 mod error;
+mod gathered;
 mod record;
 mod work;
 
@@ -25,6 +26,7 @@ use crate::txn::{Expect, Txn};
 pub use due::{Due, epoch_due};
 pub use effects::{Effects, OnDisk};
 pub use error::TurnError;
+pub use gathered::Gathered;
 pub use record::{EpochRecord, Stage, Turn};
 
 use record::Next;

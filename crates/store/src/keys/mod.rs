@@ -10,6 +10,7 @@
 //! | --- | --- | --- | --- |
 //! | meta | `meta/{schema,generation,epoch,policy}` | schema version, coordinator's generation, current key epoch and its turning, the policy in force and those that wait | |
 //! | | `meta/leader` | the name of the replica that leads, where several may; goes with its lease, and is in no copy | |
+//! | | `meta/moved` | the generation that this store had, once it was moved into another one | |
 //! | | `meta/ends` | contracts ended on one local day: what the brake counts | |
 //! | | `meta/clock` | the last instant at which the machine's clock was believed | |
 //! | | `meta/purge` | local day and request of the newest rolling purge | |
@@ -110,8 +111,8 @@ pub use request::{
 };
 pub use rules::{
     all_instructed, guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target,
-    instructed, meta_clock, meta_closed_epoch, meta_epoch, meta_generation, meta_leader, meta_policy, meta_purge,
-    meta_schema, meta_unsettled, parse_instructed, policies, policy, policy_turn, policy_turns, unsettled,
+    instructed, meta_clock, meta_closed_epoch, meta_epoch, meta_generation, meta_leader, meta_moved, meta_policy,
+    meta_purge, meta_schema, meta_unsettled, parse_instructed, policies, policy, policy_turn, policy_turns, unsettled,
     unsettled_of, unsettled_page,
 };
 pub use signing::{

@@ -12,6 +12,11 @@ pub fn meta_schema() -> Key {
     Family::Meta.prefix().key("schema")
 }
 
+/// There once everything was moved into another store: the generation that was given up.
+pub fn meta_moved() -> Key {
+    Family::Meta.prefix().key("moved")
+}
+
 /// The coordinator's generation (I3), raised at each restore.
 pub fn meta_generation() -> Key {
     Family::Meta.prefix().key("generation")

@@ -34,6 +34,7 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::Meta, meta_closed_epoch(epoch)),
         (Family::Meta, meta_policy()),
         (Family::Meta, meta_clock()),
+        (Family::Meta, meta_moved()),
         (Family::Guard, guard_global()),
         (Family::Guard, guard_category(&"mail".parse().expect("a word"))),
         (Family::Guard, guard_target(&web, &"sites".parse().expect("a name"))),
