@@ -1,6 +1,7 @@
 //! The coordinator's heart: holds store, clock, keys and fleet together, and moves one request by one input. Load, decide
 //! with the pure machine, commit by compare-and-swap, and again when somebody else was faster (bounded, I10).
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use gallra_flow::request::{Effect, Input, Refused, step};
@@ -10,7 +11,7 @@ use gallra_model::{Day, Digest, Instant, RequestId};
 use gallra_proof::key::SigningKey;
 use gallra_store::epochs::Effects;
 use gallra_store::{Entry, Keyring, Store, StoreError, Txn, keys};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::clock::Time;
 use crate::error::CoreError;
@@ -82,6 +83,10 @@ pub struct Core {
     pub generation: u64,
     /// This process's id among several coordinators on the store; unset where it is the only one.
     pub replica: Option<Arc<str>>,
+    /// Whether this process leads, as far as it knows.
+    pub leads: Arc<AtomicBool>,
+    /// Becomes true when this process is told to stop: open streams end at once, so that agents find another coordinator.
+    pub stopping: Arc<watch::Sender<bool>>,
     /// Who is connected here.
     pub fleet: Arc<Fleet>,
     /// Wakes the leader's loop.

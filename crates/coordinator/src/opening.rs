@@ -2,6 +2,7 @@
 //! Owns which engine a configuration means. Refuses a store without a generation: it was never initialised, or is another one.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 use gallra_identity::Authority;
@@ -97,7 +98,9 @@ pub async fn open_over(layout: &Layout, demonstration: Option<Instant>, engine: 
         time: Arc::new(demonstration.map_or_else(|| Time::real(mark), Time::simulated)),
         generation,
         ledger,
+        leads: Arc::new(AtomicBool::new(cluster.is_none())),
         replica: cluster.map(|cluster| cluster.id().into()),
+        stopping: Arc::default(),
         fleet: Arc::default(),
         wake: Arc::default(),
         leading: Arc::default(),

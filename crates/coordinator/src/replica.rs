@@ -6,6 +6,7 @@ mod follow;
 mod streams;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gallra_store::{Cluster, Fenced, Revision, Term};
@@ -86,6 +87,7 @@ async fn lead_once(
     let led = core.over(Arc::new(Fenced::new(Arc::clone(&core.store), term.clone())));
     let since = term.fence().map_or(Revision::default(), |fence| fence.revision);
     led.ledger.begin_term(since).await;
+    core.leads.store(true, Ordering::Relaxed);
     tracing::info!(term = %since, "this coordinator leads");
     let engine = cluster.while_leading(&term);
     let leading = async { tokio::join!(leader::run(&led), ledger::run(&led), stamping.run(&led), engine) };
@@ -97,6 +99,7 @@ async fn lead_once(
             tracing::info!("the lead was given up");
         }
     }
+    core.leads.store(false, Ordering::Relaxed);
 }
 
 impl Core {

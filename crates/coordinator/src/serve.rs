@@ -83,6 +83,7 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
         served = &mut serving => { served?; }
         () = signalled() => {
             tracing::info!("told to stop");
+            core.stopping.send_replace(true);
             stop.send_replace(true);
             // Open streams of agents never end by themselves. A lead is given up meanwhile, so that another replica has it.
             let ended = async { tokio::join!(serving, &mut leading) };

@@ -65,6 +65,8 @@ pub struct Options {
     pub init: Vec<String>,
     /// Further lines of `[log]` in coordinator.toml.
     pub log: String,
+    /// `[etcd]` of coordinator.toml, with its header: the store is moved there before anything is served. Empty: it stays in a file.
+    pub etcd: String,
     /// Tests of crashes: the program that kills itself once, and the point at which it does (`gallra-crash`).
     pub crash: Option<(&'static str, String)>,
 }
@@ -91,6 +93,7 @@ impl Options {
             longest_act_seconds: None,
             init: Vec::new(),
             log: String::new(),
+            etcd: String::new(),
             crash: None,
         }
     }
@@ -122,6 +125,8 @@ pub struct Site {
     /// Signs what is to be erased. Not the coordinator's: it lies where contracts are ended.
     pub cause_key: SigningKey,
     coordinator: Option<Child>,
+    /// Another one on the same store, where there is one.
+    second: Option<Child>,
     agent: Option<Child>,
     channel: Option<Channel>,
     now: Instant,
@@ -153,8 +158,10 @@ impl Site {
         let now = options.start;
         let cause_key = cause::create_key(&dir.join("cause.key")).map_err(|failure| anyhow::anyhow!(failure.text))?;
         let (coordinator, agent, channel) = (None, None, None);
-        let mut site = Self { options, provider, routine, cause_key, coordinator, agent, channel, now };
+        let second = None;
+        let mut site = Self { options, provider, routine, cause_key, coordinator, second, agent, channel, now };
         site.init_coordinator()?;
+        site.move_to_etcd()?;
         site.start_coordinator().await?;
         site.register_cause_key().await?;
         site.join_agent().await?;
@@ -241,6 +248,77 @@ impl Site {
         let config = self.path("coordinator/coordinator.toml");
         let text = fs::read_to_string(&config)?.replace("[log]\n", &format!("[log]\n{}", self.options.log));
         Ok(fs::write(config, text)?)
+    }
+
+    fn move_to_etcd(&self) -> anyhow::Result<()> {
+        if self.options.etcd.is_empty() {
+            return Ok(());
+        }
+        let config = self.path("coordinator/coordinator.toml");
+        let text = fs::read_to_string(&config)?;
+        fs::write(&config, format!("{text}\n{}", self.options.etcd))?;
+        let status = self
+            .program("gallra-coordinator", "coordinator.log")?
+            .args(["store", "copy", "--to", "etcd", "--dir"])
+            .arg(self.path("coordinator"))
+            .status()?;
+        ensure!(status.success(), "gallra-coordinator store copy failed: see logs/coordinator.log");
+        Ok(())
+    }
+
+    /// Makes another coordinator on the same etcd and starts it; agents that join or start from here on know of both.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn start_second(&mut self) -> anyhow::Result<()> {
+        let (listen, enrol) = (format!("127.0.0.1:{}", odd_port()?), format!("127.0.0.1:{}", odd_port()?));
+        let status = self
+            .program("gallra-coordinator", "second.log")?
+            .args(["replicate", "--listen", &listen, "--enrol-listen", &enrol, "--dir"])
+            .arg(self.path("coordinator"))
+            .arg("--to")
+            .arg(self.path("second"))
+            .status()?;
+        ensure!(status.success(), "gallra-coordinator replicate failed: see logs/second.log");
+        let profile = self.path("second-operator");
+        fs::create_dir_all(&profile)?;
+        for file in ["client.pem", "client.key", "authority.pem"] {
+            fs::copy(self.profile().join(file), profile.join(file))?;
+        }
+        fs::write(profile.join("client.toml"), format!("address = \"https://{listen}\"\n"))?;
+        let first = fs::read_to_string(self.profile().join("client.toml"))?;
+        self.options.more.push_str(&format!("\n[coordinator]\n{first}others = [\"https://{listen}\"]\n"));
+        let child = self
+            .program("gallra-coordinator", "second.log")?
+            .args(["serve", "--demonstration-clock", &self.now.to_string(), "--dir"])
+            .arg(self.path("second"))
+            .spawn()?;
+        self.second = Some(child);
+        wait_for("the second coordinator to answer", async || client::connect(Some(&profile)).await.ok()).await?;
+        Ok(())
+    }
+
+    /// From here on the second coordinator is the one that is spoken to, and the clock that is moved is its own.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn turn_to_second(&mut self) -> anyhow::Result<()> {
+        let profile = self.path("second-operator");
+        let channel = client::connect(Some(&profile)).await.map_err(|failure| anyhow::anyhow!(failure.text))?;
+        self.channel = Some(channel);
+        Ok(())
+    }
+
+    /// Ends the coordinator at once, as a crash would: SIGKILL to its id.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn kill_coordinator(&mut self) -> anyhow::Result<()> {
+        self.channel = None;
+        let mut child = self.coordinator.take().context("the coordinator is stopped")?;
+        child.kill()?;
+        child.wait()?;
+        Ok(())
     }
 
     /// Starts the coordinator and waits until it answers.
@@ -371,7 +449,7 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        for child in [&mut self.agent, &mut self.coordinator].into_iter().flatten() {
+        for child in [&mut self.agent, &mut self.coordinator, &mut self.second].into_iter().flatten() {
             // By its own handle, so by its id; nothing else is ever signalled.
             let _ = child.kill();
             let _ = child.wait();

@@ -1,5 +1,6 @@
 //! `ClockService`: tells the time, moves a demonstration's, and takes an operator's word for one that leapt.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gallra_flow::clock::Standing;
@@ -72,7 +73,8 @@ pub(super) fn ahead(core: &Core) -> i64 {
 async fn settle(core: &Core) -> Result<(), CoreError> {
     loop {
         let moved = core.fleet.moved.notified();
-        let made = leader::run_due(core).await?;
+        // A demonstration's clock is each coordinator's own: one that follows has nothing due by it.
+        let made = if core.leads.load(Ordering::Relaxed) { leader::run_due(core).await? } else { 0 };
         if made == 0 && !has_work(core).await? {
             return Ok(());
         }

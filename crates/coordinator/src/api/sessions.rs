@@ -144,6 +144,7 @@ async fn serve(
     let mut clock = core.fleet.clock_moves();
     let mut log = core.ledger.moves();
     let mut minute = tokio::time::interval(MINUTE);
+    let mut stopping = core.stopping.subscribe();
     let welcome = ToAgent::Welcome { generation: core.generation, clock: core.time.kind(), now: core.time.now() };
     session.say(&welcome).await?;
     session.tell_order().await?;
@@ -182,6 +183,7 @@ async fn serve(
                 session.guards_moved(change).await?;
                 None
             }
+            _ = stopping.changed() => return Err(Status::unavailable("the coordinator stops")),
             _ = streams.next() => {
                 if core.went_elsewhere(agent).await? {
                     return Err(Status::aborted("a newer stream of this agent took over, at another coordinator"));

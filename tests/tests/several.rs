@@ -1,0 +1,143 @@
+//! The whole flow on a real etcd, with one coordinator and with two, of which the leader dies or hands over in the middle.
+
+use std::path::Path;
+
+use gallra_cli::demo::site::wait_for;
+use gallra_store_etcd::testing::{Cluster, Lifetime};
+use gallra_testkit::provider::verify;
+use gallra_testkit::{Story, day};
+use gallra_wire::v1;
+use gallra_wire::v1::agent_registry_service_client::AgentRegistryServiceClient;
+use gallra_wire::v1::receipt_service_client::ReceiptServiceClient;
+
+/// `[etcd]` for a cluster, whose certificates are written beside the site.
+fn section(cluster: &Cluster, folder: &Path, lease_seconds: u32) -> String {
+    let client = cluster.authority().issue("gallra", Lifetime::Now);
+    let tls = cluster.tls(&client);
+    let mut lines = format!("[etcd]\nendpoints = {:?}\ncell = \"main\"\n", cluster.endpoints());
+    for (name, content) in [("authority", &tls.ca), ("certificate", &tls.certificate), ("key", &tls.key)] {
+        let path = folder.join(format!("etcd-{name}.pem"));
+        std::fs::write(&path, content).expect("writes");
+        lines.push_str(&format!("{name} = {path:?}\n"));
+    }
+    lines + &format!("lease_seconds = {lease_seconds}\n")
+}
+
+/// A site whose state is in etcd: files only, since what is erased is not the point.
+async fn begun(cluster: &Cluster, folder: &Path, lease_seconds: u32) -> Story {
+    let etcd = section(cluster, folder, lease_seconds);
+    let story = Story::begin(|options| {
+        options.etcd = etcd;
+        let left_out = ["mail", "register-service", "register-contact", "register-invoices"];
+        options.without = left_out.map(str::to_owned).to_vec();
+        options.backups = false;
+    });
+    story.await.expect("a site")
+}
+
+/// How often each job was begun, by its receipts.
+async fn receipts(story: &Story, request: &str) -> Vec<(String, String)> {
+    let mut client = ReceiptServiceClient::new(story.site.channel().expect("a channel"));
+    let asked = v1::ListReceiptsRequest { request: request.to_owned() };
+    let all = client.list_receipts(asked).await.expect("receipts").into_inner().receipts;
+    all.into_iter().map(|receipt| (receipt.target, receipt.action)).collect()
+}
+
+async fn is_final(story: &Story, request: &str) {
+    let (proof, key, stage) = story.newest_proof(request).await.expect("a proof");
+    assert_eq!(stage, v1::Stage::Final);
+    let said = verify(&proof, &key);
+    assert!(said.contains("VALID final"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_whole_flow_on_etcd_ends_in_a_proof() {
+    let (cluster, folder) = (Cluster::start(1), tempfile::tempdir().expect("a folder"));
+    let mut story = begun(&cluster, folder.path(), 5).await;
+    let request = story.end_and_settle().await.expect("a request");
+    for days in [31, 60, 61] {
+        story.advance_days(day(2026, 1, 31), days).await.expect("the clock moves");
+    }
+    is_final(&story, &request).await;
+    // A store that was moved away is served no more.
+    let config = story.site.path("coordinator/coordinator.toml");
+    story.site.stop_coordinator().await.expect("stops");
+    let text = std::fs::read_to_string(&config).expect("reads");
+    let (without, _) = text.split_once("[etcd]").expect("it has a section");
+    std::fs::write(&config, without).expect("writes");
+    let served =
+        std::process::Command::new(gallra_cli::demo::site::programs().expect("programs").join("gallra-coordinator"))
+            .args(["serve", "--demonstration-clock", "2026-05-01T00:00:00Z", "--dir"])
+            .arg(story.site.path("coordinator"))
+            .output()
+            .expect("runs");
+    let said = String::from_utf8_lossy(&served.stderr);
+    assert!(!served.status.success() && said.contains("no generation"), "{said}");
+}
+
+/// Moves the clock, a day at a time, until a request is done. Nothing is moved before somebody leads.
+async fn done(story: &mut Story, request: &str) {
+    let mut days = 30;
+    let done = wait_for("the request to be done", async || {
+        days += 1;
+        story.advance_days(day(2026, 1, 31), days).await.ok()?;
+        story.request(request).await.ok().filter(|request| !request.done.is_empty())
+    });
+    done.await.unwrap_or_else(|late| panic!("{late:#}: {}", logs(story)));
+}
+
+/// The end of what the second coordinator and the agent said.
+fn logs(story: &Story) -> String {
+    let read = |name: &str| std::fs::read_to_string(story.site.path(&format!("logs/{name}.log"))).unwrap_or_default();
+    let tail =
+        |text: String| text.lines().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+    ["second", "agent"].map(|name| format!("\n{name}:\n{}", tail(read(name)))).concat()
+}
+
+/// Waits until a coordinator says that the agent is connected, to it or to another one.
+async fn connected(story: &Story) {
+    let channel = story.site.channel().expect("a channel");
+    let there = wait_for("the agent's stream", async || {
+        let mut registry = AgentRegistryServiceClient::new(channel.clone());
+        let agent = registry.get_agent(v1::GetAgentRequest { name: "web1".to_owned() }).await.ok()?.into_inner();
+        agent.connected.then_some(())
+    });
+    there.await.expect("connected");
+}
+
+/// Two coordinators; the agent knows of both, and its stream is at the first one.
+async fn two(cluster: &Cluster, folder: &Path, lease_seconds: u32) -> Story {
+    let mut story = begun(cluster, folder, lease_seconds).await;
+    story.site.start_second().await.expect("a second coordinator");
+    story.site.stop_agent().await.expect("stops");
+    story.site.start_agent().await.expect("starts, and knows of both");
+    story
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_is_killed_in_the_middle_is_followed_by_the_other_and_nothing_is_done_twice() {
+    let (cluster, folder) = (Cluster::start(1), tempfile::tempdir().expect("a folder"));
+    let mut story = two(&cluster, folder.path(), 2).await;
+    let request = story.end_and_settle().await.expect("a request");
+    story.site.kill_coordinator().expect("killed");
+    story.site.turn_to_second().await.expect("answers");
+    connected(&story).await;
+    done(&mut story, &request).await;
+    is_final(&story, &request).await;
+    let receipts = receipts(&story, &request).await;
+    let erased = receipts.iter().filter(|(_, action)| action == "erase").count();
+    assert_eq!(erased, 1, "{receipts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_is_told_to_stop_hands_over_long_before_its_lease_is_over() {
+    let (cluster, folder) = (Cluster::start(1), tempfile::tempdir().expect("a folder"));
+    // A minute: twice as long as anything here is waited for.
+    let mut story = two(&cluster, folder.path(), 60).await;
+    let request = story.end_and_settle().await.expect("a request");
+    story.site.stop_coordinator().await.expect("stops");
+    story.site.turn_to_second().await.expect("answers");
+    connected(&story).await;
+    done(&mut story, &request).await;
+    is_final(&story, &request).await;
+}
