@@ -145,12 +145,7 @@ async fn serve(
     let mut log = core.ledger.moves();
     let mut minute = tokio::time::interval(MINUTE);
     let mut stopping = core.stopping.subscribe();
-    let welcome = ToAgent::Welcome { generation: core.generation, clock: core.time.kind(), now: core.time.now() };
-    session.say(&welcome).await?;
-    session.tell_order().await?;
-    session.take_over().await?;
-    session.input(&Input::Hello { credits }).await?;
-    session.dispatch().await?;
+    session.begin(credits).await?;
     loop {
         let word = tokio::select! {
             word = inbound.next() => match word {
@@ -218,6 +213,16 @@ async fn store_inventory(core: &Core, agent: &AgentName, inventory: &Inventory) 
 }
 
 impl Session<'_> {
+    /// Welcomes the agent, and tells it what it missed.
+    async fn begin(&mut self, credits: u32) -> Result<(), Status> {
+        let (generation, clock, now) = (self.core.generation, self.core.time.kind(), self.core.time.now());
+        self.say(&ToAgent::Welcome { generation, clock, now }).await?;
+        self.tell_order().await?;
+        self.take_over().await?;
+        self.input(&Input::Hello { credits }).await?;
+        self.dispatch().await
+    }
+
     async fn say(&self, word: &ToAgent) -> Result<(), Status> {
         self.outbox.send(Ok(response_of(word))).await.map_err(|_| Status::cancelled("the agent went away"))
     }
