@@ -57,6 +57,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "identity",
             "stamp",
             "targets",
+            "tlog",
             "agent",
             "coordinator",
             "cli",
