@@ -70,8 +70,10 @@ pub struct Core {
     pub signing: Signing,
     /// Signs permits.
     pub permits: SigningKey,
-    /// The transparency log.
+    /// The transparency log that is in force.
     pub ledger: Ledger,
+    /// Logs that ended before it, oldest first: they are read, and nothing more of them is signed.
+    pub ended: Vec<Ledger>,
     /// Signs certificates.
     pub authority: Authority,
     /// The time.

@@ -24,7 +24,8 @@ use crate::fleet::Fleet;
 use crate::gate::GateLayer;
 use crate::layout::{Config, Layout};
 use crate::leader;
-use crate::ledger::{self, Ledger, Opening, Witnesses};
+use crate::ledger::{self, Witnesses};
+use crate::logs::{self, Logs};
 use crate::policies::{Rules, StoredPolicy};
 use crate::signing::Signing;
 use crate::stamping::Stamping;
@@ -111,6 +112,18 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
 /// # Errors
 /// As [`run`].
 pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Result<Core> {
+    open_as(layout, demonstration, false).await
+}
+
+/// The same with a log that is read and signs nothing: also where its key is lost.
+///
+/// # Errors
+/// As [`run`].
+pub async fn open_to_read(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Result<Core> {
+    open_as(layout, demonstration, true).await
+}
+
+async fn open_as(layout: &Layout, demonstration: Option<Instant>, read_only: bool) -> anyhow::Result<Core> {
     let config = layout.config()?;
     let store = Arc::new(Embedded::open(&layout.path("store")).context("the store cannot be opened")?);
     let generation = store.get(&keys::meta_generation()).await?.context("the store has no generation: run init")?;
@@ -119,7 +132,8 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
     let (key, cert) = split_pem(&layout.read("authority.pem")?)?;
     let first = first_policy(layout, &config.policy)?;
     let generation = decode("generation", &generation.value)?;
-    let ledger = open_ledger(layout, &config, Arc::clone(&store), generation).await?;
+    let shared: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
+    let Logs { in_force: ledger, ended } = open_logs(layout, &config, &shared, (generation, read_only)).await?;
     let rules = Rules::new(first).map_err(|problems| anyhow::anyhow!("policy/{}.toml: {problems}", config.policy))?;
     let (signing, issuer) = Signing::load(&*store, layout.root()).await?;
     Ok(Core {
@@ -140,6 +154,7 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
         time: demonstration.map_or_else(|| Time::real(mark), Time::simulated),
         generation,
         ledger,
+        ended,
         fleet: Fleet::default(),
         wake: tokio::sync::Notify::new(),
         leading: tokio::sync::Mutex::default(),
@@ -148,24 +163,23 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
     })
 }
 
-/// The log of a directory.
-async fn open_ledger(
+/// The logs of a directory, and who vouches for the one in force.
+async fn open_logs(
     layout: &Layout,
     config: &Config,
-    store: Arc<Embedded>,
-    generation: u64,
-) -> anyhow::Result<Ledger> {
-    let seed = ledger::read_or_make(layout, &*store).await?;
-    let folder = layout.path(ledger::FOLDER);
-    let (origin, hear_agents) = (config.origin()?, config.log.hear_agents);
-    let opening = Opening { store, folder: &folder, origin, seed, generation, hear_agents };
-    let ledger = Ledger::open(opening).await.context("the log cannot be opened")?;
+    store: &Arc<dyn Store>,
+    (generation, read_only): (u64, bool),
+) -> anyhow::Result<Logs> {
+    let logs = logs::open(layout, config, store, (generation, read_only)).await?;
+    if read_only {
+        return Ok(logs);
+    }
     let witnesses = config.witnesses()?;
     if !witnesses.is_empty() {
-        ledger.set_vouch(Arc::new(Witnesses(witnesses)));
+        logs.in_force.set_vouch(Arc::new(Witnesses(witnesses)));
     }
-    ledger::write_public(layout, ledger.public())?;
-    Ok(ledger)
+    ledger::write_public(layout, logs.in_force.public())?;
+    Ok(logs)
 }
 
 /// The policy that `init` was given, with the packs that lie beside it.

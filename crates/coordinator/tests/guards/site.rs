@@ -157,6 +157,19 @@ impl Site {
         (Self { core: Arc::new(core), folder, evidence, cause, said, quoted }, seen)
     }
 
+    /// The same directory, opened again after something was done to it while nothing was open.
+    pub(crate) async fn while_stopped<T>(self, work: impl AsyncFnOnce(Layout, Instant) -> T) -> (Self, T) {
+        let Self { core, folder, evidence, cause, said, quoted } = self;
+        let now = core.time.now();
+        let note = core.ledger.checkpoint().map(|signed| signed.note);
+        drop(Arc::into_inner(core).expect("nobody else holds it"));
+        let layout = Layout::new(folder.path().join("coordinator"));
+        let done = work(layout.clone(), now).await;
+        let core = serve::open(&layout, Some(now)).await.expect("it opens");
+        core.ledger.heard(&agent(), note.as_deref()).await.expect("heard");
+        (Self { core: Arc::new(core), folder, evidence, cause, said, quoted }, done)
+    }
+
     /// Moves the clock, and what time moves.
     pub(crate) async fn advance(&self, to: &str) {
         self.core.time.advance(to.parse().expect("a literal instant")).expect("forward");

@@ -60,6 +60,8 @@
 //! | | `log/tile/<level>/<index>`, `log/entries/<index>` | hashes, entries: as log-v1.md has them, as wide as they are | index |
 //! | | `log/stamp/<size>` | a time stamp on that checkpoint | size |
 //! | | `log/note/<size>` | the signed note of the tree of a size, and when it was signed | size |
+//! | | `log/of/<tree>/…` | the same of a log that goes on where another ended, but what waits | |
+//! | | `log/succession/<number>` | the signed word that it does, and its tree: the last one is in force | number |
 //! | index | `index/<epoch>/<kind>/<hash>` | the id that an identifier belongs to (blind index) | |
 //! | sealed | `sealed/<subject>/<what>/<id>` | a value sealed under the subject's key | |
 //! | key | `key/<epoch>/<subject>` | the subject's key, wrapped under the epoch's | |
@@ -87,8 +89,9 @@ pub use hold::{
     holds, holds_expired, meta_ends, parse_hold_change, parse_hold_expiry, ready_all,
 };
 pub use ledger::{
-    ledger_at, ledger_bundle, ledger_head, ledger_newest, ledger_note, ledger_notes, ledger_notes_from, ledger_stamp,
-    ledger_stamped, ledger_stamps_from, ledger_tile, ledger_waiting, ledger_waits, parse_ledger_stamp,
+    Tree, ledger_at, ledger_bundle, ledger_head, ledger_newest, ledger_note, ledger_notes, ledger_notes_from,
+    ledger_stamp, ledger_stamped, ledger_stamps_from, ledger_succession, ledger_successions, ledger_tile,
+    ledger_waiting, ledger_waits, parse_ledger_stamp,
 };
 pub use people::{
     IndexKind, What, closed, contract, contracts, customer, customers, event, events, index, indexes_of, parse_sealed,
