@@ -77,10 +77,20 @@ impl Core {
     pub async fn proof_file(&self, id: &RequestId, stored: &StoredProof) -> Result<Vec<u8>, CoreError> {
         let leaf = entry_of(&stored.envelope, Type::Proof, Some(*id), None)?.leaf();
         // One that was issued in a log that ended stands by that log's last good checkpoint.
-        let ledger = self.place_of(&leaf).await?.map_or(&self.ledger, |(ledger, _)| ledger);
+        let place = self.place_of(&leaf).await?;
+        let ledger = place.map_or(&self.ledger, |(ledger, _)| ledger);
+        let behind = |(of, index): (&Ledger, u64)| of.checkpoint().is_none_or(|last| last.size <= index);
+        if ledger.origin() != self.ledger.origin() && place.is_some_and(behind) {
+            return Err(CoreError::Precondition(format!(
+                "the proof stands behind the last good checkpoint of the log {}, which ended: it is not handed out",
+                ledger.origin()
+            )));
+        }
         let placed = ledger.sequenced(&leaf, PATIENCE).await?.ok_or_else(|| {
             CoreError::Precondition("the log has not entered the proof yet: ask again in a moment".into())
         })?;
+        let known = self.manifests().await?.into_iter().take(stored.manifest.version as usize).collect::<Vec<_>>();
+        names_the_log(known.last(), ledger)?;
         // One that somebody else dated is worth more than a newer one.
         let (checkpoint, timestamps) = match self.stamped_holding(ledger, placed.index, stored.manifest.version).await?
         {
@@ -98,8 +108,6 @@ impl Core {
             statements.push(entries.of(envelope, piece.statement, None).await?);
         }
         let mut manifests = Vec::new();
-        let known = self.manifests().await?.into_iter().take(stored.manifest.version as usize).collect::<Vec<_>>();
-        names_the_log(known.last(), ledger)?;
         for envelope in known {
             manifests.push(entries.of(envelope, Type::KeyManifest, None).await?);
         }

@@ -98,7 +98,7 @@ impl Core {
         }
         let checked = self.check_words(layout, words).await?;
         let foretold = self.foretold(&checked).await?;
-        self.write_out(layout).await?;
+        self.write_out(layout, words).await?;
         let folder = layout.path(ledger::FOLDER);
         ledger::mark_ended(&folder, &checked.said.predicate.ended).await?;
         point("log_ended");
@@ -211,11 +211,12 @@ impl Core {
 
     /// Writes out what was published of the log in force, with the key file that its proofs are read with: any server of files
     /// serves it on.
-    async fn write_out(&self, layout: &Layout) -> Result<(), CoreError> {
+    async fn write_out(&self, layout: &Layout, words: &Words) -> Result<(), CoreError> {
         let folder = layout.path(ledger::FOLDER).join(format!("ended-{}", self.ended.len() + 1));
         let mut files = ledger::files(&self.ledger).await?;
         files.push(("log.vkey".to_owned(), format!("{}\n", self.ledger.public()).into_bytes()));
         files.push(("keys.json".to_owned(), self.key_file_of(&self.ledger).await?));
+        files.push(("succession.json".to_owned(), encode(&words.succession)?));
         let write = || -> anyhow::Result<()> {
             for (path, bytes) in files {
                 let path = folder.join(path);

@@ -11,6 +11,7 @@ mod rotated;
 mod site;
 mod stamped;
 mod succeeded;
+mod succession_edges;
 mod succession_killed;
 mod succession_refused;
 #[path = "../../../verify/tests/token/mod.rs"]
