@@ -103,7 +103,17 @@ pub(crate) async fn open(
         return Ok(Logs { in_force, ended });
     }
     let (origin, seed) = match gone.last() {
-        None => (config.origin()?, ledger::read_or_make(layout, &**store).await?),
+        None => {
+            let origin = config.origin()?;
+            let named = manifests.last().map(|manifest| manifest.log.origin.as_str());
+            if let Some(named) = named.filter(|named| *named != origin.as_str()) {
+                anyhow::bail!(
+                    "coordinator.toml calls the log {origin}, and the key manifest names the log {named}: proofs would be of a log \
+                     that no reader looks in. Write origin = \"{named}\"; another name is for `init --log-origin`, or a log succession"
+                );
+            }
+            (origin, ledger::read_or_make(layout, &**store).await?)
+        }
         Some((_, opened)) => {
             let said = &opened.predicate;
             if let Some(written) = config.log.origin.as_ref().filter(|written| **written != said.origin) {

@@ -68,6 +68,10 @@ enum Command {
         /// repeated. Who is asked stands in coordinator.toml, `[log] timestamp`.
         #[arg(long = "time-authority", value_name = "NAME=FILE")]
         time_authorities: Vec<String>,
+        /// The log's name, below a domain of the provider's, as log.provider.example/2026a: in every checkpoint and proof, and not to
+        /// be changed afterwards. Without one it is log.INSTALLATION.invalid/1.
+        #[arg(long)]
+        log_origin: Option<String>,
         /// The first approver's name, somebody else: gets a profile in `approver/`, to hand over. Nothing is erased that no
         /// approver's cause key was registered for.
         #[arg(long)]
@@ -224,6 +228,7 @@ fn main() -> ExitCode {
                     authority,
                     root_holder,
                     time_authorities,
+                    log_origin,
                     approver,
                 } => {
                     let init = Init {
@@ -240,6 +245,7 @@ fn main() -> ExitCode {
                         authority,
                         root_holder,
                         time_authorities,
+                        log_origin,
                         approver,
                     };
                     init::run(&init).await

@@ -122,6 +122,7 @@ impl Site {
             authority: "IMY".to_owned(),
             root_holder: "management".to_owned(),
             time_authorities: Vec::new(),
+            log_origin: None,
             approver: None,
         };
         init::run(&init).await.expect("a new coordinator");
