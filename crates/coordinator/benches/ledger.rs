@@ -79,6 +79,8 @@ async fn open(dir: &Path) -> Outcome<(Arc<Recorded>, Ledger)> {
         seed: [1; 32],
         generation: 1,
         hear_agents: 0,
+        tree: keys::Tree::First,
+        before: Vec::new(),
     };
     let ledger = Ledger::open(opening).await?;
     Ok((store, ledger))

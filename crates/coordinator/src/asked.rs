@@ -12,6 +12,7 @@ use gallra_model::request::About;
 use gallra_model::selector::{AddressUse, ExternalId};
 use gallra_model::statement::{Subject, Type};
 use gallra_model::{CustomerId, Digest, RequestId, SubjectId};
+use gallra_proof::payload::{self, Opened};
 use gallra_proof::subject::{Identifier, Kind, MAX_IDENTIFIERS, commitments};
 use gallra_store::keys::{self, What};
 use gallra_store::{Expect, Txn};
@@ -35,6 +36,12 @@ pub(crate) struct Asked {
     pub(crate) claim: Option<Claim>,
     /// The signed statement.
     pub(crate) envelope: Envelope,
+    /// The log that it was said in again, after the one before had ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tree: Option<Digest>,
+    /// The same statement as it was signed for logs that ended: proofs of theirs stand on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) before: Vec<Envelope>,
 }
 
 impl Core {
@@ -54,7 +61,10 @@ impl Core {
     pub(crate) async fn say_asked(&self, view: &View) -> Result<(Asked, Txn), CoreError> {
         let id = view.request.id;
         if let Some(asked) = self.asked(&id).await? {
-            return Ok((asked, Txn::new()));
+            return match self.is_of_an_ended_log(&id).await? {
+                true => self.say_asked_again(view, asked).await,
+                false => Ok((asked, Txn::new())),
+            };
         }
         let identifiers = self.identifiers(view).await?;
         let (subject, claim, txn) = match &view.request.about {
@@ -77,8 +87,25 @@ impl Core {
         let signed = self.issuer.sign(Type::Request, subject.clone(), &said, &identifiers);
         let envelope = signed.map_err(unsigned)?;
         let txn = enter(txn, &envelope, Type::Request, Some(id), Turn::first(self.time.now()))?;
-        let asked = Asked { subject, claim, envelope };
+        let asked = Asked { subject, claim, envelope, tree: None, before: Vec::new() };
         let txn = txn.expect(keys::asked(&id), Expect::Absent).put(keys::asked(&id), encode(&asked)?);
+        Ok((asked, txn))
+    }
+
+    /// The same words in the log that goes on where theirs ended, signed by whoever signs now.
+    async fn say_asked_again(&self, view: &View, asked: Asked) -> Result<(Asked, Txn), CoreError> {
+        let id = view.request.id;
+        let said: Opened<Requested> = payload::read("request", &asked.envelope).map_err(crypto)?;
+        let identifiers = self.identifiers(view).await?;
+        let signed = self.issuer.sign(Type::Request, said.subject, &said.predicate, &identifiers);
+        let envelope = signed.map_err(unsigned)?;
+        let txn = enter(Txn::new(), &envelope, Type::Request, Some(id), Turn::first(self.time.now()))?;
+        let at = keys::asked(&id);
+        let read = self.store.get(&at).await?;
+        let mut before = asked.before;
+        before.push(asked.envelope);
+        let asked = Asked { envelope, tree: self.ledger.tree(), before, ..asked };
+        let txn = txn.expect_as_read(&at, read.as_ref()).put(at, encode(&asked)?);
         Ok((asked, txn))
     }
 

@@ -73,8 +73,10 @@ pub struct Core {
     pub signing: Arc<Signing>,
     /// Signs permits.
     pub permits: Arc<SigningKey>,
-    /// The transparency log.
+    /// The transparency log that is in force.
     pub ledger: Ledger,
+    /// Logs that ended before it, oldest first: they are read, and nothing more of them is signed.
+    pub ended: Arc<[Ledger]>,
     /// Signs certificates.
     pub authority: Arc<Authority>,
     /// The time.

@@ -46,6 +46,8 @@ pub struct Init {
     /// Time stamping authorities that the first key manifest names, each `NAME=FILE`: the PEM of the root that its certificates
     /// end in.
     pub time_authorities: Vec<String>,
+    /// The log's name; unset: one that is nobody's ([`Config::origin`]). The first key manifest names it, so that it is set here.
+    pub log_origin: Option<String>,
     /// The first approver's name: somebody else. Without one, causes can be registered and brought by nobody.
     pub approver: Option<String>,
 }
@@ -58,6 +60,8 @@ pub async fn run(init: &Init) -> anyhow::Result<()> {
     ensure!(!has_content(&init.dir), "{} is not empty: init makes a new coordinator only", init.dir.display());
     let (name, packs) = read_packs(&init.policy)?;
     manifest::authorities(init)?;
+    let config = config(init, name);
+    config.origin().context("--log-origin")?;
     make_private_dir(&init.dir)?;
     let layout = Layout::new(&init.dir);
     let now = real_now();
@@ -77,19 +81,22 @@ pub async fn run(init: &Init) -> anyhow::Result<()> {
     for (pack, text) in &packs {
         write_new(&layout.path("policy").join(format!("{pack}.toml")), 0o644, text.as_bytes())?;
     }
-    let config = Config {
+    write_new(&layout.path("coordinator.toml"), 0o644, toml::to_string(&config)?.as_bytes())?;
+    make_store(&layout, init, config.origin()?.as_str()).await
+}
+
+fn config(init: &Init, policy: String) -> Config {
+    Config {
         installation: init.installation.clone(),
         listen: init.listen.clone(),
         enrol_listen: init.enrol_listen.clone(),
-        policy: name,
+        policy,
         brake_ends_per_day: crate::halt::BRAKE_ENDS_PER_DAY,
         others: Vec::new(),
         keys: None,
         etcd: None,
-        log: LogConfig::default(),
-    };
-    write_new(&layout.path("coordinator.toml"), 0o644, toml::to_string(&config)?.as_bytes())?;
-    make_store(&layout, init, config.origin()?.as_str()).await
+        log: LogConfig { origin: init.log_origin.clone(), ..LogConfig::default() },
+    }
 }
 
 async fn make_store(layout: &Layout, init: &Init, origin: &str) -> anyhow::Result<()> {

@@ -108,6 +108,11 @@ impl Core {
         let (Some(plan), Some(plan_ref), Some(asked)) = (&next.plan, next.request.plan, self.asked(&id).await?) else {
             return Ok(None);
         };
+        // What its agents said is in a log that ended: a reader would refuse the file. The request stays open, and says so.
+        if self.is_of_an_ended_log(&id).await? {
+            tracing::error!(request = %id, "no proof is made: the request was begun in a log that ended");
+            return Ok(None);
+        }
         let known = Known { asked, identifiers: self.identifiers(&loaded.view).await? };
         let mut stored = state::receipts(&*self.store, &id).await?;
         // The same receipt may have come on another stream meanwhile; twice in a file would make it invalid.

@@ -28,6 +28,7 @@ use crate::entered::{Turn, due_of, enter, entry_of};
 use crate::error::{CoreError, decode, encode};
 use crate::guards;
 use crate::handed::tree_of;
+use crate::ledger::Ledger;
 use crate::state::{self, StoredReceipt};
 
 /// Longest offer, in bytes: well below what a message takes, since an agent that cannot read one ends its stream and would be
@@ -231,11 +232,16 @@ impl Core {
         self.ledger.first_holding(index).await?.map(|signed| tree_of(&signed)).transpose()
     }
 
-    /// Where a request's plan is in the log.
+    /// Where a request's plan is in the log in force: what stands in one that ended commits nobody any more.
     async fn index_of_plan(&self, plan: Option<&Envelope>, view: &View) -> Result<Option<u64>, CoreError> {
+        let place = self.place_of_plan(plan, view).await?;
+        Ok(place.filter(|(ledger, _)| ledger.origin() == self.ledger.origin()).map(|(_, index)| index))
+    }
+
+    /// In which log a request's plan is, and where.
+    async fn place_of_plan(&self, plan: Option<&Envelope>, view: &View) -> Result<Option<(&Ledger, u64)>, CoreError> {
         let (Some(envelope), Some(plan)) = (plan, &view.plan) else { return Ok(None) };
-        let leaf = entry_of(envelope, Type::Plan, Some(plan.request), due_of(plan))?.leaf();
-        self.ledger.position(&leaf).await
+        self.place_of(&entry_of(envelope, Type::Plan, Some(plan.request), due_of(plan))?.leaf()).await
     }
 
     /// What stops a job now, if it changes data and anything does.
@@ -411,8 +417,8 @@ impl Core {
         let Some(quoted) = receipt.commitment else { return Ok(None) };
         let loaded = state::load(&*self.store, id).await?;
         // From the store, and whether or not the log goes on: after a start, or a stop, what was permitted before it was permitted.
-        let signed = match self.index_of_plan(loaded.plan.as_ref(), &loaded.view).await? {
-            Some(index) => self.ledger.first_stored(index).await?,
+        let signed = match self.place_of_plan(loaded.plan.as_ref(), &loaded.view).await? {
+            Some((ledger, index)) => ledger.first_stored(index).await?,
             None => None,
         };
         let first = signed.map(|signed| tree_of(&signed)).transpose()?;

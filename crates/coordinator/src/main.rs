@@ -1,7 +1,7 @@
 //! `gallra-coordinator`: the command line of the coordinator's process. Data goes to stdout, everything else to stderr.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -10,8 +10,10 @@ use gallra_coordinator::epochs;
 use gallra_coordinator::init::{self, Init};
 use gallra_coordinator::layout::Layout;
 use gallra_coordinator::replicate::{self, Replicate};
-use gallra_coordinator::{moving, serve, witness};
-use gallra_model::Instant;
+use gallra_coordinator::succession::Words;
+use gallra_coordinator::{moving, opening, serve, witness};
+use gallra_model::envelope::Envelope;
+use gallra_model::{Clock, Instant};
 
 /// Decides when personal data may and must go, lets agents erase it, and proves it.
 #[derive(Parser)]
@@ -67,6 +69,10 @@ enum Command {
         /// repeated. Who is asked stands in coordinator.toml, `[log] timestamp`.
         #[arg(long = "time-authority", value_name = "NAME=FILE")]
         time_authorities: Vec<String>,
+        /// The log's name, below a domain of the provider's, as log.provider.example/2026a: in every checkpoint and proof, and not to
+        /// be changed afterwards. Without one it is log.INSTALLATION.invalid/1.
+        #[arg(long)]
+        log_origin: Option<String>,
         /// The first approver's name, somebody else: gets a profile in `approver/`, to hand over. Nothing is erased that no
         /// approver's cause key was registered for.
         #[arg(long)]
@@ -115,6 +121,11 @@ enum Command {
         #[arg(long, value_name = "INSTANT")]
         demonstration_clock: Option<Instant>,
     },
+    /// The transparency log of a stopped coordinator.
+    Log {
+        #[command(subcommand)]
+        command: LogCommand,
+    },
     /// Be a witness of other organisations' logs: say that what they show grows and never changes.
     ///
     /// Runs in a directory of its own, and on a machine that is not run by whoever runs the log. A service manager starts `witness
@@ -139,6 +150,49 @@ enum StoreCommand {
         #[arg(long)]
         to: moving::Engine,
     },
+}
+
+enum LogCommand {
+    /// Have another log go on where this one cannot: its key is lost or somebody else had it, or its store went back. Cannot be
+    /// taken back. Root holders sign both files; the new log's key lies in the directory, as log-NAME.key.
+    #[command(
+        after_help = "Example:\n  gallra-coordinator log succeed --dir /var/lib/gallra/coordinator --succession \
+                            succession.json --manifest manifest.json --dry-run"
+    )]
+    Succeed {
+        /// The directory that `init` made.
+        #[arg(long)]
+        dir: PathBuf,
+        /// What `gallra log succession sign` wrote, signed by enough root holders.
+        #[arg(long, value_name = "FILE")]
+        succession: PathBuf,
+        /// The next key manifest, which names the new log, signed by enough root holders.
+        #[arg(long, value_name = "FILE")]
+        manifest: PathBuf,
+        /// Only check, and say what will be.
+        #[arg(long)]
+        dry_run: bool,
+        /// Of a demonstration's directory: its time.
+        #[arg(long, value_name = "INSTANT")]
+        demonstration_clock: Option<Instant>,
+    },
+}
+
+impl LogCommand {
+    async fn run(self) -> anyhow::Result<()> {
+        let Self::Succeed { dir, succession, manifest, dry_run, demonstration_clock } = self;
+        let layout = Layout::new(dir);
+        layout.keep_to_clock(if demonstration_clock.is_some() { Clock::Simulated } else { Clock::Real })?;
+        let words = Words { succession: envelope(&succession)?, manifest: envelope(&manifest)? };
+        let core = opening::open_to_read(&layout, demonstration_clock).await?;
+        let text = gallra_coordinator::succession::run(&core, &layout, &words, dry_run).await?;
+        std::io::stdout().write_all(text.as_bytes()).context("what was done could not be printed")
+    }
+}
+
+fn envelope(path: &Path) -> anyhow::Result<Envelope> {
+    let text = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} holds no signed statement", path.display()))
 }
 
 #[derive(Subcommand)]
@@ -217,6 +271,7 @@ fn main() -> ExitCode {
                     authority,
                     root_holder,
                     time_authorities,
+                    log_origin,
                     approver,
                 } => {
                     let init = Init {
@@ -233,6 +288,7 @@ fn main() -> ExitCode {
                         authority,
                         root_holder,
                         time_authorities,
+                        log_origin,
                         approver,
                     };
                     init::run(&init).await
@@ -243,6 +299,7 @@ fn main() -> ExitCode {
                 }
                 Command::Store { command: StoreCommand::Copy { dir, to } } => moving::run(&Layout::new(dir), to).await,
                 Command::Serve { dir, demonstration_clock } => serve::run(&Layout::new(dir), demonstration_clock).await,
+                Command::Log { command } => command.run().await,
                 Command::Witness { command } => command.run().await,
             }
         })

@@ -17,7 +17,8 @@ use crate::clock::Time;
 use crate::core::Core;
 use crate::error::decode;
 use crate::layout::{Config, Layout};
-use crate::ledger::{self, Ledger, Opening, Witnesses};
+use crate::ledger::{self, Witnesses};
+use crate::logs::{self, Logs};
 use crate::policies::{Rules, StoredPolicy};
 use crate::signing::Signing;
 
@@ -57,11 +58,28 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
     open_over(layout, demonstration, Engine::of(layout, &layout.config()?).await?).await
 }
 
+/// The same with a log that is read and signs nothing: also where its key is lost.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_to_read(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Result<Core> {
+    open_as(layout, demonstration, Engine::of(layout, &layout.config()?).await?, true).await
+}
+
 /// Opens the keys of a directory over an engine.
 ///
 /// # Errors
 /// As [`open`].
 pub async fn open_over(layout: &Layout, demonstration: Option<Instant>, engine: Engine) -> anyhow::Result<Core> {
+    open_as(layout, demonstration, engine, false).await
+}
+
+async fn open_as(
+    layout: &Layout,
+    demonstration: Option<Instant>,
+    engine: Engine,
+    read_only: bool,
+) -> anyhow::Result<Core> {
     let config = layout.config()?;
     let Engine { store, effects, cluster } = engine;
     let generation = store.get(&keys::meta_generation()).await?.context(
@@ -73,7 +91,7 @@ pub async fn open_over(layout: &Layout, demonstration: Option<Instant>, engine: 
     let (key, cert) = split_pem(&layout.read("authority.pem")?)?;
     let first = first_policy(layout, &config.policy)?;
     let generation = decode("generation", &generation.value)?;
-    let ledger = open_ledger(layout, &config, Arc::clone(&store), generation).await?;
+    let Logs { in_force: ledger, ended } = open_logs(layout, &config, &store, (generation, read_only)).await?;
     let rules = Rules::new(first).map_err(|problems| anyhow::anyhow!("policy/{}.toml: {problems}", config.policy))?;
     let keyring = Keyring::open(&layout.keys(&config)).context("the key-wrapping keys cannot be read")?;
     if cluster.is_some() {
@@ -98,6 +116,7 @@ pub async fn open_over(layout: &Layout, demonstration: Option<Instant>, engine: 
         time: Arc::new(demonstration.map_or_else(|| Time::real(mark), Time::simulated)),
         generation,
         ledger,
+        ended: ended.into(),
         leads: Arc::new(AtomicBool::new(cluster.is_none())),
         replica: cluster.map(|cluster| cluster.id().into()),
         stopping: Arc::default(),
@@ -110,24 +129,23 @@ pub async fn open_over(layout: &Layout, demonstration: Option<Instant>, engine: 
     })
 }
 
-/// The log of a directory.
-async fn open_ledger(
+/// The logs of a directory, and who vouches for the one in force.
+async fn open_logs(
     layout: &Layout,
     config: &Config,
-    store: Arc<dyn Store>,
-    generation: u64,
-) -> anyhow::Result<Ledger> {
-    let seed = ledger::read_or_make(layout, &*store).await?;
-    let folder = layout.path(ledger::FOLDER);
-    let (origin, hear_agents) = (config.origin()?, config.log.hear_agents);
-    let opening = Opening { store, folder: &folder, origin, seed, generation, hear_agents };
-    let ledger = Ledger::open(opening).await.context("the log cannot be opened")?;
+    store: &Arc<dyn Store>,
+    (generation, read_only): (u64, bool),
+) -> anyhow::Result<Logs> {
+    let logs = logs::open(layout, config, store, (generation, read_only)).await?;
+    if read_only {
+        return Ok(logs);
+    }
     let witnesses = config.witnesses()?;
     if !witnesses.is_empty() {
-        ledger.set_vouch(Arc::new(Witnesses(witnesses)));
+        logs.in_force.set_vouch(Arc::new(Witnesses(witnesses)));
     }
-    ledger::write_public(layout, ledger.public())?;
-    Ok(ledger)
+    ledger::write_public(layout, logs.in_force.public())?;
+    Ok(logs)
 }
 
 /// The policy that `init` was given, with the packs that lie beside it.

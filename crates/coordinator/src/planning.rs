@@ -81,6 +81,8 @@ impl Core {
         };
         let upheld = loaded.view.planned_under() == Some(ruled.under);
         let settled = upheld && request.facts.legal_review == ruled.review;
+        // Nothing is done under a plan of a log that ended, nor proven with what agents said of its jobs.
+        let ended = self.is_of_an_ended_log(id).await?;
         // Once data has begun to go the plan stands: what is reported later is not in it, nor in the proof.
         if request.state >= RequestState::Running {
             return if settled { Ok(false) } else { self.judge(loaded, &ruled, upheld).await };
@@ -89,7 +91,7 @@ impl Core {
         let holds = self.holds_on(request).await?;
         let plan = self.make_plan(loaded, &ruled.policy, &inventories, &holds)?;
         // A purge is signed for by its policy version: under another one it is another plan, whatever it does.
-        let another = request.about.purge_day().is_some() && !upheld;
+        let another = request.about.purge_day().is_some() && !upheld || ended;
         if !another && loaded.view.plan.as_ref().is_some_and(|current| says_the_same(current, &plan)) {
             if settled {
                 return Ok(false);

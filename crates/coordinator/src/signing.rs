@@ -4,7 +4,7 @@
 
 mod ended;
 mod issuers;
-mod submit;
+pub(crate) mod submit;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,6 +35,7 @@ use crate::asked::{crypto, digest_of};
 use crate::core::Core;
 use crate::entered::{Turn, enter, entry_of};
 use crate::error::{CoreError, decode, encode};
+use crate::ledger::Ledger;
 use crate::state;
 
 /// What of the keys is asked for all the time.
@@ -163,6 +164,14 @@ pub fn first(first: &First<'_>, txn: Txn) -> Result<(Envelope, Txn), CoreError> 
     Ok((envelope, txn))
 }
 
+fn written(manifests: Vec<Entered>, mut events: Vec<Entered>) -> Result<Vec<u8>, CoreError> {
+    events.sort_by_key(|entered| entered.index);
+    let file = KeyFile { format: KEYS_FORMAT.to_owned(), manifests, events };
+    let mut bytes = encode(&file)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
 /// Signs a manifest with root keys.
 ///
 /// # Errors
@@ -286,12 +295,26 @@ impl Core {
     /// [`CoreError::Precondition`] while something of it has no place in the log yet; the store's.
     pub async fn key_file(&self) -> Result<Vec<u8>, CoreError> {
         let manifests = self.entered_all(self.manifests().await?, Type::KeyManifest).await?;
-        let mut events = self.entered_all(self.key_events().await?, Type::KeyEvent).await?;
-        events.sort_by_key(|entered| entered.index);
-        let file = KeyFile { format: KEYS_FORMAT.to_owned(), manifests, events };
-        let mut bytes = encode(&file)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        let events = self.entered_all(self.key_events().await?, Type::KeyEvent).await?;
+        written(manifests, events)
+    }
+
+    /// The key file of one log, with what it has of keys: what a reader of proofs out of a log that ended needs.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn key_file_of(&self, ledger: &Ledger) -> Result<Vec<u8>, CoreError> {
+        let good = ledger.checkpoint().map_or(0, |signed| signed.size);
+        let mut both = [Vec::new(), Vec::new()];
+        let all = [(self.manifests().await?, Type::KeyManifest), (self.key_events().await?, Type::KeyEvent)];
+        for ((envelopes, kind), entered) in all.into_iter().zip(&mut both) {
+            for envelope in envelopes {
+                let index = ledger.position(&entry_of(&envelope, kind, None, None)?.leaf()).await?;
+                entered.extend(index.filter(|index| *index < good).map(|index| Entered { index, envelope }));
+            }
+        }
+        let [manifests, events] = both;
+        written(manifests, events)
     }
 
     async fn entered_all(&self, envelopes: Vec<Envelope>, kind: Type) -> Result<Vec<Entered>, CoreError> {

@@ -19,7 +19,7 @@ use crate::asked::crypto;
 use crate::core::{Core, random};
 use crate::error::{CoreError, decode, encode};
 use crate::layout::LogConfig;
-use crate::ledger::Signed;
+use crate::ledger::{Ledger, Signed};
 
 /// How long an authority may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -100,7 +100,7 @@ impl Stamping {
 
     async fn stamp(&self, core: &Core) -> Result<Came, CoreError> {
         let Some(signed) = core.ledger.checkpoint() else { return Ok(Came::Nothing) };
-        if core.store.get(&keys::ledger_stamp(signed.size)).await?.is_some() {
+        if core.store.get(&keys::ledger_stamp(core.ledger.tree_key(), signed.size)).await?.is_some() {
             return Ok(Came::Nothing);
         }
         let manifests = core.manifests().await?;
@@ -118,9 +118,10 @@ impl Stamping {
         for authority in &self.authorities {
             match authority.ask(text.as_bytes(), random()?, |token| believed(token, &text, &roots)).await {
                 Ok(stamped) => {
+                    let tree = core.ledger.tree_key();
                     let last = LastStamp { size: signed.size, at: stamped.said.at() };
-                    let txn = Txn::new().put(keys::ledger_stamp(signed.size), STANDARD.encode(stamped.token));
-                    core.store.commit(txn.put(keys::ledger_stamped(), encode(&last)?)).await?;
+                    let txn = Txn::new().put(keys::ledger_stamp(tree, signed.size), STANDARD.encode(stamped.token));
+                    core.store.commit(txn.put(keys::ledger_stamped(tree), encode(&last)?)).await?;
                     tracing::info!(size = last.size, at = last.at, "the log's checkpoint was stamped");
                     return Ok(Came::Stamped);
                 }
@@ -160,7 +161,7 @@ impl Core {
     /// # Errors
     /// The store's.
     pub async fn last_stamp(&self) -> Result<Option<LastStamp>, CoreError> {
-        let entry = self.store.get(&keys::ledger_stamped()).await?;
+        let entry = self.store.get(&keys::ledger_stamped(self.ledger.tree_key())).await?;
         entry.map(|entry| decode("last time stamp", &entry.value)).transpose()
     }
 
@@ -169,6 +170,7 @@ impl Core {
     /// may have stamped, and theirs would refuse the proof.
     pub(crate) async fn stamped_holding(
         &self,
+        ledger: &Ledger,
         index: u64,
         version: u32,
     ) -> Result<Option<(Signed, String)>, CoreError> {
@@ -179,10 +181,10 @@ impl Core {
         if roots.is_empty() {
             return Ok(None);
         }
-        let range = keys::ledger_stamps_from(index.saturating_add(1));
+        let range = keys::ledger_stamps_from(ledger.tree_key(), index.saturating_add(1));
         for entry in self.store.range(&range, crate::state::page_size()).await?.entries {
-            let Some(size) = keys::parse_ledger_stamp(&entry.key) else { continue };
-            let signed = self.ledger.first_holding(size.saturating_sub(1)).await?;
+            let Some(size) = keys::parse_ledger_stamp(ledger.tree_key(), &entry.key) else { continue };
+            let signed = ledger.first_holding(size.saturating_sub(1)).await?;
             let Some(signed) = signed.filter(|signed| signed.size == size) else { continue };
             let Ok(token) = STANDARD.decode(&entry.value) else { continue };
             if believed(&token, &text(&signed)?, &roots).is_ok() {

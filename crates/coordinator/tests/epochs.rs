@@ -53,6 +53,7 @@ async fn made(folder: &Path) -> Layout {
         authority: "IMY".to_owned(),
         root_holder: "management".to_owned(),
         time_authorities: Vec::new(),
+        log_origin: None,
         approver: None,
     };
     init::run(&init).await.expect("a new coordinator");

@@ -134,4 +134,8 @@ replays! {
     calls_on_the_wire: "wire-call",
     sessions_on_the_wire: "wire-session",
     requests_to_witnesses: "witness-request",
+    answers_of_witnesses: "witness-answer",
+    questions_about_subjects: "subject-question",
+    scans_for_leaks: "leak-scan",
+    addresses_of_logs: "log-address",
 }

@@ -19,4 +19,5 @@ pub mod receipt;
 pub mod register;
 pub mod statement;
 pub mod subject;
+pub mod succession;
 pub mod suppression;

@@ -15,6 +15,7 @@ use gallra_model::target::Strategy;
 use gallra_model::{Clock, Digest, HoldId};
 use gallra_proof::statement::{belongs, content_digest};
 use gallra_verify::{Kind, Outcome, Require};
+use support::scaled::Looks;
 use support::{Story, at, day};
 
 fn whys(story: &Story) -> Vec<(String, String)> {
@@ -46,6 +47,18 @@ fn a_complete_story_is_final_and_names_what_is_kept() {
     assert_eq!(statement.copies[3].gone, Some(at("2026-08-25T04:00:00Z")));
     assert_eq!(statement.copies_closed, Some(at("2026-03-01T04:00:00Z")));
     assert_eq!(statement.targets[0].counts, Counts { erased: 40, absent: 2, ..Counts::default() });
+}
+
+#[test]
+fn a_story_of_any_size_is_final_in_a_log_of_any_size() {
+    for (targets, copies, looks) in [(1, 2, Looks::EachCopy), (6, 5, Looks::Three), (9, 7, Looks::EachCopy)] {
+        let mut story = Story::scaled(targets, copies, looks);
+        story.crowd = 37;
+        let verdict = story.verdict();
+        assert!(matches!(verdict.outcome, Outcome::Final { .. }), "{targets}: {verdict:#?}");
+        let statement = story.statement();
+        assert_eq!((statement.targets.len(), statement.copies.len()), (targets, copies));
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Refuses what would be understood in two ways: queries, fragments, names and passwords in an address.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use http::Uri;
@@ -71,11 +72,11 @@ impl FromStr for Address {
         if *scheme != Scheme::HTTP {
             return Err(AddressError::Scheme);
         }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let host = host(authority.host()).ok_or(AddressError::Form)?;
         let bare = authority.port().is_none();
         // A colon without a number behind it, or one that is no port.
         let port = if bare { 80 } else { authority.port_u16().ok_or(AddressError::Form)? };
-        if host.is_empty() || port == 0 || (bare && authority.as_str().len() != authority.host().len()) {
+        if port == 0 || (bare && authority.as_str().len() != authority.host().len()) {
             return Err(AddressError::Form);
         }
         let prefix = uri.path().strip_suffix('/').unwrap_or(uri.path());
@@ -83,6 +84,17 @@ impl FromStr for Address {
             return Err(AddressError::Form);
         }
         Ok(Self { host: host.to_owned(), port, prefix: prefix.to_owned() })
+    }
+}
+
+/// A name, an IPv4 address, or an IPv6 address out of its brackets. The library takes more, and what it takes has two readings.
+fn host(text: &str) -> Option<&str> {
+    match text.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').filter(|inner| inner.parse::<Ipv6Addr>().is_ok()),
+        None => {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+            (!text.is_empty() && text.bytes().all(plain)).then_some(text)
+        }
     }
 }
 
@@ -124,6 +136,8 @@ mod tests {
             "http://witness.example//",
             "http://witness.example/a b",
             "http://vittne.exämple",
+            "http://x[::1]:7344",
+            "http://[witness.example]",
         ] {
             assert_eq!(bad.parse::<Address>(), Err(AddressError::Form), "{bad}");
         }

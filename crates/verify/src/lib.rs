@@ -49,6 +49,19 @@ pub fn reads_receipt(payload: &[u8]) -> bool {
     form::canonical::<Receipt>(payload, "receipt").is_ok()
 }
 
+/// The commitment with a number to an identifier under a code, in hex: for `gallra-fuzzing`, which asks whether the issuer commits to
+/// the same.
+#[doc(hidden)]
+pub fn commits(code: &ClaimCode, number: u8, identifier: &Identifier) -> String {
+    code.commitment(number, identifier)
+}
+
+/// Whether one of these identifiers stands in a payload: for `gallra-fuzzing`, which asks whether the issuer would have signed it.
+#[doc(hidden)]
+pub fn shows(payload: &[u8], identifiers: &[Identifier]) -> bool {
+    v1::shows(payload, identifiers)
+}
+
 /// The first 16 characters of a key id or copy id: enough to compare by eye.
 fn short(id: &str) -> &str {
     id.get(..16).unwrap_or(id)

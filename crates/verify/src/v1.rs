@@ -78,6 +78,11 @@ pub(crate) fn steps(bytes: &[u8], trust: &Trust, question: &Question, report: &m
     Ok(Valid { outcome: judged.outcome, level, told: Box::new(told) })
 }
 
+/// The leak scan of step 10 alone.
+pub(crate) fn shows(payload: &[u8], identifiers: &[Identifier]) -> bool {
+    leak::Scan::new(identifiers).finds(payload).is_some()
+}
+
 /// Step 1.
 fn read(bytes: &[u8], report: &mut Report) -> Result<ProofFile, Failure> {
     let file: ProofFile = form::line(bytes)?;

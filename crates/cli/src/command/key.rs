@@ -26,7 +26,8 @@ pub enum Purpose {
     Root,
     /// The issuer's pair: signs proofs. Put both private halves into the coordinator's directory, as issuer-NAME.
     Issuer,
-    /// A log's key, Ed25519: signs checkpoints. A log keeps its key: for a new log only.
+    /// A log's key, Ed25519: signs checkpoints. A log keeps its key: for one that goes on where another ended only. Put it into the
+    /// coordinator's directory, as log-NAME.
     Log,
 }
 
@@ -130,6 +131,8 @@ pub enum Rotated {
     Issuer,
     /// A root holder's pair.
     Root,
+    /// The log's key: it is lost, or somebody else had it.
+    Log,
 }
 
 /// A key of any kind, as `list` shows it.
@@ -326,6 +329,21 @@ fn steps(whose: Rotated, name: &str) -> Vec<String> {
             "an approver brings it: gallra key submit FILE",
             "publish the key file: gallra key export",
             "remove the old private halves from the coordinator's directory once a backup of the store is newer than the manifest",
+        ],
+        Rotated::Log => &[
+            "a log keeps its key while it has it: put log.key back from its copy, if there is one. Else the log ends, and another \
+             goes on:",
+            "fetch the key file while the coordinator runs, or take the published one: gallra key export --out keys.json",
+            "take the last good checkpoint that others have seen, from a witness or a mirror: it is a signed note",
+            "make the new key in the coordinator's directory: gallra key create --for log --out DIR/log-2027",
+            "write the manifest: gallra key manifest edit --keys keys.json --log ORIGIN=DIR/log-2027.pub --out manifest.json",
+            "write the succession: gallra log succession create --keys keys.json --manifest manifest.json --checkpoint NOTE --out \
+             succession.json",
+            "enough root holders sign both: gallra key manifest sign, gallra log succession sign",
+            "stop the coordinator, and see what will be: gallra-coordinator log succeed --dir DIR --succession FILE --manifest FILE \
+             --dry-run; then without --dry-run",
+            "write the new origin into coordinator.toml, and start it",
+            "publish the key file beside the ended log's, log/ended-N/keys.json; give witnesses the new log.vkey",
         ],
         Rotated::Root => &[
             "the holder makes a pair on a machine of its own: gallra key create --for root --out PREFIX",

@@ -1,5 +1,7 @@
 //! `gallra log …`: the transparency log, and what somebody kept of it.
 
+mod succession;
+
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -42,6 +44,9 @@ pub enum LogCommand {
         /// Its path, as `tile/0/x001/234.p/56` or `tile/entries/000`.
         path: String,
     },
+    /// Make, see and sign that another log goes on where this one cannot. Offline.
+    #[command(subcommand)]
+    Succession(succession::SuccessionCommand),
     /// Print one entry.
     Entry {
         /// Its index, from 0.
@@ -60,6 +65,9 @@ pub enum LogCommand {
 /// # Errors
 /// What to say on stderr, and the exit code.
 pub async fn run(profile: Option<&Path>, command: LogCommand) -> Result<u8, Failure> {
+    if let LogCommand::Succession(command) = command {
+        return succession::run(command);
+    }
     let failed = |what: &str, error: std::io::Error| Failure::new(FAILED, format!("{what}: {error}"));
     // Read before anybody is connected to.
     let note = if let LogCommand::Hear { note, .. } = &command {
@@ -69,6 +77,7 @@ pub async fn run(profile: Option<&Path>, command: LogCommand) -> Result<u8, Fail
     };
     let mut client = LogServiceClient::new(connect(profile).await?);
     match command {
+        LogCommand::Succession(command) => return succession::run(command),
         LogCommand::Show { shown } => show(&client.get_log(v1::GetLogRequest {}).await?.into_inner(), shown),
         LogCommand::Checkpoint => {
             let log = client.get_log(v1::GetLogRequest {}).await?.into_inner();

@@ -165,6 +165,9 @@ async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
     if !leaks.is_empty() {
         request.facts.push("leak".to_owned());
     }
+    if request.done.is_empty() && core.is_of_an_ended_log(id).await? {
+        request.facts.push("log_ended".to_owned());
+    }
     Ok(v1::Request { claim, leaks, ..request })
 }
 

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 
 use gallra_model::{AgentName, Digest};
 use gallra_store::store::MAX_PAGE_ENTRIES;
-use gallra_store::{Revision, Txn, keys};
+use gallra_store::{KeyPrefix, Revision, Txn, keys};
 
 use super::Ledger;
 use super::beside::PUBLISHED;
@@ -16,6 +16,11 @@ use crate::error::{CoreError, encode};
 use crate::state;
 
 impl Ledger {
+    /// Under which keys its signed notes lie.
+    pub(crate) fn notes(&self) -> KeyPrefix {
+        keys::ledger_notes(&self.tree)
+    }
+
     /// Hands out the newest note in the store, if it goes on from what this process handed out before. Of two at once, and of this
     /// and the leader's own pass, one waits for the other.
     ///

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use gallra_log::tile::{Kind, Tile};
 use gallra_log::tree::Hash;
 use gallra_model::Instant;
+use gallra_store::keys::Tree;
 use gallra_store::{Entry, Key, Txn, keys};
 
 use super::Ledger;
@@ -29,10 +30,10 @@ pub(super) struct Batch {
 }
 
 /// Where a tile or bundle lies.
-pub(super) fn key_of(tile: &Tile) -> Key {
+pub(super) fn key_of(tree: &Tree, tile: &Tile) -> Key {
     match tile.kind {
-        Kind::Hashes { level } => keys::ledger_tile(level, tile.index),
-        Kind::Entries => keys::ledger_bundle(tile.index),
+        Kind::Hashes { level } => keys::ledger_tile(tree, level, tile.index),
+        Kind::Entries => keys::ledger_bundle(tree, tile.index),
     }
 }
 
@@ -49,7 +50,7 @@ impl Ledger {
         if waiting.is_empty() {
             return Ok(Batch::default());
         }
-        let mut txn = self.fence(Txn::new()).await?.expect_as_read(&keys::ledger_head(), read.as_ref());
+        let mut txn = self.fence(Txn::new()).await?.expect_as_read(&keys::ledger_head(&self.tree), read.as_ref());
         let new = self.new_among(&waiting).await?;
         if !new.is_empty() {
             txn = self.with_appended(txn, &head, &new, now).await?;
@@ -60,7 +61,7 @@ impl Ledger {
     }
 
     /// A coordinator that a newer one has taken over from appends nothing.
-    async fn fence(&self, txn: Txn) -> Result<Txn, CoreError> {
+    pub(super) async fn fence(&self, txn: Txn) -> Result<Txn, CoreError> {
         let key = keys::meta_generation();
         let entry = self.store.get(&key).await?;
         let generation: u64 = entry.as_ref().map_or(Ok(0), |entry| decode("generation", &entry.value))?;
@@ -82,7 +83,7 @@ impl Ledger {
         Ok(new)
     }
 
-    async fn with_appended(
+    pub(super) async fn with_appended(
         &self,
         txn: Txn,
         head: &StoredHead,
@@ -98,12 +99,13 @@ impl Ledger {
         }
         let entries: Vec<&[u8]> = new.iter().map(|(_, entry)| *entry).collect();
         let grown = grow(head.range()?, &parts, &entries)?;
-        let mut txn = txn.put(keys::ledger_head(), encode(&StoredHead::of(self.origin.as_str(), &grown.range, now))?);
+        let mut txn =
+            txn.put(keys::ledger_head(&self.tree), encode(&StoredHead::of(self.origin.as_str(), &grown.range, now))?);
         for (tile, bytes) in grown.written {
-            txn = txn.put(key_of(&tile), bytes);
+            txn = txn.put(key_of(&self.tree, &tile), bytes);
         }
         for (index, (leaf, _)) in (head.size..).zip(new) {
-            txn = txn.put(keys::ledger_at(leaf.as_bytes()), encode(&index)?);
+            txn = txn.put(keys::ledger_at(&self.tree, leaf.as_bytes()), encode(&index)?);
         }
         Ok(txn)
     }

@@ -48,7 +48,9 @@ impl Ledger {
     pub async fn heard(&self, agent: &AgentName, note: Option<&str>) -> Result<(), CoreError> {
         match note.map(|note| self.seen(note)).transpose()?.flatten() {
             Some(seen) => self.compare_heard(agent.as_str(), note.unwrap_or_default(), seen).await?,
-            // Of another log, as after the end of one.
+            None if note.is_some_and(|note| self.is_of_before(note)) => {
+                tracing::info!(%agent, "the agent keeps a checkpoint of a log that ended here");
+            }
             None if note.is_some() => tracing::warn!(%agent, "the agent keeps a checkpoint of another log"),
             None => {}
         }
@@ -91,7 +93,7 @@ impl Ledger {
         self.stop(&format!("{rollback} (heard from {by})"));
         if rollback_is_theirs(&rollback) {
             // So that the next start knows it without being told again. The first one stays.
-            if self.beside.read(CONTRARY)?.is_none() {
+            if self.beside.read(CONTRARY)?.is_none_or(|kept| self.is_of_before(&kept)) {
                 self.beside.write(CONTRARY, note).await?;
             }
             if self.several.get().is_some() {
@@ -168,6 +170,8 @@ impl Ledger {
             let Some(note) = self.beside.read(name)? else { continue };
             match self.seen(&note) {
                 Ok(Some(one)) => seen.push(one),
+                // Nothing of this log was handed out yet.
+                Ok(None) if self.is_of_before(&note) => {}
                 Ok(None) => return Ok(Err(format!("the file log/{name} is of another log than {}", self.origin))),
                 Err(why) => {
                     return Ok(Err(format!(

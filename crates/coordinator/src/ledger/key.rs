@@ -2,13 +2,19 @@
 //! for a log that has entries: nobody could check what it signed before.
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use gallra_log::note::Key;
-use gallra_proof::key::SigningKey;
+use gallra_model::Digest;
+use gallra_proof::key::{SigningKey, VerifyingKey};
+use gallra_store::keys::Tree;
 use gallra_store::{Store, keys};
 
 use super::FOLDER;
 use super::beside::PUBLISHED;
+use crate::asked::crypto;
 use crate::core::random;
+use crate::error::CoreError;
 use crate::layout::{Layout, write_new};
 
 /// The private key, PKCS#8 PEM.
@@ -33,7 +39,8 @@ pub fn make(layout: &Layout) -> anyhow::Result<()> {
 /// Says that the key is missing, and what to do.
 pub(crate) async fn read_or_make(layout: &Layout, store: &dyn Store) -> anyhow::Result<[u8; 32]> {
     if !layout.path(KEY_FILE).exists() {
-        let has_log = store.get(&keys::ledger_head()).await?.is_some() || layout.path(FOLDER).join(PUBLISHED).exists();
+        let has_log = store.get(&keys::ledger_head(&Tree::First)).await?.is_some()
+            || layout.path(FOLDER).join(PUBLISHED).exists();
         anyhow::ensure!(
             !has_log,
             "{} is missing, and the log has entries that it signed: put it back from where it is kept; a log is not gone on \
@@ -49,6 +56,42 @@ pub(crate) async fn read_or_make(layout: &Layout, store: &dyn Store) -> anyhow::
     crate::layout::make_private_dir(&layout.path(FOLDER))?;
     let key = SigningKey::from_pem(&layout.read(KEY_FILE)?).with_context(|| format!("{KEY_FILE} cannot be read"))?;
     Ok(key.seed())
+}
+
+/// The seed of the key that a log succession names: one of the directory's `log*.key`. None is renamed, so that none is lost in
+/// between.
+///
+/// # Errors
+/// Says that it is missing, and what to do.
+pub(crate) fn read_listed(layout: &Layout, keyid: &Digest) -> anyhow::Result<[u8; 32]> {
+    for entry in std::fs::read_dir(layout.root()).with_context(|| format!("{}", layout.root().display()))? {
+        let name = entry?.file_name();
+        let Some(name) = name.to_str().filter(|name| name.starts_with("log") && name.ends_with(".key")) else {
+            continue;
+        };
+        let key = SigningKey::from_pem(&layout.read(name)?).with_context(|| format!("{name} cannot be read"))?;
+        if Digest::of(&key.verifying().to_spki()) == *keyid {
+            return Ok(key.seed());
+        }
+    }
+    anyhow::bail!(
+        "{} has no log*.key with the id {keyid}, which the log succession names: put it there, as `gallra key create --for log \
+         --out {}/log-NAME` makes one",
+        layout.root().display(),
+        layout.root().display()
+    )
+}
+
+/// A log's public key, from the base64 that a key manifest has.
+///
+/// # Errors
+/// [`CoreError::Crypto`] where it is none.
+pub(crate) fn public_of(origin: &str, spki: &str) -> Result<Key, CoreError> {
+    let der = STANDARD.decode(spki).map_err(crypto)?;
+    let key = VerifyingKey::from_spki(&der).map_err(crypto)?;
+    let spki = key.to_spki();
+    let raw = spki.last_chunk::<32>().ok_or_else(|| crypto("a log's key is too short"))?;
+    Key::of_log(origin, raw).map_err(crypto)
 }
 
 /// Writes the public key where it can be fetched.

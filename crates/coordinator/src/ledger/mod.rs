@@ -7,7 +7,9 @@
 
 mod adopt;
 mod append;
+mod begin;
 mod beside;
+mod ended;
 mod grow;
 mod guard;
 mod key;
@@ -24,15 +26,18 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use gallra_log::checkpoint::Origin;
 use gallra_log::entry::Entry;
 use gallra_log::note::{Key, Kind, Note, Signature, Signer};
-use gallra_model::Instant;
+use gallra_model::{Digest, Instant};
+use gallra_store::keys::Tree;
 use gallra_store::txn::Write;
 use gallra_store::{Revision, Store, Txn, keys};
 use tokio::sync::{Notify, OnceCell, watch};
 
 pub use append::MOST_A_BATCH;
+pub use begin::{Agrees, files};
+pub use ended::{Past, mark_ended};
 pub use guard::{Standing, Stopped};
 pub use key::{KEY_FILE, PUBLIC_FILE, make as make_key};
-pub(crate) use key::{read_or_make, write_public};
+pub(crate) use key::{public_of, read_listed, read_or_make, write_public};
 pub use read::Sequenced;
 pub use record::Signed;
 pub use sequence::{Passed, run};
@@ -75,6 +80,10 @@ pub struct Opening<'a> {
     pub generation: u64,
     /// How many agents are heard before the first signature, where as many are enrolled.
     pub hear_agents: u32,
+    /// Which log of the store it is.
+    pub tree: Tree,
+    /// The names of the logs of this store that ended before it.
+    pub before: Vec<String>,
 }
 
 /// The log of one coordinator. A clone is the same log.
@@ -83,7 +92,12 @@ pub struct Ledger {
     store: Arc<dyn Store>,
     beside: Beside,
     origin: Origin,
-    signer: Arc<Signer>,
+    tree: Tree,
+    /// Origins of logs that ended before this one: what is kept of them says nothing about this one.
+    before: Vec<String>,
+    /// None of a log that ended: it signs nothing any more.
+    signer: Option<Arc<Signer>>,
+    public: Key,
     generation: u64,
     hear_agents: u32,
     /// The store's revision at which this process began to lead; unset where it is the store's only one.
@@ -107,14 +121,17 @@ impl Ledger {
     /// [`CoreError::Precondition`] where the store's log has another origin or key; the store's. A log that cannot be read is
     /// opened, and stopped.
     pub async fn open(opening: Opening<'_>) -> Result<Self, CoreError> {
-        let Opening { store, folder, origin, seed, generation, hear_agents } = opening;
+        let Opening { store, folder, origin, seed, generation, hear_agents, tree, before } = opening;
         let signer = Signer::from_seed(origin.as_str(), Kind::Log, &seed)
             .map_err(|error| CoreError::Invalid(format!("coordinator.toml: log.origin: {error}")))?;
         let ledger = Self {
             beside: Beside::new(folder),
             store,
             origin,
-            signer: Arc::new(signer),
+            tree,
+            before,
+            public: signer.public().clone(),
+            signer: Some(Arc::new(signer)),
             generation,
             hear_agents,
             term: Arc::default(),
@@ -128,6 +145,9 @@ impl Ledger {
             // Receipts are taken in all the same.
             Err(error @ CoreError::Unreadable { .. }) => ledger.stop(&error.to_string()),
             checked => checked?,
+        }
+        if ledger.was_ended()? {
+            ledger.stop(&ended::why(&ledger.origin));
         }
         Ok(ledger)
     }
@@ -171,9 +191,22 @@ impl Ledger {
         &self.origin
     }
 
+    /// What its tree is called in the store; none of the log that the store began with.
+    pub fn tree(&self) -> Option<Digest> {
+        match self.tree {
+            Tree::First => None,
+            Tree::After(digest) => Some(digest),
+        }
+    }
+
+    /// The same, as keys have it.
+    pub(crate) fn tree_key(&self) -> &Tree {
+        &self.tree
+    }
+
     /// The log's public key, under its origin as the name.
     pub fn public(&self) -> &Key {
-        self.signer.public()
+        &self.public
     }
 
     /// Has somebody told of each checkpoint before it is published. The first call counts.

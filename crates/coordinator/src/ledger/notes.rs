@@ -37,7 +37,7 @@ impl Ledger {
     /// The newest note, made if need be; nothing while there are no entries, or where the log stopped.
     async fn sign_once(&self, now: Instant) -> Result<Option<Signed>, CoreError> {
         // Read before the head: one that was signed meanwhile makes the transaction fail.
-        let pointer = self.store.get(&keys::ledger_newest()).await?;
+        let pointer = self.store.get(&keys::ledger_newest(&self.tree)).await?;
         let newest = self.newest().await?;
         let head = self.head().await?.1.head()?;
         if newest.as_ref().map_or(0, |newest| newest.size) == head.size {
@@ -73,16 +73,17 @@ impl Ledger {
         let crypto = |why: &dyn std::fmt::Display| CoreError::Crypto(format!("the log's checkpoint: {why}"));
         let checkpoint =
             Checkpoint { origin: self.origin.clone(), size: head.size, root: head.root, extensions: Vec::new() };
-        let signature = checkpoint.sign(&self.signer).map_err(|why| crypto(&why))?;
+        let signer = self.signer.as_ref().ok_or_else(|| crypto(&"the log has ended"))?;
+        let signature = checkpoint.sign(signer).map_err(|why| crypto(&why))?;
         let mut note = Note::new(checkpoint.to_string()).map_err(|why| crypto(&why))?;
         note.sign(signature).map_err(|why| crypto(&why))?;
         Ok(note)
     }
 
     async fn store_note(&self, signed: &Signed, pointer: Option<&Entry>) -> Result<(), CoreError> {
-        let newest = keys::ledger_newest();
+        let newest = keys::ledger_newest(&self.tree);
         let txn = Txn::new().expect_as_read(&newest, pointer).put(newest.clone(), encode(&signed.size)?);
-        self.store.commit(txn.create(keys::ledger_note(signed.size), encode(signed)?)).await?;
+        self.store.commit(txn.create(keys::ledger_note(&self.tree, signed.size), encode(signed)?)).await?;
         Ok(())
     }
 
@@ -181,7 +182,7 @@ impl Ledger {
     pub(crate) async fn first_stored(&self, index: u64) -> Result<Option<Signed>, CoreError> {
         // A leaf that is the last of its tree is in all that are larger by one.
         let Some(size) = index.checked_add(1) else { return Ok(None) };
-        let page = self.store.range(&keys::ledger_notes_from(size), 1).await?;
+        let page = self.store.range(&keys::ledger_notes_from(&self.tree, size), 1).await?;
         page.entries.first().map(|entry| decode("log note", &entry.value)).transpose()
     }
 }

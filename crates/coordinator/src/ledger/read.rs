@@ -31,7 +31,7 @@ impl Ledger {
     /// # Errors
     /// The store's.
     pub async fn position(&self, leaf: &Hash) -> Result<Option<u64>, CoreError> {
-        let entry = self.store.get(&keys::ledger_at(leaf.as_bytes())).await?;
+        let entry = self.store.get(&keys::ledger_at(&self.tree, leaf.as_bytes())).await?;
         entry.map(|entry| decode("log position", &entry.value)).transpose()
     }
 
@@ -117,7 +117,7 @@ impl Ledger {
 
     /// The bytes of a tile or bundle, as narrow as is asked for; nothing where less is stored.
     pub(super) async fn stored(&self, tile: &Tile) -> Result<Option<Vec<u8>>, CoreError> {
-        let Some(entry) = self.store.get(&key_of(tile)).await? else { return Ok(None) };
+        let Some(entry) = self.store.get(&key_of(&self.tree, tile)).await? else { return Ok(None) };
         let mut bytes = entry.value;
         let width = usize::try_from(tile.width()).unwrap_or(usize::MAX);
         let end = match tile.kind {

@@ -75,7 +75,7 @@ pub struct Signed {
 impl Ledger {
     /// The stored head and its entry; the empty tree where there is none yet.
     pub(super) async fn head(&self) -> Result<(Option<Entry>, StoredHead), CoreError> {
-        let entry = self.store.get(&keys::ledger_head()).await?;
+        let entry = self.store.get(&keys::ledger_head(&self.tree)).await?;
         let head = match &entry {
             Some(entry) => decode("log head", &entry.value)?,
             None => StoredHead::of(self.origin.as_str(), &Range::default(), Instant::UNIX_EPOCH),
@@ -85,14 +85,14 @@ impl Ledger {
 
     /// The signed note of the tree of one size.
     pub(super) async fn signed(&self, size: u64) -> Result<Option<(Entry, Signed)>, CoreError> {
-        let Some(entry) = self.store.get(&keys::ledger_note(size)).await? else { return Ok(None) };
+        let Some(entry) = self.store.get(&keys::ledger_note(&self.tree, size)).await? else { return Ok(None) };
         let signed = decode("log note", &entry.value)?;
         Ok(Some((entry, signed)))
     }
 
     /// The newest note in the store.
     pub(super) async fn newest(&self) -> Result<Option<Signed>, CoreError> {
-        let Some(entry) = self.store.get(&keys::ledger_newest()).await? else { return Ok(None) };
+        let Some(entry) = self.store.get(&keys::ledger_newest(&self.tree)).await? else { return Ok(None) };
         let size = decode("newest size of the log", &entry.value)?;
         let signed = self
             .signed(size)

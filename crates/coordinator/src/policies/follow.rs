@@ -59,7 +59,7 @@ impl Core {
         if request.done.is_some() || request.facts.cancelled || request.plan.is_none() {
             return Ok(false);
         }
-        if request.facts.legal_review {
+        if request.facts.legal_review || self.is_of_an_ended_log(&request.id).await? {
             return Ok(true);
         }
         let in_force = self.in_force().await?;

@@ -18,7 +18,7 @@ async fn changed(watch: &mut Watch) -> bool {
 
 /// Hands out what the leader signed, and stops the log where another replica heard what speaks against it.
 pub(super) async fn log(core: &Core) {
-    let mut notes = core.store.watch(keys::ledger_notes());
+    let mut notes = core.store.watch(core.ledger.notes());
     let mut contraries = core.store.watch(keys::ledger_contraries());
     loop {
         if let Err(error) = core.ledger.adopt().await {

@@ -2,7 +2,7 @@
 //! agent whose key ended is refused. The mark that nothing more of the key is entered comes first, then everything that it signed
 //! has its place, and only then the event: else an honest receipt could stand behind it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gallra_model::envelope::Envelope;
@@ -15,7 +15,9 @@ use gallra_store::{Txn, keys};
 
 use crate::asked::crypto;
 use crate::core::{Core, until_committed};
+use crate::entered::entry_of;
 use crate::error::{CoreError, encode};
+use crate::ledger::Ledger;
 
 /// How long a change of keys waits for the log.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -75,13 +77,30 @@ impl Core {
 
     /// From which position on nothing counts of each key that is called compromised.
     pub(crate) async fn compromised(&self) -> Result<BTreeMap<Digest, u64>, CoreError> {
-        let mut all: BTreeMap<Digest, u64> = BTreeMap::new();
-        for (_, event) in self.opened_events().await? {
-            if let KeyEvent::Compromised { keyid, since, .. } = event {
+        Ok(self.weighed(&self.ledger).await?.0)
+    }
+
+    /// Key events as a reader of one log weighs them: from which position on nothing counts of each key that is called compromised,
+    /// and where events stand that count for nothing, since a key signed them that was compromised by then. A position that an event
+    /// says is of the log that it was said in; behind its own place in this one it says nothing.
+    pub(crate) async fn weighed(&self, ledger: &Ledger) -> Result<(BTreeMap<Digest, u64>, BTreeSet<u64>), CoreError> {
+        let mut placed = Vec::new();
+        for (envelope, event) in self.opened_events().await? {
+            let leaf = entry_of(&envelope, Type::KeyEvent, None, None)?.leaf();
+            placed.push((ledger.position(&leaf).await?.unwrap_or(u64::MAX), envelope, event));
+        }
+        placed.sort_by_key(|(index, ..)| std::cmp::Reverse(*index));
+        let (mut all, mut void): (BTreeMap<Digest, u64>, BTreeSet<u64>) = (BTreeMap::new(), BTreeSet::new());
+        for (index, envelope, event) in placed {
+            let ids = envelope.signatures.iter().filter_map(|signature| signature.keyid.parse::<Digest>().ok());
+            if ids.into_iter().any(|id| all.get(&id).is_some_and(|since| *since <= index)) {
+                void.insert(index);
+            } else if let KeyEvent::Compromised { keyid, since, .. } = event {
+                let since = since.min(index);
                 all.entry(keyid).and_modify(|known| *known = since.min(*known)).or_insert(since);
             }
         }
-        Ok(all)
+        Ok((all, void))
     }
 
     async fn told_of(&self, (envelope, event): (Envelope, KeyEvent)) -> Result<Ended, CoreError> {

@@ -35,7 +35,7 @@ pub struct Submitted {
     pub issuer_changed: bool,
 }
 
-fn refused(error: &ManifestError) -> CoreError {
+pub(crate) fn refused(error: &ManifestError) -> CoreError {
     match error {
         ManifestError::Chain { .. } | ManifestError::Few { .. } => CoreError::Precondition(error.to_string()),
         ManifestError::Payload(_) | ManifestError::Shape(_) | ManifestError::Key(..) | ManifestError::Signature(..) => {
@@ -63,8 +63,7 @@ impl Core {
         manifest::signed(envelope, &next.predicate, Some(&before.predicate), ml_dsa_verifies)
             .map_err(|error| refused(&error))?;
         keeps_the_log(&next.predicate, &before.predicate)?;
-        has_witnesses(&next.predicate)?;
-        has_authorities(&next.predicate)?;
+        reads_others(&next.predicate)?;
         let issuer = self.issuer.under(&next.predicate)?;
         let signing = self.issuer.keyids();
         self.freeze(&signing).await?;
@@ -135,7 +134,7 @@ impl Core {
     }
 
     /// No key changes what it is for, no agent's key that signs is left out, and no other one is let in.
-    async fn keeps_who_signs(&self, next: &Manifest) -> Result<(), CoreError> {
+    pub(crate) async fn keeps_who_signs(&self, next: &Manifest) -> Result<(), CoreError> {
         let known = self.known_keys().await?;
         for key in &next.keys {
             let id = key.keyid;
@@ -164,13 +163,21 @@ impl Core {
     }
 }
 
+/// What the manifest says of others can be used: witnesses and time stamping authorities.
+pub(crate) fn reads_others(next: &Manifest) -> Result<(), CoreError> {
+    has_witnesses(next)?;
+    has_authorities(next)
+}
+
 /// Another log, or another key of it, is a succession and not a manifest alone.
 fn keeps_the_log(next: &Manifest, before: &Manifest) -> Result<(), CoreError> {
     if next.log == before.log {
         return Ok(());
     }
     Err(CoreError::Precondition(
-        "the manifest names another log, or another key of it: a log goes on under its key only".into(),
+        "the manifest names another log, or another key of it: a log goes on under its key only; where it cannot, root \
+         holders sign a log succession (`gallra log succession`) and `gallra-coordinator log succeed` takes both"
+            .into(),
     ))
 }
 

@@ -122,6 +122,7 @@ impl Site {
             authority: "IMY".to_owned(),
             root_holder: "management".to_owned(),
             time_authorities: Vec::new(),
+            log_origin: None,
             approver: None,
         };
         init::run(&init).await.expect("a new coordinator");
@@ -155,6 +156,19 @@ impl Site {
         let core = opening::open(&Layout::new(folder.path().join("coordinator")), Some(now)).await.expect("it opens");
         core.ledger.heard(&agent(), note.as_deref()).await.expect("heard");
         (Self { core: Arc::new(core), folder, evidence, cause, said, quoted }, seen)
+    }
+
+    /// The same directory, opened again after something was done to it while nothing was open.
+    pub(crate) async fn while_stopped<T>(self, work: impl AsyncFnOnce(Layout, Instant) -> T) -> (Self, T) {
+        let Self { core, folder, evidence, cause, said, quoted } = self;
+        let now = core.time.now();
+        let note = core.ledger.checkpoint().map(|signed| signed.note);
+        drop(Arc::into_inner(core).expect("nobody else holds it"));
+        let layout = Layout::new(folder.path().join("coordinator"));
+        let done = work(layout.clone(), now).await;
+        let core = opening::open(&layout, Some(now)).await.expect("it opens");
+        core.ledger.heard(&agent(), note.as_deref()).await.expect("heard");
+        (Self { core: Arc::new(core), folder, evidence, cause, said, quoted }, done)
     }
 
     /// Moves the clock, and what time moves.

@@ -10,5 +10,9 @@ mod rotated;
 #[allow(dead_code, reason = "the races' site does more than is needed here")]
 mod site;
 mod stamped;
+mod succeeded;
+mod succession_edges;
+mod succession_killed;
+mod succession_refused;
 #[path = "../../../verify/tests/token/mod.rs"]
 mod token;

@@ -24,7 +24,7 @@ async fn stamp(site: &Site) {
     let signed = site.core.ledger.checkpoint().expect("a checkpoint");
     let note = Note::parse(signed.note.as_bytes()).expect("a note");
     let token = token::parts("Time 1", note.unverified_text().as_bytes()).token();
-    let txn = Txn::new().put(keys::ledger_stamp(signed.size), STANDARD.encode(token));
+    let txn = Txn::new().put(keys::ledger_stamp(&keys::Tree::First, signed.size), STANDARD.encode(token));
     site.core.store.commit(txn).await.expect("stored");
 }
 

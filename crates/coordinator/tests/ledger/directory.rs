@@ -22,6 +22,10 @@ struct Directory {
 
 impl Directory {
     async fn new() -> Self {
+        Self::named(None).await
+    }
+
+    async fn named(origin: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let init = Init {
             dir: folder.path().join("coordinator"),
@@ -37,6 +41,7 @@ impl Directory {
             authority: "IMY".to_owned(),
             root_holder: "management".to_owned(),
             time_authorities: Vec::new(),
+            log_origin: origin.map(str::to_owned),
             approver: None,
         };
         init::run(&init).await.expect("a new coordinator");
@@ -119,13 +124,19 @@ async fn a_log_is_not_gone_on_with_under_another_key() {
 }
 
 #[tokio::test]
-async fn a_log_keeps_its_name_once_it_has_an_entry() {
-    let directory = Directory::new().await;
-    directory.configure(|text| text.replace("[log]", "[log]\norigin = \"log.provider.example/2026a\""));
+async fn a_log_has_the_name_that_the_key_manifest_gives_it() {
+    let directory = Directory::named(Some("log.provider.example/2026a")).await;
+    // Before the first entry, too: a proof is of the log that its manifest names, and a reader would find none.
+    directory.configure(|text| text.replace("2026a", "2027a"));
+    assert!(directory.refused().await.contains("names the log log.provider.example/2026a"));
+    directory.configure(|text| text.replace("2027a", "2026a"));
     directory.log_one().await;
     assert!(directory.public().starts_with("log.provider.example/2026a+"));
     directory.configure(|text| text.replace("2026a", "2027a"));
-    assert!(directory.refused().await.contains("a log keeps its origin"));
+    assert!(directory.refused().await.contains("names the log log.provider.example/2026a"));
+    let unnamed = Directory::new().await;
+    unnamed.configure(|text| text.replace("[log]", "[log]\norigin = \"log.provider.example/2026a\""));
+    assert!(unnamed.refused().await.contains("names the log log.test.invalid/1"));
 }
 
 #[test]

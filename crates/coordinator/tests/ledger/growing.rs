@@ -178,6 +178,6 @@ async fn the_longest_entries_fit_into_the_stores_transactions() {
         place.store().commit(txn).await.expect("committed");
     }
     assert_eq!(place.pass().await, 600);
-    let bundle = place.store().get(&keys::ledger_bundle(0)).await.expect("reads").expect("there");
+    let bundle = place.store().get(&keys::ledger_bundle(&keys::Tree::First, 0)).await.expect("reads").expect("there");
     assert!(bundle.value.len() > 600_000, "long ones: {}", bundle.value.len());
 }

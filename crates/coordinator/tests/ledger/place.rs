@@ -179,6 +179,8 @@ async fn open(store: &Arc<impl Store + 'static>, folder: &Path, hear_agents: u32
         seed: SEED,
         generation: 1,
         hear_agents,
+        tree: keys::Tree::First,
+        before: Vec::new(),
     })
     .await
 }

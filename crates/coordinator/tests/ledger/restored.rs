@@ -169,10 +169,10 @@ async fn nobody_but_the_logs_own_key_stops_it() {
 async fn a_tree_without_its_hashes_is_not_signed() {
     let mut place = Place::new().await;
     place.log(0..300).await;
-    place.store().commit(Txn::new().delete(keys::ledger_tile(0, 0))).await.expect("committed");
+    place.store().commit(Txn::new().delete(keys::ledger_tile(&keys::Tree::First, 0, 0))).await.expect("committed");
     place.log([300]).await;
     assert!(place.stopped().is_none(), "a full tile is needed for neither: the level above has what follows from it");
-    place.store().commit(Txn::new().delete(keys::ledger_tile(1, 0))).await.expect("committed");
+    place.store().commit(Txn::new().delete(keys::ledger_tile(&keys::Tree::First, 1, 0))).await.expect("committed");
     place.log([301]).await;
     assert!(place.stopped().expect("at the next signature").contains("does not hold the hashes of its own tree"));
     assert_eq!(place.published().expect("the last good one").size, 301);
@@ -185,15 +185,19 @@ async fn a_tree_without_its_hashes_is_not_signed() {
 async fn a_head_that_cannot_be_read_stops_the_log() {
     let mut place = Place::new().await;
     place.log(0..3).await;
-    let head = place.store().get(&keys::ledger_head()).await.expect("reads").expect("there");
+    let head = place.store().get(&keys::ledger_head(&keys::Tree::First)).await.expect("reads").expect("there");
     let text = String::from_utf8(head.value).expect("JSON").replace("\"size\":3", "\"size\":5");
-    place.store().commit(Txn::new().put(keys::ledger_head(), text)).await.expect("committed");
+    place.store().commit(Txn::new().put(keys::ledger_head(&keys::Tree::First), text)).await.expect("committed");
     place.wait([9]).await;
     assert_eq!(place.ledger().pass(now()).await.expect("a pass").appended, 0);
     // Two peaks make the same root at 3 and at 5: what shows it is that the last bundle has other entries.
     assert!(place.stopped().expect("stopped").contains("a stored log tile cannot be read"));
     // One that cannot be read at all is stopped from the start, and nothing else is.
-    place.store().commit(Txn::new().put(keys::ledger_head(), b"{}".to_vec())).await.expect("committed");
+    place
+        .store()
+        .commit(Txn::new().put(keys::ledger_head(&keys::Tree::First), b"{}".to_vec()))
+        .await
+        .expect("committed");
     place.reopen().await;
     assert!(place.stopped().expect("stopped").contains("a stored log head cannot be read"));
 }

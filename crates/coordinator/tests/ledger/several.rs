@@ -15,7 +15,7 @@ use crate::place::{Place, at, entry, leaf, now, opened};
 
 /// All notes of a store, opened: size and root.
 async fn signed(place: &Place) -> BTreeMap<u64, Checkpoint> {
-    let page = place.store().range(&keys::ledger_notes().range(), 1_000).await.expect("reads");
+    let page = place.store().range(&keys::ledger_notes(&keys::Tree::First).range(), 1_000).await.expect("reads");
     assert!(page.more.is_none());
     let note = |bytes: &[u8]| -> gallra_coordinator::ledger::Signed { serde_json::from_slice(bytes).expect("JSON") };
     let all = page.entries.iter().map(|entry| note(&entry.value));
@@ -123,10 +123,10 @@ async fn an_older_coordinator_appends_nothing() {
 
 /// Undoes what a crash after the commit would not have done: the note, and the pointer to it.
 async fn forget_note(place: &Place, size: u64, before: Option<u64>) {
-    let txn = Txn::new().delete(keys::ledger_note(size));
+    let txn = Txn::new().delete(keys::ledger_note(&keys::Tree::First, size));
     let txn = match before {
-        Some(before) => txn.put(keys::ledger_newest(), encode(&before).expect("JSON")),
-        None => txn.delete(keys::ledger_newest()),
+        Some(before) => txn.put(keys::ledger_newest(&keys::Tree::First), encode(&before).expect("JSON")),
+        None => txn.delete(keys::ledger_newest(&keys::Tree::First)),
     };
     place.store().commit(txn).await.expect("committed");
 }

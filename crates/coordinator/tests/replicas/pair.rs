@@ -225,6 +225,7 @@ async fn made(dir: &Path) {
         policy: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/webone.toml"),
         operator: "operator".to_owned(),
         provider: None,
+        log_origin: None,
         country: "SE".to_owned(),
         contact: "privacy@provider.example".to_owned(),
         authority: "IMY".to_owned(),

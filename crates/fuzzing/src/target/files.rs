@@ -1,14 +1,17 @@
-//! Small files of our own that are read again: `coordinator.toml`, `client.toml`, what an agent keeps as JSON.
+//! Small files of our own that are read again: `coordinator.toml`, `client.toml`, what an agent keeps as JSON; and addresses in them.
+
+use std::time::Duration;
 
 use gallra_agent::dir::Joined;
 use gallra_cli::client::address_in;
 use gallra_coordinator::layout::Config;
 use gallra_identity::is_label;
 use gallra_model::selector::Selector;
+use gallra_stamp::Authority;
 
 use super::text;
 use crate::Seen;
-use crate::spelling::same_json;
+use crate::spelling::{same_again, same_json};
 
 /// `coordinator.toml`: what is read is written and read as the same, and its names lead nowhere else.
 pub fn coordinator_toml(bytes: &[u8]) -> Seen {
@@ -47,4 +50,18 @@ pub fn agent_json(bytes: &[u8]) -> Seen {
         }
     }
     Seen::of(joined.is_some() || begun.is_some())
+}
+
+/// Where a witness is, and where a time stamping authority is: what is read and written is dialled as the same.
+pub fn addresses(bytes: &[u8]) -> Seen {
+    let Some(text) = text(bytes) else { return Seen::Refused };
+    let witness = same_again::<gallra_tlog::Address>(text);
+    // An `https` one would read files.
+    let roots = gallra_stamp::Roots::System;
+    let authority = text.starts_with("http:").then(|| Authority::new(text, &roots, Duration::from_secs(1)));
+    if let Some(Ok(authority)) = &authority {
+        let host = text.get(7..).and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+        assert!(!host.contains('@'), "a name and password for {authority:?}");
+    }
+    Seen::of(witness || matches!(authority, Some(Ok(_))))
 }

@@ -8,7 +8,7 @@ use gallra_log::note::{Key, Kind, Note, NoteError, Signature, Signer};
 use gallra_log::rollback::Head;
 use gallra_log::tile::{Tile, Tiles, unbundle};
 use gallra_log::tree::{Hash, Hashes as _, Node};
-use gallra_log::witness::{AddCheckpoint, Answer, Refusal, decide, stale_size};
+use gallra_log::witness::{AddCheckpoint, Answer, Refusal, cosigned, decide, stale_size};
 
 use super::text;
 use crate::Seen;
@@ -135,4 +135,33 @@ pub fn witness_request(bytes: &[u8]) -> Seen {
         }
     }
     Seen::Read
+}
+
+/// What a witness answered to a log that asked about one checkpoint. Only lines by the witness's key come in, each of which holds, and
+/// the text stays what the log signed.
+pub fn witness_answer(bytes: &[u8]) -> Seen {
+    let [log, witness] = keys();
+    let signer = Signer::from_seed("log.example/2026a", Kind::Log, &[1; 32]).unwrap_or_else(|why| panic!("{why}"));
+    let origin = log.name().parse().unwrap_or_else(|why| panic!("the key's own name: {why}"));
+    let checkpoint = Checkpoint { origin, size: 7, root: Hash::leaf(b"a tree"), extensions: Vec::new() };
+    let note = Note::new(checkpoint.to_string()).and_then(|mut note| {
+        note.sign(checkpoint.sign(&signer).unwrap_or_else(|why| panic!("{why}")))?;
+        Ok(note)
+    });
+    let note = note.unwrap_or_else(|why| panic!("our own note: {why}"));
+    match cosigned(&note, bytes, std::slice::from_ref(&witness)) {
+        Ok(answered) => {
+            assert_eq!(answered.unverified_text(), note.unverified_text(), "another text");
+            let (had, has) = (note.unverified_signatures().len(), answered.unverified_signatures());
+            assert_eq!(has.len(), had + 1, "one key, one line");
+            assert!(has.iter().skip(had).all(|line| line.name() == witness.name()), "a line that nobody asked for");
+            let opened = Checkpoint::open(&answered, &log, std::slice::from_ref(&witness));
+            assert_eq!(opened.map(|opened| opened.checkpoint), Ok(checkpoint), "not the log's checkpoint any more");
+            Seen::Read
+        }
+        Err(refusal) => {
+            says_nothing_of(bytes, &refusal.to_string());
+            Seen::Refused
+        }
+    }
 }

@@ -10,6 +10,7 @@ pub mod places;
 pub mod policy;
 pub mod proof;
 pub mod proof_v1;
+pub mod question;
 pub mod restic;
 pub mod signed;
 pub mod stored;

@@ -1,7 +1,7 @@
 //! Time stamps: tokens as they come out of a proof, roots as they stand in a key manifest, and answers of authorities.
 
 use gallra_stamp::{Why, read_answer};
-use gallra_verify::timestamp::{Stamp, StampError, check};
+use gallra_verify::timestamp::{Stamp, StampError, check, is_root};
 
 use crate::Seen;
 use crate::quiet::says_nothing_of;
@@ -39,6 +39,7 @@ pub fn token(bytes: &[u8]) -> Seen {
     let root = match check(FROZEN, CHECKPOINT, &[bytes]) {
         Ok(stamp) => {
             is_one_of_ours(&stamp);
+            assert!(is_root(bytes), "vouches, and is said to be no root");
             true
         }
         Err(refusal) => {
@@ -46,7 +47,7 @@ pub fn token(bytes: &[u8]) -> Seen {
             false
         }
     };
-    Seen::of(token || root)
+    Seen::of(token || root || is_root(bytes))
 }
 
 fn is_one_of_ours(stamp: &Stamp) {

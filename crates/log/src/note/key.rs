@@ -88,6 +88,14 @@ impl Key {
         Ok(Self { name: name.to_owned(), kind, id, key })
     }
 
+    /// A log's key out of its raw bytes, as a key manifest lists it.
+    ///
+    /// # Errors
+    /// [`KeyError`]: not a name, not a key, or a weak one.
+    pub fn of_log(name: &str, raw: &[u8; 32]) -> Result<Self, KeyError> {
+        Self::new(name, Kind::Log, VerifyingKey::from_bytes(raw).map_err(|_| KeyError::Form)?)
+    }
+
     /// The name.
     pub fn name(&self) -> &str {
         &self.name

@@ -2,7 +2,9 @@
 //! count, when the set is closed and when a copy is gone. Upholds that a later listing may add a copy, never remove one
 //! without its bytes having been reclaimed.
 
-use gallra_model::copy::{CopyListing, ListedCopy, Reclaimed};
+use std::collections::BTreeMap;
+
+use gallra_model::copy::{CopyListing, Expected, Reclaimed};
 use gallra_model::job::Action;
 use gallra_model::plan::Plan;
 use gallra_model::proof::CopyResult;
@@ -99,26 +101,41 @@ fn closed(seen: &[Seen<'_>], cutoff: Instant) -> Option<(Instant, Digest)> {
     seen.iter().find(closes).map(|seen| (seen.listing.listed, seen.digest))
 }
 
-fn followed(at: Place<'_>, seen: &[Seen<'_>], cutoff: Option<Instant>) -> Vec<CopyResult> {
-    let mut ids: Vec<CopyId> = seen.iter().flat_map(|seen| &seen.listing.copies).map(|listed| listed.copy).collect();
-    ids.sort();
-    ids.dedup();
-    let mut copies: Vec<CopyResult> = ids.into_iter().filter_map(|id| follow(at, seen, id)).collect();
-    copies.retain(|copy| cutoff.is_none_or(|cutoff| copy.began <= cutoff));
-    copies.sort_by_key(|copy| (copy.began, copy.copy));
-    copies
+/// What all listings together say of one copy.
+struct Followed {
+    began: Instant,
+    expected: Expected,
+    /// Number of the last listing that has it.
+    last: usize,
 }
 
-/// One copy through all listings: its earliest beginning, its newest expectation, and the first complete reclaim after
-/// the last listing that still had it.
-fn follow((agent, target): Place<'_>, seen: &[Seen<'_>], id: CopyId) -> Option<CopyResult> {
-    let entry = |seen: &Seen<'_>| -> Option<ListedCopy> {
-        seen.listing.copies.iter().find(|listed| listed.copy == id).cloned()
-    };
-    let began = seen.iter().filter_map(entry).map(|listed| listed.began).min()?;
-    let last = seen.iter().rposition(|seen| entry(seen).is_some())?;
-    let expected = seen.get(last).and_then(entry)?.expected;
+/// Each copy through all listings: its earliest beginning, its newest expectation, and the first complete reclaim after the last
+/// listing that still had it. A store that keeps half a year of days is listed as often: each listing is gone through once.
+fn followed((agent, target): Place<'_>, seen: &[Seen<'_>], cutoff: Option<Instant>) -> Vec<CopyResult> {
+    let mut all: BTreeMap<CopyId, Followed> = BTreeMap::new();
+    for (number, seen) in seen.iter().enumerate() {
+        for listed in &seen.listing.copies {
+            let new = || Followed { began: listed.began, expected: listed.expected, last: number };
+            let copy = all.entry(listed.copy).or_insert_with(new);
+            // One that is listed twice is read by its first entry.
+            if copy.last < number {
+                *copy = Followed { began: copy.began.min(listed.began), expected: listed.expected, last: number };
+            }
+        }
+    }
     let shows = |seen: &&Seen<'_>| seen.counts && seen.listing.reclaimed.as_ref().is_some_and(Reclaimed::is_complete);
-    let gone = seen.iter().skip(last + 1).find(shows).map(|seen| seen.listing.listed);
-    Some(CopyResult { copy: id, agent: agent.clone(), target: target.clone(), began, expected, gone })
+    let gone = |last: usize| seen.iter().skip(last + 1).find(shows).map(|seen| seen.listing.listed);
+    let counted = all.into_iter().filter(|(_, copy)| cutoff.is_none_or(|cutoff| copy.began <= cutoff));
+    let mut copies: Vec<CopyResult> = counted
+        .map(|(id, Followed { began, expected, last })| CopyResult {
+            copy: id,
+            agent: agent.clone(),
+            target: target.clone(),
+            began,
+            expected,
+            gone: gone(last),
+        })
+        .collect();
+    copies.sort_by_key(|copy| (copy.began, copy.copy));
+    copies
 }

@@ -5,6 +5,8 @@
 //! Two things are told from chance. References and digests are random hex, in which any short number stands sooner or
 //! later; and a service may be called what a field is called. Neither is a leak, and neither may stop a proof for ever.
 
+use std::collections::BTreeMap;
+
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 use gallra_model::Digest;
 use md5::Md5;
@@ -55,33 +57,44 @@ pub struct Leak {
 /// # Errors
 /// The first [`Leak`]. A payload that is no JSON is one text.
 pub fn scan(payload: &[u8], identifiers: &[Identifier]) -> Result<(), Leak> {
-    let wanted: Vec<_> = identifiers.iter().map(Wanted::new).collect();
+    let wanted = Wanted::new(identifiers);
     match serde_json::from_slice(payload) {
         Ok(value) => walk(&value, &mut Vec::new(), &wanted),
         Err(_) => text("", &String::from_utf8_lossy(payload), &[], &wanted),
     }
 }
 
-fn walk(value: &Value, path: &mut Vec<String>, wanted: &[Wanted]) -> Result<(), Leak> {
+/// One step of a path; written out only where something is found.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Field(&'a str),
+    /// A name that shows somebody is not told either.
+    Name,
+    Place(usize),
+}
+
+fn walk<'a>(value: &'a Value, path: &mut Vec<Step<'a>>, wanted: &Wanted) -> Result<(), Leak> {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
         Value::String(said) => {
-            let field = path.iter().rev().find(|step| !step.starts_with('[')).cloned().unwrap_or_default();
-            text(&field, said, path, wanted)
+            let field = path.iter().rev().find_map(|step| match step {
+                Step::Field(name) => Some(*name),
+                Step::Name | Step::Place(_) => None,
+            });
+            text(field.unwrap_or_default(), said, path, wanted)
         }
         Value::Array(all) => all.iter().enumerate().try_for_each(|(place, value)| {
-            path.push(format!("[{place}]"));
+            path.push(Step::Place(place));
             let found = walk(value, path, wanted);
             path.pop();
             found
         }),
         Value::Object(fields) => fields.iter().try_for_each(|(name, value)| {
-            // A name that shows somebody is not told either.
-            path.push("(a name)".to_owned());
+            path.push(Step::Name);
             let found = text("", name, path, wanted);
             path.pop();
             found?;
-            path.push(name.clone());
+            path.push(Step::Field(name));
             let found = walk(value, path, wanted);
             path.pop();
             found
@@ -89,72 +102,149 @@ fn walk(value: &Value, path: &mut Vec<String>, wanted: &[Wanted]) -> Result<(), 
     }
 }
 
-fn text(field: &str, said: &str, path: &[String], wanted: &[Wanted]) -> Result<(), Leak> {
+fn text(field: &str, said: &str, path: &[Step<'_>], wanted: &Wanted) -> Result<(), Leak> {
     let lower = said.to_lowercase();
     let random = lower.len() >= 32 && lower.bytes().all(|b| b.is_ascii_hexdigit());
     let vocabulary = VOCABULARY.contains(&field) || field.is_empty() && !path.is_empty();
-    match wanted.iter().find(|wanted| wanted.stands_in(said, &lower, random, vocabulary)) {
-        Some(wanted) => Err(Leak { field: path.join(".").replace(".[", "["), kind: wanted.kind }),
+    match wanted.stands_in(said, &lower, Context { random, vocabulary }) {
+        Some(kind) => Err(Leak { field: written(path), kind }),
         None => Ok(()),
     }
 }
 
-/// One identifier in all its spellings.
-struct Wanted {
+fn written(path: &[Step<'_>]) -> String {
+    let mut text = String::new();
+    for step in path {
+        let point = if text.is_empty() { "" } else { "." };
+        match step {
+            Step::Field(name) => text.extend([point, name]),
+            Step::Name => text.extend([point, "(a name)"]),
+            Step::Place(place) => text.push_str(&format!("[{place}]")),
+        }
+    }
+    text
+}
+
+/// What a text is, beside itself.
+#[derive(Clone, Copy)]
+struct Context {
+    random: bool,
+    vocabulary: bool,
+}
+
+/// One spelling of one identifier.
+struct Spelling {
+    text: String,
     kind: Kind,
-    /// Only letters: could be a word of the format.
+    /// Which identifier: the first that stands in a text is told.
+    number: usize,
+    /// The identifier is only letters: it could be a word of the format.
     word: bool,
+}
+
+/// All identifiers in all their spellings. A text is passed over once, however many there are: a proof has thousands of texts.
+#[derive(Default)]
+struct Wanted {
     /// In lowercase, looked for without regard to case.
-    folded: Vec<String>,
+    folded: Begins,
     /// Looked for as they are: base64.
-    exact: Vec<String>,
+    exact: Begins,
+    /// Looked for as whole texts, in lowercase.
+    whole: Vec<Spelling>,
 }
 
 impl Wanted {
-    fn new(identifier: &Identifier) -> Self {
-        let value = identifier.expose();
-        let mut plain = vec![value.to_owned(), value.to_lowercase()];
-        plain.extend(separated(identifier));
-        let mut wanted = Self {
-            kind: identifier.kind(),
-            word: value.bytes().all(|b| b.is_ascii_alphabetic()),
-            folded: Vec::new(),
-            exact: Vec::new(),
-        };
-        for one in &plain {
-            wanted.folded.push(one.to_lowercase());
-            if one.chars().count() >= SHORT {
-                wanted.folded.extend([one.to_lowercase().chars().rev().collect(), hex::encode(one), percent(one)]);
-                wanted.exact.extend(base64_inside(one.as_bytes()));
-            }
-            for digest in digests(one.as_bytes()) {
-                wanted.folded.push(hex::encode(&digest));
-                wanted.exact.extend([BASE64_NOPAD.encode(&digest), BASE64URL_NOPAD.encode(&digest)]);
+    fn new(identifiers: &[Identifier]) -> Self {
+        let mut wanted = Self::default();
+        for (number, identifier) in identifiers.iter().enumerate() {
+            let (value, kind) = (identifier.expose(), identifier.kind());
+            let word = value.bytes().all(|b| b.is_ascii_alphabetic());
+            let spelling = |text: String| Spelling { text, kind, number, word };
+            let mut plain = vec![value.to_owned(), value.to_lowercase()];
+            plain.extend(separated(identifier));
+            for one in &plain {
+                wanted.fold(spelling(one.to_lowercase()));
+                if one.chars().count() >= SHORT {
+                    let undone = [one.to_lowercase().chars().rev().collect(), hex::encode(one), percent(one)];
+                    undone.into_iter().for_each(|undone| wanted.fold(spelling(undone)));
+                    base64_inside(one.as_bytes()).into_iter().for_each(|inner| wanted.exact.add(spelling(inner)));
+                }
+                for digest in digests(one.as_bytes()) {
+                    wanted.fold(spelling(hex::encode(&digest)));
+                    wanted.exact.add(spelling(BASE64_NOPAD.encode(&digest)));
+                    wanted.exact.add(spelling(BASE64URL_NOPAD.encode(&digest)));
+                }
             }
         }
         wanted
     }
 
-    fn stands_in(&self, said: &str, lower: &str, random: bool, vocabulary: bool) -> bool {
-        let folded = self.folded.iter().any(|wanted| {
-            if self.word && vocabulary || random && wanted.len() < BY_CHANCE_IN_HEX {
-                return false;
-            }
-            if wanted.chars().count() < SHORT { lower == wanted } else { contains(lower, wanted) }
+    fn fold(&mut self, spelling: Spelling) {
+        if spelling.text.chars().count() < SHORT { self.whole.push(spelling) } else { self.folded.add(spelling) }
+    }
+
+    /// Which kind of identifier stands in a text, the first of those that do.
+    fn stands_in(&self, said: &str, lower: &str, context: Context) -> Option<Kind> {
+        let is_word = |spelling: &Spelling| spelling.word && context.vocabulary;
+        let whole = self.whole.iter().filter(|spelling| lower == spelling.text && !is_word(spelling));
+        let folded = self.folded.found(lower, |spelling, at| {
+            let by_chance = context.random && spelling.text.len() < BY_CHANCE_IN_HEX;
+            !is_word(spelling) && !by_chance && stands_alone(lower, at, &spelling.text)
         });
-        folded || self.exact.iter().any(|wanted| said.contains(wanted.as_str()))
+        let exact = self.exact.found(said, |_, _| true);
+        let first = whole.chain(folded).chain(exact).min_by_key(|spelling| spelling.number)?;
+        Some(first.kind)
     }
 }
 
-/// Whether it stands there by itself: `1001` is not in `2.10017`.
-fn contains(text: &str, wanted: &str) -> bool {
+/// Spellings of at least [`SHORT`] bytes, by their first ones.
+#[derive(Default)]
+struct Begins {
+    /// Whether anything begins with these two bytes: most places of a text are passed with one look.
+    twos: Vec<bool>,
+    fours: BTreeMap<[u8; SHORT], Vec<Spelling>>,
+}
+
+impl Begins {
+    fn add(&mut self, spelling: Spelling) {
+        let Some(four) = spelling.text.as_bytes().first_chunk::<SHORT>().copied() else { return };
+        self.twos.resize(1 << 16, false);
+        if let Some(two) = self.twos.get_mut(place_of(four)) {
+            *two = true;
+        }
+        let same = self.fours.entry(four).or_default();
+        if !same.iter().any(|other| other.text == spelling.text && other.word == spelling.word) {
+            same.push(spelling);
+        }
+    }
+
+    /// Spellings that stand in a text, where it counts that they begin there.
+    fn found<'s>(
+        &'s self,
+        text: &'s str,
+        counts: impl Fn(&Spelling, usize) -> bool + Copy + 's,
+    ) -> impl Iterator<Item = &'s Spelling> + 's {
+        let bytes = text.as_bytes();
+        let fours = bytes.windows(SHORT).enumerate().filter_map(|(at, four)| Some((at, *four.first_chunk::<SHORT>()?)));
+        let likely = fours.filter(|(_, four)| self.twos.get(place_of(*four)).copied().unwrap_or(false));
+        likely.flat_map(move |(at, four)| {
+            let known = self.fours.get(&four).map(Vec::as_slice).unwrap_or_default();
+            let rest = bytes.get(at..).unwrap_or_default();
+            known.iter().filter(move |spelling| rest.starts_with(spelling.text.as_bytes()) && counts(spelling, at))
+        })
+    }
+}
+
+fn place_of([first, second, ..]: [u8; SHORT]) -> usize {
+    usize::from(first) << 8 | usize::from(second)
+}
+
+/// Whether what begins there is there by itself: `1001` is not in `2.10017`.
+fn stands_alone(text: &str, at: usize, wanted: &str) -> bool {
     let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-    let inner = wanted.len() >= BY_CHANCE_IN_HEX;
-    text.match_indices(wanted).any(|(at, _)| {
-        let before = text.get(..at).and_then(|before| before.chars().next_back());
-        let after = text.get(at + wanted.len()..).and_then(|after| after.chars().next());
-        inner || edge(before) && edge(after)
-    })
+    let before = text.get(..at).and_then(|before| before.chars().next_back());
+    let after = text.get(at + wanted.len()..).and_then(|after| after.chars().next());
+    wanted.len() >= BY_CHANCE_IN_HEX || edge(before) && edge(after)
 }
 
 /// Numbers as people write them.

@@ -47,6 +47,8 @@ pub(crate) struct Tree {
     range: Range,
     nodes: BTreeMap<Node, Hash>,
     others: u8,
+    /// Roots of the trees of nothing but the crowd's entries, by level: they need not be kept one by one.
+    crowd: Vec<Hash>,
 }
 
 impl Tree {
@@ -74,6 +76,23 @@ impl Tree {
         self.enter(&entry);
     }
 
+    /// So many entries about others, all alike: a log as large as a provider's.
+    pub(crate) fn crowd(&mut self, many: u64) {
+        if many > 0 && self.crowd.is_empty() {
+            let next = |below: &Hash| Some(Hash::node(below, below));
+            self.crowd = std::iter::successors(Some(Hash::leaf(b"somebody else")), next).take(64).collect();
+        }
+        let (nodes, crowd) = (&mut self.nodes, &self.crowd);
+        for _ in 0..many {
+            let keep = |node: Node, hash| {
+                if crowd.get(usize::from(node.level)) != Some(&hash) {
+                    nodes.insert(node, hash);
+                }
+            };
+            self.range.append(crowd[0], keep).expect("not full");
+        }
+    }
+
     /// The tree of this size, as a permit quotes it.
     pub(crate) fn commitment(&self, size: u64) -> Commitment {
         let root = root_at(size, &self.stored()).expect("a tree of before");
@@ -99,6 +118,6 @@ impl Tree {
     }
 
     fn stored(&self) -> impl Fn(Node) -> Option<Hash> + '_ {
-        |node| self.nodes.get(&node).copied()
+        |node| self.nodes.get(&node).or_else(|| self.crowd.get(usize::from(node.level))).copied()
     }
 }

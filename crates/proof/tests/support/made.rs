@@ -75,6 +75,8 @@ pub(crate) struct Made {
     pub(crate) open: Vec<String>,
     /// The size of the log when the proof was issued.
     pub(crate) size: u64,
+    /// The log, to its end.
+    pub(crate) tree: Tree,
 }
 
 impl Made {
@@ -91,6 +93,7 @@ struct Writer<'a> {
     request: RequestId,
     tree: Tree,
     planned: Commitment,
+    crowd: u64,
     numbers: BTreeMap<Type, usize>,
     hook: &'a mut dyn FnMut(&mut Draft),
 }
@@ -108,6 +111,7 @@ impl Writer<'_> {
     }
 
     fn place(&mut self, envelope: Envelope, kind: Type) -> Placed {
+        self.tree.crowd(self.crowd);
         let about_keys = matches!(kind, Type::KeyManifest | Type::KeyEvent | Type::LogSuccession);
         let due = (kind == Type::Plan).then(|| super::day("2026-08-28"));
         let entry = entry_of(&envelope, kind, (!about_keys).then_some(self.request), due);
@@ -142,7 +146,8 @@ impl Story {
     pub(crate) fn made_with(&self, hook: &mut dyn FnMut(&mut Draft)) -> Made {
         let nothing = Commitment { size: 0, root: Digest::of(b"") };
         let tree = Tree::default();
-        let mut log = Writer { request: self.plan.request, tree, planned: nothing, numbers: BTreeMap::new(), hook };
+        let (request, crowd) = (self.plan.request, self.crowd);
+        let mut log = Writer { request, tree, planned: nothing, crowd, numbers: BTreeMap::new(), hook };
         let issuer = Pair::of(self.issuer_seed);
         let by_issuer = issuer.signers();
         let subject = self.subject();
@@ -213,7 +218,7 @@ impl Story {
         keys.events.extend(events.iter().map(|(_, placed)| entered(placed)));
         keys.manifests.extend(later.0.iter().map(entered));
         keys.events.extend(later.1.iter().map(entered));
-        Made { file, keys, proof: said, open: statement::open_points(&evidence), size }
+        Made { file, keys, proof: said, open: statement::open_points(&evidence), size, tree: log.tree }
     }
 
     /// Agents' statements, each naming the one before it where it must, and the tree that its permit quoted. Those that are

@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod made;
 pub(crate) mod parts;
+pub(crate) mod scaled;
 
 use std::collections::BTreeMap;
 
@@ -115,6 +116,8 @@ pub(crate) struct Story {
     pub(crate) witnessed: bool,
     /// Permits quote a tree that does not have the plan yet.
     pub(crate) quotes_before_plan: bool,
+    /// Entries about others before each of this request.
+    pub(crate) crowd: u64,
 }
 
 impl Story {
@@ -230,6 +233,7 @@ impl Story {
             says_set: true,
             witnessed: false,
             quotes_before_plan: false,
+            crowd: 0,
         }
     }
 

@@ -1,5 +1,5 @@
 //! Keys of the transparency log: what waits for its place, the tree in tiles, and what was signed. Upholds that the order of
-//! keys is the order in which entries came, and of sizes.
+//! keys is the order in which entries came, and of sizes; and that a log which goes on where another ended shares no key with it.
 
 use gallra_model::{AgentName, Digest, Instant};
 
@@ -7,14 +7,51 @@ use super::Family;
 use super::time::{millis_up, number};
 use crate::key::{Key, KeyPrefix, KeyRange};
 
+/// Which log of a store: the one that it began with, or one that goes on where another ended. What waits belongs to none of them:
+/// it is entered in the one that is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tree {
+    /// The one that the store began with.
+    #[default]
+    First,
+    /// A later one, named after its first entries.
+    After(Digest),
+}
+
+impl Tree {
+    fn prefix(&self) -> KeyPrefix {
+        match self {
+            Self::First => Family::Log.prefix(),
+            Self::After(digest) => Family::Log.under(&["of", &digest.to_string()]),
+        }
+    }
+
+    fn under(&self, segments: &[&str]) -> KeyPrefix {
+        match self {
+            Self::First => Family::Log.under(segments),
+            Self::After(digest) => Family::Log.under(&[&["of", &digest.to_string()], segments].concat()),
+        }
+    }
+}
+
+/// That a log goes on where another ended; they count from 1, and the last one says which log is in force.
+pub fn ledger_succession(number: u32) -> Key {
+    ledger_successions().key(&format!("{number:08x}"))
+}
+
+/// All of these, in order.
+pub fn ledger_successions() -> KeyPrefix {
+    Family::Log.under(&["succession"])
+}
+
 /// The tree's size and right edge: whoever appends writes it.
-pub fn ledger_head() -> Key {
-    Family::Log.prefix().key("head")
+pub fn ledger_head(tree: &Tree) -> Key {
+    tree.prefix().key("head")
 }
 
 /// The size of the newest tree that was signed.
-pub fn ledger_newest() -> Key {
-    Family::Log.prefix().key("newest")
+pub fn ledger_newest(tree: &Tree) -> Key {
+    tree.prefix().key("newest")
 }
 
 /// An entry that waits for its place since an instant. What waits is taken in the order of these keys.
@@ -28,53 +65,53 @@ pub fn ledger_waiting() -> KeyPrefix {
 }
 
 /// At which index a leaf is, by its hash.
-pub fn ledger_at(leaf: &[u8; 32]) -> Key {
-    Family::Log.under(&["at"]).key(&hex::encode(leaf))
+pub fn ledger_at(tree: &Tree, leaf: &[u8; 32]) -> Key {
+    tree.under(&["at"]).key(&hex::encode(leaf))
 }
 
 /// A tile of hashes, as wide as it has become.
-pub fn ledger_tile(level: u8, index: u64) -> Key {
-    Family::Log.under(&["tile", &format!("{level:02x}")]).key(&number(index))
+pub fn ledger_tile(tree: &Tree, level: u8, index: u64) -> Key {
+    tree.under(&["tile", &format!("{level:02x}")]).key(&number(index))
 }
 
 /// A bundle of entries, as wide as it has become.
-pub fn ledger_bundle(index: u64) -> Key {
-    Family::Log.under(&["entries"]).key(&number(index))
+pub fn ledger_bundle(tree: &Tree, index: u64) -> Key {
+    tree.under(&["entries"]).key(&number(index))
 }
 
 /// The signed note of the tree of one size.
-pub fn ledger_note(size: u64) -> Key {
-    ledger_notes().key(&number(size))
+pub fn ledger_note(tree: &Tree, size: u64) -> Key {
+    ledger_notes(tree).key(&number(size))
 }
 
 /// All signed notes, by size.
-pub fn ledger_notes() -> KeyPrefix {
-    Family::Log.under(&["note"])
+pub fn ledger_notes(tree: &Tree) -> KeyPrefix {
+    tree.under(&["note"])
 }
 
 /// A time stamp on the checkpoint of one size.
-pub fn ledger_stamp(size: u64) -> Key {
-    Family::Log.under(&["stamp"]).key(&number(size))
+pub fn ledger_stamp(tree: &Tree, size: u64) -> Key {
+    tree.under(&["stamp"]).key(&number(size))
 }
 
 /// The time stamps on checkpoints of this size and of larger ones, the smallest first.
-pub fn ledger_stamps_from(size: u64) -> KeyRange {
-    Family::Log.under(&["stamp"]).range().starting_at(&ledger_stamp(size))
+pub fn ledger_stamps_from(tree: &Tree, size: u64) -> KeyRange {
+    tree.under(&["stamp"]).range().starting_at(&ledger_stamp(tree, size))
 }
 
 /// Which time stamp is the newest.
-pub fn ledger_stamped() -> Key {
-    Family::Log.prefix().key("stamped")
+pub fn ledger_stamped(tree: &Tree) -> Key {
+    tree.prefix().key("stamped")
 }
 
 /// The size of the checkpoint that a time stamp is on; none for another key.
-pub fn parse_ledger_stamp(key: &Key) -> Option<u64> {
-    u64::from_str_radix(Family::Log.under(&["stamp"]).rest(key)?, 16).ok()
+pub fn parse_ledger_stamp(tree: &Tree, key: &Key) -> Option<u64> {
+    u64::from_str_radix(tree.under(&["stamp"]).rest(key)?, 16).ok()
 }
 
 /// The signed notes of trees of this size and of larger ones, the smallest first.
-pub fn ledger_notes_from(size: u64) -> KeyRange {
-    ledger_notes().range().starting_at(&ledger_note(size))
+pub fn ledger_notes_from(tree: &Tree, size: u64) -> KeyRange {
+    ledger_notes(tree).range().starting_at(&ledger_note(tree, size))
 }
 
 /// That a replica has heard an agent about the log; its version says when.

@@ -63,6 +63,8 @@
 //! | | `log/stamp/<size>` | a time stamp on that checkpoint | size |
 //! | | `log/heard/<agent>`, `log/contrary/<digest>` | several coordinators: that one heard the agent, and what spoke against the log | |
 //! | | `log/note/<size>` | the signed note of the tree of a size, and when it was signed | size |
+//! | | `log/of/<tree>/…` | the same of a log that goes on where another ended, but what waits | |
+//! | | `log/succession/<number>` | the signed word that it does, and its tree: the last one is in force | number |
 //! | replica | `replica/alive/<replica>` | a coordinator that is there | |
 //! | | `replica/agent/<agent>/stream` | several coordinators: which of them has the agent's stream, and what that was told | |
 //! | index | `index/<epoch>/<kind>/<hash>` | the id that an identifier belongs to (blind index) | |
@@ -93,9 +95,10 @@ pub use hold::{
     holds, holds_expired, meta_ends, parse_hold_change, parse_hold_expiry, ready_all,
 };
 pub use ledger::{
-    ledger_at, ledger_bundle, ledger_contraries, ledger_contrary, ledger_head, ledger_heard, ledger_heard_all,
+    Tree, ledger_at, ledger_bundle, ledger_contraries, ledger_contrary, ledger_head, ledger_heard, ledger_heard_all,
     ledger_newest, ledger_note, ledger_notes, ledger_notes_from, ledger_stamp, ledger_stamped, ledger_stamps_from,
-    ledger_tile, ledger_waiting, ledger_waits, parse_ledger_heard, parse_ledger_stamp,
+    ledger_succession, ledger_successions, ledger_tile, ledger_waiting, ledger_waits, parse_ledger_heard,
+    parse_ledger_stamp,
 };
 pub use people::{
     IndexKind, What, closed, contract, contracts, customer, customers, event, events, index, indexes_of, parse_sealed,

@@ -86,15 +86,19 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::SuppressionHead, suppression_head(&web)),
         (Family::Meta, meta_unsettled()),
         (Family::Unsettled, unsettled_page(gallra_model::Day::constant(2026, 3, 30), 1)),
-        (Family::Log, ledger_head()),
-        (Family::Log, ledger_newest()),
+        (Family::Log, ledger_head(&Tree::First)),
+        (Family::Log, ledger_newest(&Tree::First)),
         (Family::Log, ledger_waits(now, &[1; 32])),
-        (Family::Log, ledger_at(&[1; 32])),
-        (Family::Log, ledger_tile(1, 2)),
-        (Family::Log, ledger_bundle(2)),
-        (Family::Log, ledger_note(2)),
-        (Family::Log, ledger_stamp(2)),
-        (Family::Log, ledger_stamped()),
+        (Family::Log, ledger_at(&Tree::First, &[1; 32])),
+        (Family::Log, ledger_tile(&Tree::First, 1, 2)),
+        (Family::Log, ledger_bundle(&Tree::First, 2)),
+        (Family::Log, ledger_note(&Tree::First, 2)),
+        (Family::Log, ledger_stamp(&Tree::First, 2)),
+        (Family::Log, ledger_stamped(&Tree::First)),
+        (Family::Log, ledger_succession(1)),
+        (Family::Log, ledger_head(&Tree::After(digest))),
+        (Family::Log, ledger_at(&Tree::After(digest), &[1; 32])),
+        (Family::Log, ledger_note(&Tree::After(digest), 2)),
         (Family::Index, index(epoch, IndexKind::Address, &id(10))),
         (Family::Sealed, sealed(&subject, What::Customer(customer_id))),
         (Family::Sealed, sealed(&subject, What::Job(job_id))),
@@ -165,8 +169,13 @@ proptest! {
         prop_assert_eq!(plan(&request, c).cmp(&plan(&request, d)), c.cmp(&d));
         prop_assert_eq!(proof(&request, c).cmp(&proof(&request, d)), c.cmp(&d));
         prop_assert_eq!(policy_turn(a).cmp(&policy_turn(b)), a.cmp(&b));
-        prop_assert_eq!(ledger_note(a).cmp(&ledger_note(b)), a.cmp(&b));
-        prop_assert_eq!(ledger_notes_from(a).contains(&ledger_note(b)), a <= b);
+        let (first, later) = (Tree::First, Tree::After(Digest::of(b"a log that goes on")));
+        prop_assert!(!ledger_notes(&first).covers(&ledger_note(&later, a)) && !ledger_notes(&later).covers(&ledger_note(&first, a)));
+        for tree in [first, later] {
+            prop_assert_eq!(ledger_note(&tree, a).cmp(&ledger_note(&tree, b)), a.cmp(&b));
+            prop_assert_eq!(parse_ledger_stamp(&tree, &ledger_stamp(&tree, a)), Some(a));
+            prop_assert_eq!(ledger_notes_from(&tree, a).contains(&ledger_note(&tree, b)), a <= b);
+        }
     }
 
     #[test]

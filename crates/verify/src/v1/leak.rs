@@ -1,12 +1,14 @@
 //! The leak scan as a reader makes it (`docs/formats/subject-v1.md`, section 6): whether an identifier stands in a payload in
 //! any spelling that somebody could undo or guess. One pass over each text, however many spellings there are.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use md5::Md5;
-use serde_json::Value;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 
@@ -102,20 +104,14 @@ impl Scan {
     }
 
     /// Which kind of identifier stands in a payload, in its names or its texts. Numbers are counts.
+    ///
+    /// Nothing is built of what is read: a plan of a million short notes would be a gigabyte of values.
     pub(super) fn finds(&self, payload: &[u8]) -> Option<IdentifierKind> {
-        let value: Value = serde_json::from_slice(payload).ok()?;
-        self.walk("", &value)
-    }
-
-    fn walk(&self, field: &str, value: &Value) -> Option<IdentifierKind> {
-        match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => None,
-            Value::String(text) => self.text(text, CLOSED.contains(&field)),
-            Value::Array(all) => all.iter().find_map(|value| self.walk(field, value)),
-            Value::Object(fields) => {
-                fields.iter().find_map(|(name, value)| self.text(name, true).or_else(|| self.walk(name, value)))
-            }
-        }
+        let found = Cell::new(None);
+        let mut read = serde_json::Deserializer::from_slice(payload);
+        // What is no JSON ends here; what stood before it was looked at.
+        let _ = Walk { scan: self, field: "", found: &found }.deserialize(&mut read);
+        found.get()
     }
 
     fn text(&self, text: &str, vocabulary: bool) -> Option<IdentifierKind> {
@@ -128,6 +124,76 @@ impl Scan {
     }
 }
 
+/// Goes through the texts under one field, and remembers the first find.
+#[derive(Clone, Copy)]
+struct Walk<'a> {
+    scan: &'a Scan,
+    field: &'a str,
+    found: &'a Cell<Option<IdentifierKind>>,
+}
+
+impl Walk<'_> {
+    fn look(self, text: &str, vocabulary: bool) {
+        if self.found.get().is_none() {
+            self.found.set(self.scan.text(text, vocabulary));
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.look(text, CLOSED.contains(&self.field));
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<(), A::Error> {
+        while all.next_element_seed(self)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(name) = fields.next_key::<String>()? {
+            self.look(&name, true);
+            fields.next_value_seed(Walk { field: &name, ..self })?;
+        }
+        Ok(())
+    }
+}
+
 impl Index {
     fn add(&mut self, spelling: Spelling) {
         let Some(begin) = spelling.text.as_bytes().first_chunk::<4>().copied() else { return };
@@ -136,7 +202,7 @@ impl Index {
             *first = true;
         }
         let same = self.begins.entry(begin).or_default();
-        if !same.iter().any(|other| other.text == spelling.text) {
+        if !same.iter().any(|other| other.text == spelling.text && other.word == spelling.word) {
             same.push(spelling);
         }
     }

@@ -192,7 +192,7 @@ impl FromStr for ClaimCode {
 
 impl ClaimCode {
     /// The commitment with this number, from 1, to an identifier.
-    fn commitment(&self, number: u8, identifier: &Identifier) -> String {
+    pub(crate) fn commitment(&self, number: u8, identifier: &Identifier) -> String {
         let opening = hmac(&self.0, &[b"gallra-opening/v1\0".as_slice(), &[number]].concat());
         opening::commitment(&opening, identifier)
     }

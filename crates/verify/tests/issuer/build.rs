@@ -100,15 +100,18 @@ impl Story {
     fn file(&self, leaves: &[Hash], logged: &BTreeMap<String, (Json, usize, String)>) -> Json {
         let size = leaves.len();
         let sizes: Vec<usize> = self.checkpoints.iter().map(|(size, _)| *size).chain([size]).collect();
+        let tree = log::Tree::new(leaves);
+        let dues: BTreeMap<&str, &str> =
+            self.items.iter().filter_map(|item| Some((item.label.as_str(), item.due?))).collect();
         let entry = |label: &str| {
             let (envelope, index, _) = &logged[label];
-            let due = self.items.iter().find(|item| item.label == label).and_then(|item| item.due);
+            let due = dues.get(label).copied();
             let number = sizes.iter().position(|size| index < size).unwrap();
             let mut entry = object([
                 ("envelope", envelope.clone()),
                 ("checkpoint", (number as u64).into()),
                 ("index", (*index as u64).into()),
-                ("path", log::hashes(&log::path(*index, &leaves[..sizes[number]])).into()),
+                ("path", log::hashes(&tree.path(*index, sizes[number])).into()),
             ]);
             if let Some(due) = due {
                 entry.before("checkpoint", "due", due.into());
@@ -132,10 +135,8 @@ impl Story {
         });
         let Key::Ed(seed) = LOG else { unreachable!() };
         let cosigned = self.checkpoints.iter().map(|(_, by)| by).chain([&self.witnesses]);
-        let notes = sizes
-            .iter()
-            .zip(cosigned)
-            .map(|(size, by)| Json::Text(log::note(*size, log::root(&leaves[..*size]), seed, by)));
+        let notes =
+            sizes.iter().zip(cosigned).map(|(size, by)| Json::Text(log::note(*size, tree.root(0, *size), seed, by)));
         let proof = self.items.iter().rev().find(|item| item.kind == "proof").unwrap();
         object([
             ("format", "gallra-proof-v1".into()),

@@ -1,5 +1,8 @@
 //! RFC 6962 as its recursive definitions say it, and notes as C2SP's specifications say them.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use ed25519_dalek::Signer as _;
 use sha2::{Digest as _, Sha256};
 
@@ -31,19 +34,43 @@ pub(crate) fn root(leaves: &[Hash]) -> Hash {
     }
 }
 
-/// PATH(m, D).
-pub(crate) fn path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
-    if leaves.len() <= 1 {
-        return Vec::new();
+/// A tree each of whose roots is made once: for logs of thousands of entries.
+pub(crate) struct Tree<'l> {
+    leaves: &'l [Hash],
+    roots: RefCell<HashMap<(usize, usize), Hash>>,
+}
+
+impl<'l> Tree<'l> {
+    pub(crate) fn new(leaves: &'l [Hash]) -> Self {
+        Self { leaves, roots: RefCell::default() }
     }
-    let (left, right) = leaves.split_at(split(leaves.len()));
-    let (mut path, beside) = if index < left.len() {
-        (path(index, left), root(right))
-    } else {
-        (path(index - left.len(), right), root(left))
-    };
-    path.push(beside);
-    path
+
+    /// MTH of the leaves from one to before another.
+    pub(crate) fn root(&self, from: usize, to: usize) -> Hash {
+        if to - from <= 1 {
+            return root(&self.leaves[from..to]);
+        }
+        if let Some(known) = self.roots.borrow().get(&(from, to)) {
+            return *known;
+        }
+        let middle = from + split(to - from);
+        let made = node(self.root(from, middle), self.root(middle, to));
+        self.roots.borrow_mut().insert((from, to), made);
+        made
+    }
+
+    /// PATH(m, D[0:n]).
+    pub(crate) fn path(&self, index: usize, size: usize) -> Vec<Hash> {
+        let (mut from, mut to, mut path) = (0, size, Vec::new());
+        while to - from > 1 {
+            let middle = from + split(to - from);
+            let left = index < middle;
+            path.push(if left { self.root(middle, to) } else { self.root(from, middle) });
+            (from, to) = if left { (from, middle) } else { (middle, to) };
+        }
+        path.reverse();
+        path
+    }
 }
 
 /// PROOF(m, D).

@@ -238,7 +238,7 @@ fn listing(listed: &str, copies: &[u8], reclaimed: bool) -> Json {
     listing
 }
 
-fn observed(step: usize, attempt: u64, at: &str, copies: &[u8], reclaimed: bool) -> Item {
+pub(crate) fn observed(step: usize, attempt: u64, at: &str, copies: &[u8], reclaimed: bool) -> Item {
     let mut item = said(step, attempt, "done", counts(&[]), at);
     item.predicate.before("started", "listing", listing(at, copies, reclaimed));
     item

@@ -52,8 +52,23 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("agent", &["model", "flow", "proof", "wire", "identity", "targets", "retry", "crash"]),
     // The demonstration's search opens sealed store values with the keys on disk, hence store; causes are signed here, hence
-    // proof (0012).
-    ("cli", &["model", "policy", "planner", "proof", "verify", "certificate", "wire", "identity", "targets", "store"]),
+    // proof (0012). Root holders see the checkpoint that a log ends at, hence log (0034).
+    (
+        "cli",
+        &[
+            "model",
+            "policy",
+            "planner",
+            "proof",
+            "log",
+            "verify",
+            "certificate",
+            "wire",
+            "identity",
+            "targets",
+            "store",
+        ],
+    ),
     // workshop
     ("testkit", &["model", "cli", "wire", "identity", "store", "targets", "proof", "verify"]),
     // The binaries too, since each reads files of its own (0001).
@@ -72,6 +87,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "identity",
             "stamp",
             "targets",
+            "tlog",
             "agent",
             "coordinator",
             "cli",

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use gallra_identity::certificate_der;
 use gallra_model::Digest;
-use gallra_model::manifest::{KeyRole, Manifest, TimeAuthority, Witness};
+use gallra_model::manifest::{KeyRole, LogName, Manifest, TimeAuthority, Witness};
 use gallra_proof::manifest;
 use serde::Serialize;
 
@@ -95,6 +95,9 @@ pub struct EditArgs {
     /// Leave a time stamping authority out; repeat.
     #[arg(long, value_name = "NAME")]
     drop_authority: Vec<String>,
+    /// Name another log and its key, in the place of one that cannot go on: goes with a log succession (`gallra log succession`).
+    #[arg(long, value_name = "ORIGIN=PUB")]
+    log: Option<String>,
     /// The provider's name.
     #[arg(long)]
     name: Option<String>,
@@ -206,6 +209,18 @@ fn change(next: &mut Manifest, args: &EditArgs) -> Result<(), Failure> {
             .ok_or_else(|| Failure::new(USAGE, format!("{path}: expected one certificate, PEM")))?;
         next.authorities.retain(|authority| authority.name != name);
         next.authorities.push(TimeAuthority { name: name.to_owned(), certificate: STANDARD.encode(der) });
+    }
+    if let Some((origin, path)) = args.log.as_deref().map(named).transpose()? {
+        let keys = pair::read_public(Path::new(path))?;
+        let [key] = keys.as_slice() else {
+            return Err(Failure::new(
+                USAGE,
+                format!("{path}: expected one Ed25519 key, as `gallra key create --for log` makes it"),
+            ));
+        };
+        next.keys.retain(|key| key.role != KeyRole::Log);
+        ceremony::add(next, key, KeyRole::Log);
+        next.log = LogName { origin: origin.to_owned(), key: key.keyid };
     }
     let issuer = &mut next.issuer;
     for (field, value) in [
