@@ -139,6 +139,15 @@ impl Cluster {
         self.members.get_mut(member).expect("a member of this cluster")
     }
 
+    /// The same as another client.
+    ///
+    /// # Panics
+    /// As [`Cluster::raw`].
+    pub async fn raw_as(&self, client: &Issued) -> Client {
+        let options = ConnectOptions::new().with_tls(crate::tls::options(&self.tls(client)));
+        Client::connect(self.endpoints(), Some(options)).await.expect("a client")
+    }
+
     async fn raw_of(&self, endpoints: &[String]) -> Client {
         let options = ConnectOptions::new().with_tls(crate::tls::options(&self.tls(&self.client)));
         Client::connect(endpoints, Some(options)).await.expect("a client")

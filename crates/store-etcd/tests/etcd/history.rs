@@ -1,5 +1,7 @@
 //! History: what is compacted, what is read again, and a feed that breaks.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gallra_store::store::MAX_PAGE_BYTES;
@@ -109,4 +111,33 @@ async fn a_page_of_large_values_ends_early_and_after_small_ones_too() {
     }
     // 4 MiB, and the entry that passes it.
     assert_eq!((seen, sizes), (116, vec![105, 5, 5, 1]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_in_many_pieces_is_of_one_moment() {
+    let cluster = Cluster::start(1);
+    let store = Arc::new(Etcd::create(&cluster.config()).await.expect("makes"));
+    let at = |n: usize| key(&format!("moment/{n:03}"));
+    for some in (0..600).collect::<Vec<_>>().chunks(100) {
+        store.commit(some.iter().fold(Txn::new(), |txn, n| txn.put(at(*n), "0"))).await.expect("writes");
+    }
+    // The first key and the last are always written together.
+    let writer = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move {
+            for n in 1..=300 {
+                let both = Txn::new().put(at(0), n.to_string()).put(at(599), n.to_string());
+                store.commit(both).await.expect("writes");
+            }
+        }
+    });
+    let mut moments = BTreeSet::new();
+    while !writer.is_finished() {
+        let page = store.range(&prefix("moment/").range(), 1_000).await.expect("reads");
+        let ends = page.entries.first().zip(page.entries.last()).expect("600 entries");
+        assert_eq!((page.entries.len(), &ends.0.value), (600, &ends.1.value), "two moments in one page");
+        moments.insert(ends.0.version);
+    }
+    writer.await.expect("writes");
+    assert!(moments.len() > 3, "pages were read while it was written");
 }

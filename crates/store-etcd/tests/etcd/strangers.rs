@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use etcd_client::{Permission, PermissionType};
-use gallra_store::{Store as _, StoreError, Txn};
+use gallra_store::{Election as _, Store as _, StoreError, Txn};
 use gallra_store_etcd::testing::{Authority, Cluster, Issued, Lifetime, Options};
 use gallra_store_etcd::{Config, Etcd, Tls, validity};
 
-use super::{bounded, key};
+use super::{bounded, hear, key, prefix};
 
 /// What comes of opening a store with this.
 async fn refused(mut config: Config) -> String {
@@ -77,7 +77,7 @@ async fn a_store_is_made_once_and_opened_where_it_was_made() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_right_that_is_missing_is_named() {
+async fn a_right_that_is_missing_is_named_and_the_prefix_is_enough() {
     let cluster = Cluster::start(1);
     let config = cluster.config();
     let store = Etcd::create(&config).await.expect("makes");
@@ -86,9 +86,11 @@ async fn a_right_that_is_missing_is_named() {
     let first = format!("gallra/{}/", config.cell);
     raw.user_add("root", "root", None).await.expect("adds");
     raw.user_grant_role("root", "root").await.expect("grants");
-    raw.role_add("reader").await.expect("adds");
-    let reads = Permission::new(PermissionType::Read, first).with_prefix();
-    raw.role_grant_permission("reader", reads).await.expect("grants");
+    for (role, may) in [("reader", PermissionType::Read), ("cell", PermissionType::Readwrite)] {
+        raw.role_add(role).await.expect("adds");
+        let permission = Permission::new(may, first.clone()).with_prefix();
+        raw.role_grant_permission(role, permission).await.expect("grants");
+    }
     raw.user_add("gallra", "unused", None).await.expect("adds");
     raw.user_grant_role("gallra", "reader").await.expect("grants");
     raw.auth_enable().await.expect("enables");
@@ -96,4 +98,23 @@ async fn a_right_that_is_missing_is_named() {
     let denied = store.commit(Txn::new().put(key("a/b"), "x")).await.expect_err("may not write");
     assert!(matches!(denied, StoreError::Denied { .. }), "{denied}");
     shows(&denied.to_string(), &["permission denied", "readwrite"]);
+
+    let root = cluster.authority().issue("root", Lifetime::Now);
+    let mut root = cluster.raw_as(&root).await;
+    root.user_grant_role("gallra", "cell").await.expect("grants");
+    let mut watch = store.watch(prefix("a/"));
+    let written = store.commit(Txn::new().put(key("a/b"), "x")).await.expect("may write now");
+    hear(&mut watch, [key("a/b")].into()).await;
+    // Since 3.5.30 only root may; a coordinator that may not goes on without.
+    if let Err(compacting) = store.compact(written).await {
+        assert!(matches!(compacting, StoreError::Denied { .. }), "{compacting}");
+    }
+    store.health().await.expect("may ask");
+    let term = bounded("it may lead", store.campaign("one")).await.expect("leads");
+    term.resign().await;
+    drop(store);
+    let fresh = Config { cell: "other".parse().expect("a cell"), ..config.clone() };
+    let foreign = Etcd::create(&fresh).await.err().expect("another cell is not its own");
+    assert!(matches!(foreign, StoreError::Denied { .. }), "{foreign}");
+    Etcd::open(&config).await.expect("opens");
 }

@@ -9,7 +9,7 @@
 //! | family | key after `v1/` | holds | order |
 //! | --- | --- | --- | --- |
 //! | meta | `meta/{schema,generation,epoch,policy}` | schema version, coordinator's generation, current key epoch and its turning, the policy in force and those that wait | |
-//! | | `meta/leader` | the name of the replica that leads, where several may; goes with its lease, and is in no copy | |
+//! | | `meta/leader` | the name of the replica that leads, where several may; goes with its lease | |
 //! | | `meta/ends` | contracts ended on one local day: what the brake counts | |
 //! | | `meta/clock` | the last instant at which the machine's clock was believed | |
 //! | | `meta/purge` | local day and request of the newest rolling purge | |
