@@ -56,10 +56,15 @@ impl Etcd {
                     continue;
                 }
             };
-            if let Some(old) = history.note(boot_millis(), newest, keep)
-                && let Err(error) = self.compact(old).await
-            {
-                tracing::warn!(%error, "etcd's history could not be compacted; it is tried again");
+            let Some(old) = history.note(boot_millis(), newest, keep) else { continue };
+            match self.compact(old).await {
+                Ok(()) => {}
+                Err(error @ StoreError::Denied { .. }) => {
+                    tracing::warn!(%error, "etcd lets only root compact: start it with --auto-compaction-retention, see docs/etcd.md");
+                    term.ended().await;
+                    return;
+                }
+                Err(error) => tracing::warn!(%error, "etcd's history could not be compacted; it is tried again"),
             }
         }
     }

@@ -78,7 +78,7 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Longest wait for a connection.
     pub connect_within: Duration,
-    /// Longest wait for one member's answer.
+    /// Longest wait for one member's answer: what is under way when a leader of etcd dies is answered by nobody, and is given up then.
     pub answer_within: Duration,
     /// Longest time over all members for a call that may be tried again.
     pub give_up_after: Duration,
@@ -99,7 +99,7 @@ impl Config {
             cell,
             tls,
             connect_within: Duration::from_secs(2),
-            answer_within: Duration::from_secs(5),
+            answer_within: Duration::from_secs(3),
             give_up_after: Duration::from_secs(15),
             lease: Duration::from_secs(5),
             quota_bytes: None,

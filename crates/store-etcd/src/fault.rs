@@ -74,6 +74,11 @@ impl Fault {
         }
     }
 
+    /// From what was heard at the door; none where it says nothing of certificates.
+    pub(crate) fn at_the_door(error: &std::io::Error) -> Option<Self> {
+        of_chain(error).filter(|fault| fault.kind == Kind::Shut)
+    }
+
     fn of_status(status: &Status) -> Self {
         if let Some(fault) = of_chain(status) {
             return fault;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use etcd_client::{AlarmAction, AlarmType};
+use etcd_client::{AlarmAction, AlarmOptions, AlarmType};
 use gallra_store::StoreError;
 
 use crate::members::{Member, Twice};
@@ -94,13 +94,15 @@ impl Etcd {
         let list =
             shared.members.ask(Twice::Harmless, |client| async move { client.cluster_client().member_list().await });
         let list = list.await.map_err(|fault| fault.of_read("listing etcd's members"))?;
-        let alarms = shared.members.ask(Twice::Harmless, |client| async move {
-            client.maintenance_client().alarm(AlarmAction::Get, AlarmType::None, None).await
-        });
-        let alarms = alarms.await.map_err(|fault| fault.of_read("listing etcd's alarms"))?;
+        let alarms = self.alarms().await?;
         let mut members = Vec::new();
         for member in shared.members.all() {
-            let status = status(member, shared.members.answer_within).await;
+            let mut status = status(member, shared.members.answer_within).await;
+            if status.is_err()
+                && let Some(refusal) = shared.members.refusal(member).await
+            {
+                status = Err(refusal.hint);
+            }
             members.push(MemberHealth { endpoint: member.endpoint.clone(), status });
         }
         let told = members.iter().filter_map(|member| member.status.as_ref().ok()?.quota).min();
@@ -108,11 +110,7 @@ impl Etcd {
             cluster: shared.cluster,
             members,
             counted: list.members().iter().map(|member| (member.name().to_owned(), member.id())).collect(),
-            alarms: alarms
-                .alarms()
-                .iter()
-                .filter_map(|raised| Some((raised.member_id(), alarm(raised.alarm())?)))
-                .collect(),
+            alarms,
             quota: told.or(shared.quota).unwrap_or(DEFAULT_QUOTA_BYTES),
             silent_for: shared.feed.silent_for(),
         })
@@ -123,10 +121,25 @@ impl Etcd {
     /// # Errors
     /// When nobody answers, or our user may not.
     pub async fn disarm_no_space(&self) -> Result<(), StoreError> {
-        let disarmed = self.shared.members.ask(Twice::Harmless, |client| async move {
-            client.maintenance_client().alarm(AlarmAction::Deactivate, AlarmType::Nospace, None).await
+        let raised = self.alarms().await?;
+        // Each by its member: for none in particular etcd says yes and does nothing.
+        for (member, _) in raised.into_iter().filter(|(_, alarm)| *alarm == Alarm::NoSpace) {
+            let disarmed = self.shared.members.ask(Twice::Harmless, |client| async move {
+                let mut options = AlarmOptions::new();
+                options.with_member(member);
+                client.maintenance_client().alarm(AlarmAction::Deactivate, AlarmType::Nospace, Some(options)).await
+            });
+            disarmed.await.map_err(|fault| fault.of_read("disarming etcd's alarm"))?;
+        }
+        Ok(())
+    }
+
+    async fn alarms(&self) -> Result<Vec<(u64, Alarm)>, StoreError> {
+        let raised = self.shared.members.ask(Twice::Harmless, |client| async move {
+            client.maintenance_client().alarm(AlarmAction::Get, AlarmType::None, None).await
         });
-        disarmed.await.map(|_| ()).map_err(|fault| fault.of_read("disarming etcd's alarm"))
+        let raised = raised.await.map_err(|fault| fault.of_read("listing etcd's alarms"))?;
+        Ok(raised.alarms().iter().filter_map(|raised| Some((raised.member_id(), alarm(raised.alarm())?))).collect())
     }
 }
 

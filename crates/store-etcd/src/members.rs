@@ -11,7 +11,7 @@ use gallra_store::StoreError;
 use gallra_store::store::MAX_PAGE_BYTES;
 use gallra_store::txn::MAX_TXN_BYTES;
 
-use crate::config::Config;
+use crate::config::{Config, Tls};
 use crate::fault::{Fault, Kind};
 use crate::tls;
 
@@ -43,6 +43,7 @@ pub(crate) struct Members {
     turn: AtomicUsize,
     budget: Budget,
     limits: Limits,
+    tls: Option<Tls>,
     pub(crate) answer_within: Duration,
 }
 
@@ -68,7 +69,8 @@ impl Members {
         }
         let limits = Limits { first: FIRST_WAIT, longest: LONGEST_WAIT, within: config.give_up_after };
         let answer_within = config.answer_within;
-        Ok(Self { all, turn: AtomicUsize::new(0), budget: Budget::new(), limits, answer_within })
+        let tls = config.tls.clone();
+        Ok(Self { all, turn: AtomicUsize::new(0), budget: Budget::new(), limits, tls, answer_within })
     }
 
     pub(crate) fn all(&self) -> &[Member] {
@@ -111,7 +113,31 @@ impl Members {
                 Ok(answer) => return Ok(answer),
             }
         }
-        retry(self.limits, &self.budget, attempt, verdict).await
+        match retry(self.limits, &self.budget, attempt, verdict).await {
+            Err(fault) if matches!(fault.kind, Kind::NotSent | Kind::Unknown) => {
+                Err(self.look_closer(fault, harmless).await)
+            }
+            other => other,
+        }
+    }
+
+    /// A failure without a reason may be a certificate that is not accepted: asks at the door of the member that is next.
+    async fn look_closer(&self, fault: Fault, harmless: bool) -> Fault {
+        let (_, member) = self.current();
+        match self.refusal(member).await {
+            Some(refusal) if harmless || fault.kind == Kind::NotSent => refusal,
+            // What the outcome was is as open as before.
+            Some(refusal) => Fault { hint: format!("{}; {}", fault.hint, refusal.hint), ..fault },
+            None => fault,
+        }
+    }
+
+    /// Whether a member refuses us, or we it, for a certificate.
+    pub(crate) async fn refusal(&self, member: &Member) -> Option<Fault> {
+        let knocked = tls::knock(self.tls.as_ref()?, &member.endpoint);
+        let heard = tokio::time::timeout(self.answer_within, knocked).await.ok()?.err()?;
+        let refusal = Fault::at_the_door(&heard)?;
+        Some(Fault { hint: format!("{}: {}", member.endpoint, refusal.hint), ..refusal })
     }
 
     async fn once<T, F>(&self, call: &impl Fn(Client) -> F) -> Result<T, Fault>

@@ -2,12 +2,24 @@
 //! that ran out is the likeliest fault of an installation that nobody touched.
 
 use std::error::Error as Source;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use etcd_client::{Certificate, Identity, TlsOptions};
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{AlertDescription, CertificateError, ClientConfig, Error, RootCertStore};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tonic::transport::Uri;
 use x509_parser::pem::Pem;
 
 use crate::config::Tls;
+
+/// How long a server that lets us in stays silent before we believe it: it waits for us to speak.
+const SILENT: Duration = Duration::from_millis(300);
 
 /// From when until when a certificate holds, in seconds since 1970 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +45,40 @@ pub(crate) fn options(tls: &Tls) -> TlsOptions {
         Some(name) => options.domain_name(name),
         None => options,
     }
+}
+
+/// Shakes hands with an endpoint and listens for a refusal. With TLS 1.3 a server refuses a client's certificate when the client
+/// believes itself connected, and what a call sees of it is a connection that closed.
+///
+/// # Errors
+/// The refusal, or whatever else is in the way; success says no more than that nothing was said.
+pub(crate) async fn knock(tls: &Tls, endpoint: &str) -> io::Result<()> {
+    let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what);
+    let uri: Uri = endpoint.parse().map_err(|_| bad("no endpoint"))?;
+    let (host, port) = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or_default());
+    let name = tls.server_name.as_deref().unwrap_or(host).trim_matches(['[', ']']).to_owned();
+    let name = ServerName::try_from(name).map_err(|_| bad("no server name"))?;
+    let config = client(tls).map_err(io::Error::other)?;
+    let tcp = TcpStream::connect(format!("{host}:{port}")).await?;
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
+    match tokio::time::timeout(SILENT, stream.read(&mut [0; 1])).await {
+        Ok(read) => read.map(|_| ()),
+        Err(_) => Ok(()),
+    }
+}
+
+fn client(tls: &Tls) -> Result<ClientConfig, Box<dyn Source + Send + Sync>> {
+    let mut roots = RootCertStore::empty();
+    for authority in CertificateDer::pem_slice_iter(tls.ca.as_bytes()) {
+        roots.add(authority?)?;
+    }
+    let chain = CertificateDer::pem_slice_iter(tls.certificate.as_bytes()).collect::<Result<_, _>>()?;
+    let key = PrivateKeyDer::from_pem_slice(tls.key.as_bytes())?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let mut config = builder.with_root_certificates(roots).with_client_auth_cert(chain, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(config)
 }
 
 /// What a TLS error means; none where it is another error. Once a connection stands (`connecting` is not set), only what is said

@@ -36,14 +36,15 @@ pub(crate) async fn commit(shared: &Shared, txn: &Txn) -> Result<Revision, Store
         if answer.succeeded() {
             return Ok(revision);
         }
-        // It was not carried out. What is left is to say why; where that cannot be read, the first is as good as any.
+        // It was not carried out. What is left is to say why.
         match failed(shared, txn).await {
             Ok(None) => {}
             Ok(Some(key)) => return Err(StoreError::Conflict { key }),
             Err(_) => break,
         }
     }
-    match txn.expects().first() {
+    // Where that cannot be read any is as good, but a leader's fence, which comes first: who hears of it gives its term up.
+    match txn.expects().last() {
         Some((key, _)) => Err(StoreError::Conflict { key: key.clone() }),
         None => {
             Err(StoreError::Failed { during: "writing", hint: "etcd failed a transaction that expects nothing".into() })

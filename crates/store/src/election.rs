@@ -61,11 +61,21 @@ impl fmt::Display for Ended {
     }
 }
 
-/// One reign of this process. Clones are the same term.
+/// One reign of this process. Clones are the same term; when the last is dropped it is given back.
 #[derive(Debug, Clone)]
 pub struct Term {
     fence: Option<Fence>,
-    shared: Arc<Shared>,
+    held: Arc<Held>,
+}
+
+/// What the holder of a term has of it.
+#[derive(Debug)]
+struct Held(Arc<Shared>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.resign.send_replace(true);
+    }
 }
 
 #[derive(Debug)]
@@ -93,7 +103,7 @@ impl Term {
     /// A term that an engine keeps, believed until this reading of [`boot_millis`]; and the engine's end of it.
     pub fn kept(fence: Fence, until: u64) -> (Self, Keeper) {
         let term = Self::new(Some(fence), until);
-        let keeper = Keeper(term.clone());
+        let keeper = Keeper(Arc::clone(&term.held.0));
         (term, keeper)
     }
 
@@ -104,7 +114,11 @@ impl Term {
             resign: watch::channel(false).0,
             given_back: watch::channel(false).0,
         };
-        Self { fence, shared: Arc::new(shared) }
+        Self { fence, held: Arc::new(Held(Arc::new(shared))) }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.held.0
     }
 
     /// What fences this term's writes; nothing on an engine that one process has to itself.
@@ -115,30 +129,40 @@ impl Term {
     /// Whether the term is believed to run. It may be over in truth: writes are fenced, and what is no write is asked only after
     /// a look at this.
     pub fn leads(&self) -> bool {
-        self.shared.ended.borrow().is_none() && boot_millis() < self.shared.until.load(Ordering::Acquire)
+        !self.is_over() && boot_millis() < self.shared().until.load(Ordering::Acquire)
+    }
+
+    fn is_over(&self) -> bool {
+        self.shared().ended.borrow().is_some()
     }
 
     /// Waits for the end of the term.
     pub async fn ended(&self) -> Ended {
-        let mut ended = self.shared.ended.subscribe();
-        let found = ended.wait_for(Option::is_some).await.map(|ended| *ended);
-        found.ok().flatten().unwrap_or(Ended::Deposed)
+        self.shared().ended().await
     }
 
     /// Gives the term back, so that another leads at once, and waits [`RESIGN_WITHIN`] for it at most.
     pub async fn resign(&self) {
         if self.fence.is_none() {
-            self.end(Ended::Resigned);
+            self.shared().end(Ended::Resigned);
             return;
         }
-        self.shared.resign.send_replace(true);
-        let mut given_back = self.shared.given_back.subscribe();
+        self.shared().resign.send_replace(true);
+        let mut given_back = self.shared().given_back.subscribe();
         let _ = tokio::time::timeout(RESIGN_WITHIN, given_back.wait_for(|given_back| *given_back)).await;
+    }
+}
+
+impl Shared {
+    async fn ended(&self) -> Ended {
+        let mut ended = self.ended.subscribe();
+        let found = ended.wait_for(Option::is_some).await.map(|ended| *ended);
+        found.ok().flatten().unwrap_or(Ended::Deposed)
     }
 
     /// The first end counts.
     fn end(&self, why: Ended) {
-        self.shared.ended.send_if_modified(|ended| {
+        self.ended.send_if_modified(|ended| {
             let first = ended.is_none();
             if first {
                 *ended = Some(why);
@@ -149,17 +173,17 @@ impl Term {
 }
 
 /// The engine's end of a term.
-pub struct Keeper(Term);
+pub struct Keeper(Arc<Shared>);
 
 impl Keeper {
     /// The store confirmed the term; it is believed until this reading of [`boot_millis`].
     pub fn confirmed(&self, until: u64) {
-        self.0.shared.until.store(until, Ordering::Release);
+        self.0.until.store(until, Ordering::Release);
     }
 
     /// Until when it is believed.
     pub fn until(&self) -> u64 {
-        self.0.shared.until.load(Ordering::Acquire)
+        self.0.until.load(Ordering::Acquire)
     }
 
     /// Ends it here; giving it back in the store comes after, so that no moment has two leaders.
@@ -167,10 +191,10 @@ impl Keeper {
         self.0.end(why);
     }
 
-    /// Waits until the term's holder wants to give it back.
+    /// Waits until the term's holder wants to give it back, or there is none any more.
     pub async fn asked_to_resign(&self) {
-        let mut resign = self.0.shared.resign.subscribe();
-        // The sender lives in the term that this end holds.
+        let mut resign = self.0.resign.subscribe();
+        // The sender lives in what this end holds.
         let _ = resign.wait_for(|resign| *resign).await;
     }
 
@@ -181,14 +205,14 @@ impl Keeper {
 
     /// The store knows that it is over, or cannot be told.
     pub fn given_back(&self) {
-        self.0.shared.given_back.send_replace(true);
+        self.0.given_back.send_replace(true);
     }
 }
 
 // However the keeper ends, nobody goes on believing.
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.end(Ended::Deposed);
+        self.0.end(Ended::Deposed);
         self.given_back();
     }
 }
@@ -218,13 +242,13 @@ impl<S: Store + ?Sized> Store for Fenced<S> {
     }
 
     async fn commit(&self, txn: Txn) -> Result<Revision, StoreError> {
-        if self.term.shared.ended.borrow().is_some() {
+        if self.term.is_over() {
             return Err(StoreError::Deposed);
         }
         let Some(Fence { key, revision }) = self.term.fence() else { return self.store.commit(txn).await };
         match self.store.commit(txn.fenced(key.clone(), *revision)).await {
             Err(StoreError::Conflict { key: at }) if at == *key => {
-                self.term.end(Ended::Deposed);
+                self.term.shared().end(Ended::Deposed);
                 Err(StoreError::Deposed)
             }
             other => other,

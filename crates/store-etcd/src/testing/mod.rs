@@ -3,6 +3,7 @@
 
 mod certificates;
 mod process;
+mod proxy;
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +13,7 @@ use tempfile::TempDir;
 
 pub use certificates::{Authority, Issued, Lifetime};
 use process::Process;
+pub use proxy::{Passes, Proxy};
 
 use crate::config::{Cell, Config, Tls};
 
@@ -84,6 +86,14 @@ impl Cluster {
         self.members.iter().map(Process::endpoint).collect()
     }
 
+    /// One member's.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub fn endpoint(&self, member: usize) -> String {
+        self.member(member).endpoint()
+    }
+
     /// Who signs the certificates.
     pub fn authority(&self) -> &Authority {
         &self.authority
@@ -118,7 +128,7 @@ impl Cluster {
     /// # Panics
     /// As [`Cluster::raw`].
     pub async fn raw_member(&self, member: usize) -> Client {
-        self.raw_of(&[self.member(member).endpoint()]).await
+        self.raw_of(&[self.endpoint(member)]).await
     }
 
     fn member(&self, member: usize) -> &Process {
@@ -127,6 +137,15 @@ impl Cluster {
 
     fn member_mut(&mut self, member: usize) -> &mut Process {
         self.members.get_mut(member).expect("a member of this cluster")
+    }
+
+    /// The same as another client.
+    ///
+    /// # Panics
+    /// As [`Cluster::raw`].
+    pub async fn raw_as(&self, client: &Issued) -> Client {
+        let options = ConnectOptions::new().with_tls(crate::tls::options(&self.tls(client)));
+        Client::connect(self.endpoints(), Some(options)).await.expect("a client")
     }
 
     async fn raw_of(&self, endpoints: &[String]) -> Client {

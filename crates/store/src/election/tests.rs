@@ -83,3 +83,13 @@ async fn who_has_the_store_alone_leads_until_it_says_otherwise() {
     assert!(!term.leads());
     assert!(matches!(fenced.commit(Txn::new()).await, Err(StoreError::Deposed)));
 }
+
+#[tokio::test]
+async fn a_term_that_nobody_holds_is_given_back() {
+    let (_dir, _store, term, keeper) = led().await;
+    let other = term.clone();
+    drop(term);
+    assert!(other.leads());
+    drop(other);
+    keeper.asked_to_resign().await;
+}
