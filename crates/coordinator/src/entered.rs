@@ -32,6 +32,17 @@ impl Turn {
     pub(crate) fn after(now: Instant, places: i64) -> Self {
         Self(now.checked_add(SignedDuration::from_millis(places)).unwrap_or(now))
     }
+
+    /// Not before, and not with, another one: also where the clock stands still, or was put back.
+    pub(crate) fn behind(self, other: Option<Instant>) -> Self {
+        let after = other.map(|other| Self::after(other, 1).0);
+        Self(after.map_or(self.0, |after| after.max(self.0)))
+    }
+
+    /// When that is.
+    pub(crate) fn at(self) -> Instant {
+        self.0
+    }
 }
 
 /// The log's entry of a statement. `due` is set on plans only.

@@ -38,6 +38,7 @@ pub mod planning;
 pub mod policies;
 pub mod purge;
 pub mod quarantine;
+pub mod restores;
 pub mod resume;
 pub mod serve;
 pub mod signing;

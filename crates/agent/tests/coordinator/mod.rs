@@ -216,7 +216,8 @@ impl Coordinator {
                 word @ (ToCoordinator::Hello { .. }
                 | ToCoordinator::AskBegin { .. }
                 | ToCoordinator::AskOn { .. }
-                | ToCoordinator::Receipt { .. }) => {
+                | ToCoordinator::Receipt { .. }
+                | ToCoordinator::Restore { .. }) => {
                     return word;
                 }
             }

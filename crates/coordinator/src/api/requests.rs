@@ -5,6 +5,7 @@ use std::pin::Pin;
 use gallra_flow::view::View;
 use gallra_model::hold::Hold;
 use gallra_model::request::{Approvals, JobState, Obligation, RequestState};
+use gallra_model::restore::{Restore, stands};
 use gallra_model::time::day_of;
 use gallra_model::{Day, RequestId};
 use gallra_store::{KeyRange, keys};
@@ -18,6 +19,7 @@ use crate::claims::Claim;
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::leaks::Noted;
+use crate::restores::{StoredRestore, opened};
 use crate::{gate, state};
 
 /// Requests on a page unless asked otherwise, and at most.
@@ -42,7 +44,8 @@ impl v1::request_service_server::RequestService for Api {
         for entry in &page.entries {
             let stored: gallra_model::request::Request = crate::error::decode("request", &entry.value)?;
             // What was taken back rests when nothing of it is under way any more.
-            let over = stored.done.is_some() || (stored.facts.cancelled && stored.wake.is_none());
+            let said = stored.done.is_some() && !stored.facts.amending;
+            let over = said || (stored.facts.cancelled && stored.wake.is_none());
             if request.open_only && over {
                 continue;
             }
@@ -168,7 +171,10 @@ async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
     if request.done.is_empty() && core.is_of_an_ended_log(id).await? {
         request.facts.push("log_ended".to_owned());
     }
-    Ok(v1::Request { claim, leaks, ..request })
+    let stored = core.restores(id).await?;
+    let said = opened(&stored)?;
+    let restores = stored.iter().zip(&said).map(|(stored, one)| restore_to_wire(stored, one, &said)).collect();
+    Ok(v1::Request { claim, leaks, restores, ..request })
 }
 
 fn to_wire(view: &View, unproven: Vec<String>, holds: &[Hold], today: Day) -> v1::Request {
@@ -185,6 +191,8 @@ fn to_wire(view: &View, unproven: Vec<String>, holds: &[Hold], today: Day) -> v1
         (request.facts.unmet, "unmet"),
         (request.facts.legal_review, "legal_review"),
         (request.facts.reopened, "reopened"),
+        (request.facts.came_back, "came_back"),
+        (request.facts.amending, "amending"),
     ];
     v1::Request {
         id: request.id.to_string(),
@@ -209,6 +217,21 @@ fn to_wire(view: &View, unproven: Vec<String>, holds: &[Hold], today: Day) -> v1
         holds: holds.iter().map(|hold| hold.id.to_string()).collect(),
         claim: None,
         leaks: Vec::new(),
+        restores: Vec::new(),
+    }
+}
+
+fn restore_to_wire(stored: &StoredRestore, said: &Restore, all: &[Restore]) -> v1::Restore {
+    v1::Restore {
+        digest: stored.digest.to_string(),
+        agent: said.agent.to_string(),
+        target: said.target.to_string(),
+        taken: said.taken.to_string(),
+        finished: said.finished.to_string(),
+        erased: said.counts.erased,
+        failed: said.counts.failed + said.counts.unknown,
+        gone: said.is_gone_again(),
+        overtaken: !stands(said, all),
     }
 }
 

@@ -228,6 +228,10 @@ impl Disk {
         crate::suppression::List::open(self.dir.path(), &agent, &permit_key().verifying()).expect("opens")
     }
 
+    pub(super) fn outbox(&self) -> crate::outbox::Outbox {
+        crate::outbox::Outbox::open(self.dir.path()).expect("opens")
+    }
+
     pub(super) fn journal(&self) -> (Journal, Vec<Record>) {
         Journal::open(&self.dir.path().join("journal")).expect("opens")
     }
@@ -351,7 +355,13 @@ impl Disk {
                 permit: permit_key().verifying(),
                 causes: Causes { keys: vec![cause_key().verifying().into()] },
             },
-            memory: Memory { journal, records, vault: Vault::new(&self.privileged()), suppression: self.suppression() },
+            memory: Memory {
+                journal,
+                records,
+                vault: Vault::new(&self.privileged()),
+                suppression: self.suppression(),
+                outbox: self.outbox(),
+            },
             clocks: Box::new(clocks),
         }
     }
@@ -448,6 +458,27 @@ impl<'a> Rig<'a> {
             }
             other => panic!("expected a receipt, heard {other:?}"),
         }
+    }
+
+    /// The next thing that it says, which must be a restore: its digest.
+    pub(super) fn restore(&mut self) -> Digest {
+        match self.hear() {
+            ToSession::Say(ToCoordinator::Restore { envelope }) => {
+                gallra_proof::dsse::payload_digest(&envelope).expect("a payload")
+            }
+            other => panic!("expected a restore, heard {other:?}"),
+        }
+    }
+
+    /// The stream broke, and another one was opened.
+    pub(super) fn reconnect(&mut self) {
+        let now = "2026-03-01T03:00:00Z".parse().expect("a literal");
+        self.tell(ToPrivileged::Connected { generation: 1, clock: Clock::Real, now });
+    }
+
+    /// Answers a restore.
+    pub(super) fn answer(&mut self, statement: Digest, refused: Option<&str>) {
+        self.tell(ToPrivileged::RestoreHeard { statement, refused: refused.map(str::to_owned) });
     }
 
     /// Acknowledges the last receipt heard.
