@@ -128,3 +128,22 @@ const fn kind_of(kind: Type) -> Kind {
         Type::LogSuccession => Kind::LogSuccession,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_comes_behind_another_one_also_where_the_clock_stands_still_or_was_put_back() {
+        let at = |text: &str| text.parse::<Instant>().expect("a literal");
+        let now = at("2026-03-01T10:00:00Z");
+        assert_eq!(Turn::after(now, 2).behind(None).at(), at("2026-03-01T10:00:00.002Z"));
+        for other in [now, at("2026-03-01T10:00:00.001Z")] {
+            assert_eq!(Turn::after(now, 2).behind(Some(other)).at(), at("2026-03-01T10:00:00.002Z"));
+        }
+        for other in ["2026-03-01T10:00:00.002Z", "2026-03-01T10:00:00.003Z", "2026-03-02T10:00:00Z"].map(at) {
+            let behind = Turn::after(now, 2).behind(Some(other)).at();
+            assert_eq!(behind.duration_since(other), SignedDuration::from_millis(1), "{other}");
+        }
+    }
+}

@@ -5,7 +5,7 @@
 use gallra_flow::request::Input;
 use gallra_flow::view::View;
 use gallra_model::envelope::Envelope;
-use gallra_model::restore::{Restore, came_back, stands};
+use gallra_model::restore::{Restore, came_back, standing};
 use gallra_model::statement::Type;
 use gallra_model::target::TargetId;
 use gallra_model::{AgentName, Digest, Instant, RequestId};
@@ -208,15 +208,15 @@ impl Core {
             stored.push(new.clone());
         }
         let said = opened(&stored)?;
+        let stand = standing(&said);
         let since = self.compromised().await?;
-        let mut standing = Vec::with_capacity(stored.len());
-        for (stored, restore) in stored.into_iter().zip(&said) {
-            let believed = self.is_believed(&since, (&stored.envelope, Type::Restore), id).await?;
-            if believed && stands(restore, &said) {
-                standing.push((stored.turn, stored.digest, restore.clone()));
+        let mut carried = Vec::with_capacity(stored.len());
+        for ((stored, restore), stands) in stored.into_iter().zip(said).zip(stand) {
+            if stands && self.is_believed(&since, (&stored.envelope, Type::Restore), id).await? {
+                carried.push((stored.turn, stored.digest, restore));
             }
         }
-        Ok(standing)
+        Ok(carried)
     }
 }
 

@@ -68,15 +68,17 @@ impl Restore {
     }
 }
 
-/// Whether one of these stands: all went again under it, or no later one of the same entry says that all of it did. What failed
-/// once and went at the second run is not open for ever.
-pub fn stands(one: &Restore, among: &[Restore]) -> bool {
-    one.is_gone_again() || !among.iter().any(|later| one.is_overtaken_by(later))
+/// Which of these stand, told of in this order: all under which all went again, and of the others those after which no other one of
+/// the same entry says that all of it did. What failed once and went at the second run is not open for ever. Both order and instants
+/// must agree: under a simulated clock many things are at once.
+pub fn standing(all: &[Restore]) -> Vec<bool> {
+    let overtaken = |(one, at): (&Restore, usize)| all.iter().skip(at).any(|later| one.is_overtaken_by(later));
+    all.iter().zip(1..).map(|(one, next)| one.is_gone_again() || !overtaken((one, next))).collect()
 }
 
 /// Whether something that came back is not said to be gone again.
 pub fn came_back(all: &[Restore]) -> bool {
-    all.iter().any(|one| !one.is_gone_again() && stands(one, all))
+    all.iter().zip(standing(all)).any(|(one, stands)| stands && !one.is_gone_again())
 }
 
 impl Entry {
@@ -114,23 +116,31 @@ mod tests {
         }
     }
 
-    fn standing(all: &[&Restore]) -> Vec<bool> {
-        let all: Vec<Restore> = all.iter().copied().cloned().collect();
-        all.iter().map(|one| stands(one, &all)).collect()
+    fn stand(all: &[&Restore]) -> Vec<bool> {
+        standing(&all.iter().copied().cloned().collect::<Vec<_>>())
     }
 
     #[test]
     fn a_failed_run_is_over_once_a_later_one_says_that_all_is_gone_and_not_before() {
         let failed = restore("2026-03-01T10:00:00Z", "2026-03-01T10:05:00Z", false);
         let again = restore("2026-03-01T11:00:00Z", "2026-03-01T11:05:00Z", true);
-        assert_eq!(standing(&[&failed, &again]), [false, true]);
-        assert_eq!(standing(&[&again, &failed]), [true, false], "in whatever order they came");
+        assert_eq!(stand(&[&failed, &again]), [false, true]);
+        assert_eq!(stand(&[&again, &failed]), [true, true], "told of later, whenever it was");
+        let (at_once, then) =
+            (restore("2026-03-01T10:00:00Z", "2026-03-01T10:00:00Z", false), at("2026-03-01T10:00:00Z"));
+        let gone = Restore { released: true, started: then, finished: then, ..at_once.clone() };
+        assert_eq!(
+            stand(&[&gone, &at_once]),
+            [true, true],
+            "the clock stands still, and it came back after it had gone"
+        );
+        assert_eq!(stand(&[&at_once, &gone]), [false, true]);
         let early = restore("2026-03-01T10:04:59Z", "2026-03-01T11:00:00Z", true);
-        assert_eq!(standing(&[&failed, &early]), [true, true], "it began before the other one ended");
+        assert_eq!(stand(&[&failed, &early]), [true, true], "it began before the other one ended");
         let later = restore("2026-03-01T12:00:00Z", "2026-03-01T12:05:00Z", false);
-        assert_eq!(standing(&[&failed, &again, &later]), [false, true, true], "it came back once more");
+        assert_eq!(stand(&[&failed, &again, &later]), [false, true, true], "it came back once more");
         let uncounted = Restore { counts: Counts { failed: 1, ..Counts::default() }, ..again.clone() };
-        assert_eq!(standing(&[&failed, &uncounted]), [true, true]);
+        assert_eq!(stand(&[&failed, &uncounted]), [true, true]);
         assert!(came_back(std::slice::from_ref(&failed)) && came_back(&[again.clone(), later]));
         assert!(!came_back(&[failed, again]));
     }
@@ -145,9 +155,9 @@ mod tests {
             Restore { agent: "web2".parse().expect("a label"), ..again.clone() },
             Restore { clock: Clock::Simulated, ..again.clone() },
         ] {
-            assert_eq!(standing(&[&failed, &other]), [true, true]);
+            assert_eq!(stand(&[&failed, &other]), [true, true]);
         }
         let third = restore("2026-03-02T11:00:00Z", "2026-03-02T11:05:00Z", true);
-        assert_eq!(standing(&[&again, &third]), [true, true]);
+        assert_eq!(stand(&[&again, &third]), [true, true]);
     }
 }

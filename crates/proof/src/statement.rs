@@ -48,7 +48,7 @@ pub struct Evidence<'a> {
     pub copies: &'a [CopyRecord],
     /// The obligations that the coordinator holds: they must be exactly those that the receipts leave.
     pub obligations: &'a [Obligation],
-    /// Restores that agents reported and that [stand](gallra_model::restore::stands), in the order in which the file will carry
+    /// Restores that agents reported and that [stand](gallra_model::restore::standing), in the order in which the file will carry
     /// them.
     pub restores: &'a [Restore],
     /// When the statement is made.

@@ -3,6 +3,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a panic is a failed test")]
 
 mod going_on;
+mod restores;
 mod rig;
 
 use gallra_flow::agent::record::{Begun, Record};
@@ -336,40 +337,4 @@ fn i3_where_the_journal_stands_is_said_before_every_asking_and_never_falls() {
     asked(&mut rig);
     assert!(rig.marks.iter().all(|mark| mark.may_follow(&last)), "{:?} after {last:?}", rig.marks);
     rig.stop().expect("ends");
-}
-
-/// Keeps so many restores' statements, and gives their digests.
-fn kept(disk: &Disk, count: u8) -> Vec<Digest> {
-    let statement =
-        |number: u8| gallra_proof::dsse::sign("application/x-test", &[number; 8], &SigningKey::from_seed(&[2; 32]));
-    (0..count)
-        .map(|number| {
-            disk.outbox().keep(&statement(number)).expect("keeps");
-            Digest::of(&[number; 8])
-        })
-        .collect()
-}
-
-#[test]
-fn what_came_of_restores_is_told_on_every_stream_until_it_is_answered() {
-    let disk = Disk::new();
-    let told = kept(&disk, 3);
-    let mut rig = Rig::start(&disk);
-    assert_eq!([rig.restore(), rig.restore(), rig.restore()], [told[0], told[1], told[2]]);
-    rig.answer(told[1], None);
-    rig.answer(told[0], Some("it names no entry"));
-    rig.reconnect();
-    assert_eq!(rig.restore(), told[2], "what was answered is told no more");
-    rig.stop().expect("ends");
-    // Neither a crash nor a stop loses what was not answered.
-    let mut rig = Rig::start(&disk);
-    assert_eq!(rig.restore(), told[2]);
-    rig.answer(told[2], None);
-    // An act's answers come through in between.
-    let (_, nonce) = asked(&mut rig);
-    assert_ne!(nonce, Nonce::from_bytes([0; 16]));
-    rig.stop().expect("ends");
-    assert_eq!(disk.outbox().begin().expect("reads"), []);
-    let aside = std::fs::read_dir(disk.privileged().join("restores/refused")).expect("lists");
-    assert_eq!(aside.count(), 1, "what is refused is put aside, and not lost");
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use gallra_flow::view::View;
 use gallra_model::hold::Hold;
 use gallra_model::request::{Approvals, JobState, Obligation, RequestState};
-use gallra_model::restore::{Restore, stands};
+use gallra_model::restore::{Restore, standing};
 use gallra_model::time::day_of;
 use gallra_model::{Day, RequestId};
 use gallra_store::{KeyRange, keys};
@@ -173,7 +173,8 @@ async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
     }
     let stored = core.restores(id).await?;
     let said = opened(&stored)?;
-    let restores = stored.iter().zip(&said).map(|(stored, one)| restore_to_wire(stored, one, &said)).collect();
+    let told = stored.iter().zip(&said).zip(standing(&said));
+    let restores = told.map(|((stored, one), stands)| restore_to_wire(stored, one, stands)).collect();
     Ok(v1::Request { claim, leaks, restores, ..request })
 }
 
@@ -221,7 +222,7 @@ fn to_wire(view: &View, unproven: Vec<String>, holds: &[Hold], today: Day) -> v1
     }
 }
 
-fn restore_to_wire(stored: &StoredRestore, said: &Restore, all: &[Restore]) -> v1::Restore {
+fn restore_to_wire(stored: &StoredRestore, said: &Restore, stands: bool) -> v1::Restore {
     v1::Restore {
         digest: stored.digest.to_string(),
         agent: said.agent.to_string(),
@@ -231,7 +232,7 @@ fn restore_to_wire(stored: &StoredRestore, said: &Restore, all: &[Restore]) -> v
         erased: said.counts.erased,
         failed: said.counts.failed + said.counts.unknown,
         gone: said.is_gone_again(),
-        overtaken: !stands(said, all),
+        overtaken: !stands,
     }
 }
 

@@ -410,7 +410,7 @@ impl<'a> Rig<'a> {
         self.tell(ToPrivileged::Permitted { permit: sign(permit) });
     }
 
-    fn hear(&mut self) -> ToSession {
+    pub(super) fn hear(&mut self) -> ToSession {
         let hearing = async { tokio::time::timeout(PATIENCE, self.end.split().0.next()).await };
         match self.runtime.block_on(hearing).expect("an answer in time").expect("the half lives") {
             // Goes before whatever follows from the journal; remembered for the tests that are about it.
@@ -458,27 +458,6 @@ impl<'a> Rig<'a> {
             }
             other => panic!("expected a receipt, heard {other:?}"),
         }
-    }
-
-    /// The next thing that it says, which must be a restore: its digest.
-    pub(super) fn restore(&mut self) -> Digest {
-        match self.hear() {
-            ToSession::Say(ToCoordinator::Restore { envelope }) => {
-                gallra_proof::dsse::payload_digest(&envelope).expect("a payload")
-            }
-            other => panic!("expected a restore, heard {other:?}"),
-        }
-    }
-
-    /// The stream broke, and another one was opened.
-    pub(super) fn reconnect(&mut self) {
-        let now = "2026-03-01T03:00:00Z".parse().expect("a literal");
-        self.tell(ToPrivileged::Connected { generation: 1, clock: Clock::Real, now });
-    }
-
-    /// Answers a restore.
-    pub(super) fn answer(&mut self, statement: Digest, refused: Option<&str>) {
-        self.tell(ToPrivileged::RestoreHeard { statement, refused: refused.map(str::to_owned) });
     }
 
     /// Acknowledges the last receipt heard.
