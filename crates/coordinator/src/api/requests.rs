@@ -157,6 +157,8 @@ pub(super) fn from(range: &KeyRange, token: &str) -> Result<KeyRange, Status> {
 }
 
 async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
+    // First: the facts are at least as new as what is listed.
+    let stored = core.restores(id).await?;
     let mut loaded = state::load(&*core.store, id).await?;
     let holds = core.holds_over(&loaded.view).await?;
     loaded.view.request.facts.held = !holds.is_empty();
@@ -171,7 +173,6 @@ async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
     if request.done.is_empty() && core.is_of_an_ended_log(id).await? {
         request.facts.push("log_ended".to_owned());
     }
-    let stored = core.restores(id).await?;
     let said = opened(&stored)?;
     let told = stored.iter().zip(&said).zip(standing(&said));
     let restores = told.map(|((stored, one), stands)| restore_to_wire(stored, one, stands)).collect();

@@ -125,16 +125,22 @@ fn every_erasure_that_the_copy_undid_is_told_of_and_those_before_it_are_not() {
 
 #[test]
 fn nothing_is_released_while_what_came_of_it_is_not_kept_and_the_next_run_keeps_it() {
+    // What this run will keep, and under which name, a twin of the host tells.
+    let twin = Host::new();
+    twin.list(&[]);
+    twin.restored("www", |_| {}).expect("runs");
+    let files: Vec<_> = fs::read_dir(twin.file("privileged/restores/outbox")).expect("lists").collect();
+    let [Ok(file)] = files.as_slice() else { panic!("{files:?}") };
     let host = Host::new();
     host.list(&[]);
-    let outbox = host.file("privileged/restores/outbox");
     drop(Outbox::open(&host.file("privileged")).expect("makes"));
-    // A directory in the place of the file that would be written: not even root writes there.
-    fs::remove_dir(&outbox).expect("empty");
-    fs::write(&outbox, b"").expect("writes");
+    // A directory in its place: not even root writes there.
+    let blocked = host.file("privileged/restores/outbox").join(file.file_name()).with_extension("new");
+    fs::create_dir(&blocked).expect("makes");
     let broken = host.restored("www", |_| {}).expect_err("nothing can be kept");
     assert!(format!("{broken:#}").contains("outbox"), "{broken:#}");
-    fs::remove_file(&outbox).expect("removes");
+    assert!(!host.holds("www", LEAVER), "it is erased, and nobody was told yet");
+    fs::remove_dir(&blocked).expect("removes");
     assert!(host.restored("www", |_| {}).expect("runs").restored.released);
     let told = told(&host);
     assert_eq!((told.len(), told[0].released), (1, true), "{told:?}");
