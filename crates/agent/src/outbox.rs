@@ -12,9 +12,9 @@ use gallra_proof::dsse;
 
 use crate::dir::{DirError, create_private_dir, sync_parent, write_private};
 
-/// Statements that are on their way at once: some hundred entries of one restore take a few answers each, and no stream is
-/// flooded (I10).
-pub const WINDOW: usize = 16;
+/// Statements that are on their way at once: as many as unacknowledged receipts may be (I10). All that one restore leaves open should
+/// be told before the coordinator looks at what it may drop from the list.
+pub const WINDOW: usize = 1024;
 
 /// The outbox cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,8 @@ pub struct Outbox {
     unsaid: VecDeque<PathBuf>,
     /// Said on this stream, and not answered.
     said: Vec<(Digest, PathBuf)>,
+    /// [`WINDOW`].
+    window: usize,
 }
 
 impl Outbox {
@@ -49,7 +51,7 @@ impl Outbox {
         for path in [&place, &waiting, &refused] {
             create_private_dir(path)?;
         }
-        Ok(Self { waiting, refused, unsaid: VecDeque::new(), said: Vec::new() })
+        Ok(Self { waiting, refused, unsaid: VecDeque::new(), said: Vec::new(), window: WINDOW })
     }
 
     /// Keeps one more. When this returns it is on the disk, whole. The same one again is kept once.
@@ -120,7 +122,7 @@ impl Outbox {
     /// As many as may be on their way.
     fn more(&mut self) -> Result<Vec<Envelope>, OutboxError> {
         let mut next = Vec::new();
-        while self.said.len() < WINDOW
+        while self.said.len() < self.window
             && let Some(path) = self.unsaid.pop_front()
         {
             let bytes = fs::read(&path).map_err(DirError::at("reading", &path))?;
@@ -211,12 +213,14 @@ mod tests {
     fn no_more_than_a_window_is_on_its_way() {
         let dir = tempfile::tempdir().expect("a directory");
         let mut outbox = Outbox::open(dir.path()).expect("opens");
-        for number in 0..WINDOW + 2 {
+        assert_eq!(outbox.window, WINDOW);
+        outbox.window = 3;
+        for number in 0..5 {
             outbox.keep(&statement(number).0).expect("keeps");
         }
-        assert_eq!(outbox.begin().expect("reads").len(), WINDOW);
-        assert_eq!(outbox.heard(statement(3).1, None).expect("removes"), [statement(WINDOW).0]);
-        assert_eq!(outbox.heard(statement(0).1, None).expect("removes"), [statement(WINDOW + 1).0]);
+        assert_eq!(outbox.begin().expect("reads").len(), 3);
+        assert_eq!(outbox.heard(statement(2).1, None).expect("removes"), [statement(3).0]);
+        assert_eq!(outbox.heard(statement(0).1, None).expect("removes"), [statement(4).0]);
         assert_eq!(outbox.heard(statement(1).1, None).expect("removes"), []);
     }
 
