@@ -111,6 +111,19 @@ struct Known {
 }
 
 impl Core {
+    /// Why no proof of an open request can be made, though its agents said enough: a reader would refuse a file in which one of an
+    /// agent's statements is missing between two others.
+    ///
+    /// # Errors
+    /// The store's, or an unreadable stored receipt.
+    pub async fn gap(&self, view: &View) -> Result<Option<String>, CoreError> {
+        let Some(plan) = view.plan.as_ref().filter(|_| view.request.done.is_none()) else { return Ok(None) };
+        let id = view.request.id;
+        let stored = state::receipts(&*self.store, &id).await?;
+        let receipts = evidence_of(plan, self.without_compromised(&id, stored).await?)?;
+        Ok(statement::breaks(receipts.iter()).into_iter().next())
+    }
+
     /// Assembles a proof of `next`, and signs it if it says something new.
     ///
     /// # Errors

@@ -256,6 +256,9 @@ fn show(request: &v1::Request, format: Format) {
     }
     pairs.extend(request.obligations.iter().map(|obligation| ("kept", kept(obligation))));
     pairs.extend(request.unproven.iter().map(|target| ("unproven", target.clone())));
+    if !request.gap.is_empty() {
+        pairs.push(("gap", request.gap.clone()));
+    }
     output::one(format, request, &pairs);
 }
 

@@ -29,7 +29,14 @@ const PAGE: (u32, u32) = (100, 1_000);
 impl v1::request_service_server::RequestService for Api {
     async fn get_request(&self, request: Request<v1::GetRequestRequest>) -> Result<Response<v1::Request>, Status> {
         let id = parse::field("id", &request.into_inner().id)?;
-        Ok(Response::new(read(&self.core, &id).await?))
+        let mut request = read(&self.core, &id).await?;
+        // Of one request only: it reads all that agents said about it.
+        let view = state::load(&*self.core.store, &id).await.map_err(Status::from)?.view;
+        if let Some(gap) = self.core.gap(&view).await? {
+            request.facts.push("gap".to_owned());
+            request.gap = format!("no proof is made: {gap}");
+        }
+        Ok(Response::new(request))
     }
 
     async fn list_requests(
@@ -220,6 +227,7 @@ fn to_wire(view: &View, unproven: Vec<String>, holds: &[Hold], today: Day) -> v1
         claim: None,
         leaks: Vec::new(),
         restores: Vec::new(),
+        gap: String::new(),
     }
 }
 
