@@ -238,7 +238,7 @@ async fn a_restore_that_is_killed_in_the_middle_is_taken_up_by_the_next_run() {
     story.site.stop_agent().await.expect("stops");
     restore_in_place(&story);
     let dir = story.site.path("agent");
-    for point in ["after_journal", "mid_act", "before_receipt"] {
+    for point in ["after_journal", "mid_act", "before_receipt", "restores_kept"] {
         let killed = command(&story.site, &dir, "www", &[]).env("GALLRA_CRASH_AT", point).output().expect("runs");
         assert_eq!(
             std::os::unix::process::ExitStatusExt::signal(&killed.status),
@@ -252,4 +252,13 @@ async fn a_restore_that_is_killed_in_the_middle_is_taken_up_by_the_next_run() {
     let trash = std::fs::read_dir(story.site.path("srv/www/.gallra-trash")).expect("a trash");
     assert_eq!((trash.count(), story.site.provider.web(&story.leaver).exists()), (0, false));
     assert!(!dir.join("privileged/restores/begun-www").exists(), "no id is left on the disk");
+    // One that was kept before the last kill, and one of the last run: both are told, and do no harm beside each other.
+    let outbox = || std::fs::read_dir(dir.join("privileged/restores/outbox")).expect("an outbox").count();
+    assert_eq!(outbox(), 2);
+    story.site.start_coordinator().await.expect("starts");
+    story.site.start_agent().await.expect("starts");
+    wait_for("the restores to be told", async || (outbox() == 0).then_some(())).await.expect("told");
+    let www = entries(&story).await.into_iter().find(|entry| entry.target == "www").expect("an entry");
+    let request = story.request(&www.request).await.expect("the request");
+    assert!(request.restores.len() == 2 && request.restores.iter().all(|restore| restore.gone), "{request:?}");
 }

@@ -14,6 +14,7 @@ pub mod dir;
 pub mod fuzzing;
 pub mod join;
 pub mod journal;
+pub mod outbox;
 mod pipe;
 pub mod privileged;
 pub mod restored;

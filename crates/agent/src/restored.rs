@@ -5,6 +5,7 @@
 
 mod erase;
 mod sort;
+mod tell;
 
 use std::path::{Path, PathBuf};
 
@@ -13,15 +14,16 @@ use gallra_flow::agent::record::Replayed;
 use gallra_flow::suppression::is_too_old;
 use gallra_model::outcome::Counts;
 use gallra_model::selector::Selector;
-use gallra_model::suppression::Restored;
+use gallra_model::suppression::{Entry, Restored};
 use gallra_model::target::{Mode, TargetId, TargetInfo};
-use gallra_model::{AgentName, Clock, Digest, Instant, SuppressionId};
+use gallra_model::{AgentName, Clock, Instant, SuppressionId};
 use gallra_targets::Driver;
 
 use crate::clock::Clocks;
 use crate::config::{self, Config};
 use crate::dir::{Dir, DirError, create_private_dir};
 use crate::journal::{Disk as _, File, Journal};
+use crate::outbox::Outbox;
 use crate::privileged::Keys;
 use crate::serve::{self, SOFTWARE};
 use crate::suppression::{Contact, List};
@@ -55,7 +57,10 @@ pub struct Done {
 /// A subject that has to go again.
 struct Due {
     selector: Selector,
+    /// By which it goes.
     entry: SuppressionId,
+    /// Whose erasures the copy undid, that one among them.
+    undone: Vec<Entry>,
 }
 
 /// One restored target, opened.
@@ -72,6 +77,8 @@ struct Restore {
     clocks: Clocks,
     /// Where receipts, and what is begun, are kept.
     place: PathBuf,
+    /// What the coordinator is told.
+    outbox: Outbox,
 }
 
 /// Runs it on the machine's own clock.
@@ -114,20 +121,21 @@ pub fn restored_at(dir: &Dir, config: &Path, ask: &Ask, clocks: Clocks) -> anyho
     if ask.dry_run {
         return Ok(Done { restored: done, file: None, hints: Vec::new() });
     }
-    let mut hints = Vec::new();
+    let (mut hints, mut again) = (Vec::new(), Vec::new());
     let mut file = restore.receipts_file()?;
     restore.begin(&before.due)?;
     for due in &before.due {
         let erased = restore.erase(due, &mut file.1)?;
         done.counts = done.counts.plus(erased.counts);
         done.receipts.extend(erased.receipt);
-        match erased.failure {
+        match &erased.failure {
             None => done.subjects.erased += 1,
             Some(hint) => {
                 done.subjects.failed += 1;
-                hints.push(hint);
+                hints.push(hint.clone());
             }
         }
+        again.push((due, erased));
     }
     let after = restore.sort(&[])?;
     done.subjects.unknown = after.subjects.unknown;
@@ -145,6 +153,12 @@ pub fn restored_at(dir: &Dir, config: &Path, ask: &Ask, clocks: Clocks) -> anyho
         );
     }
     done.finished = restore.now()?.max(done.started);
+    // Durable before anything is called released, and before it is forgotten who was begun with: a crash before this is a run that
+    // is made again.
+    for (due, erased) in &again {
+        restore.tell(due, erased, &after, done.finished)?;
+    }
+    gallra_crash::point("restores_kept");
     let envelope = gallra_proof::suppression::sign_restored(&done, &restore.keys.evidence)?;
     file.1.append(format!("{}\n", serde_json::to_string(&envelope)?).as_bytes())?;
     file.1.sync()?;
@@ -169,8 +183,9 @@ fn open(dir: &Dir, config: &Config, ask: &Ask, clocks: Clocks) -> anyhow::Result
     let contact = usable(&list, ask, config.restore.list_max_age_days, clocks()?.now)?;
     let place = dir.privileged().join("restores");
     create_private_dir(&place)?;
+    let outbox = Outbox::open(&dir.privileged())?;
     let agent = joined.agent;
-    Ok(Restore { agent, info, driver, list, contact, keys, journal, replayed, taken: ask.taken, clocks, place })
+    Ok(Restore { agent, info, driver, list, contact, keys, journal, replayed, taken: ask.taken, clocks, place, outbox })
 }
 
 fn target(config: &Config, name: &TargetId) -> anyhow::Result<(TargetInfo, Box<dyn Driver>)> {
@@ -261,11 +276,6 @@ impl Restore {
             crate::dir::sync_parent(&path)?;
         }
         Ok(())
-    }
-
-    /// What an entry is named by in a receipt: it is the permit.
-    fn permit_of(entry: &gallra_model::suppression::Entry) -> anyhow::Result<Digest> {
-        Ok(Digest::of(&serde_json::to_vec(entry)?))
     }
 }
 

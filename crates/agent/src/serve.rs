@@ -19,6 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::{self, Config};
 use crate::dir::{Dir, DirError, Joined};
 use crate::journal::Journal;
+use crate::outbox::Outbox;
 use crate::pipe::{self, Begin};
 use crate::privileged::{Half, Keys, Memory, Setup, Target};
 use crate::session::{self, Addresses, Tls};
@@ -130,7 +131,8 @@ fn setup(dir: &Dir, joined: &Joined, config: &Config, accept_simulated: bool) ->
     let targets = open_targets(config)?;
     let (journal, records) = Journal::open(&dir.privileged().join("journal"))?;
     let suppression = List::open(&dir.privileged(), &joined.agent, &keys.permit)?;
-    let memory = Memory { journal, records, vault: Vault::new(&dir.privileged()), suppression };
+    let outbox = Outbox::open(&dir.privileged())?;
+    let memory = Memory { journal, records, vault: Vault::new(&dir.privileged()), suppression, outbox };
     let host = host(joined.agent.clone(), config, accept_simulated);
     let longest_act = Duration::from_secs(config.limits.longest_act_seconds.into());
     let items_per_second = config.limits.items_per_second;

@@ -19,6 +19,7 @@ use crate::fleet::Fleet;
 use crate::guards;
 use crate::ledger::Ledger;
 use crate::policies::Rules;
+use crate::restores::StoredRestore;
 use crate::signing::{Issuers, Signing};
 use crate::state::{self, Loaded, StoredReceipt};
 
@@ -110,6 +111,15 @@ pub struct Along {
     pub txn: Txn,
     /// A receipt that arrives with the change: evidence for a proof issued in it.
     pub receipt: Option<StoredReceipt>,
+    /// The same of a restore.
+    pub restore: Option<StoredRestore>,
+}
+
+/// A request as it was read to be moved.
+pub(crate) struct ToMove {
+    pub(crate) loaded: Loaded,
+    /// The newest hold at that time.
+    holds: Option<Entry>,
 }
 
 impl Core {
@@ -122,51 +132,69 @@ impl Core {
         F: Fn(&View) -> Result<Along, CoreError> + Send + Sync,
     {
         for _ in 0..MAX_TRIES {
-            let mut loaded = state::load(&*self.store, id).await?;
-            // Read before the guards: a hold that is placed from here on makes a final proof's transaction fail.
-            let holds = self.store.get(&keys::guard_any_hold()).await?;
-            loaded.view.request.facts.held = guards::is_held(&*self.store, &loaded.view).await?;
-            let now = self.time.now();
-            let (next, effects) = step(&loaded.view, input, now)?;
-            let along = along(&loaded.view)?;
-            let considered = if effects.contains(&Effect::ConsiderProof) {
-                self.consider_proof(&loaded, &next, along.receipt.as_ref(), now).await
-            } else {
-                Ok(None)
-            };
-            // What would show somebody is not signed, and the request stays open: whoever runs this has to look.
-            let (issued, unsigned) = match considered {
-                Err(CoreError::Leak(leak)) => (None, self.note_unsigned(Txn::new(), id, ("proof", &leak)).await?),
-                considered => (considered?, Txn::new()),
-            };
-            let (next, mut txn) = match issued {
-                Some(issued) => {
-                    (issued.view.clone(), self.with_proof(&loaded, issued, holds.as_ref(), along.txn).await?)
-                }
-                None => {
-                    let txn = state::save(&*self.store, &loaded, &next).await?;
-                    (next, merge(merge(txn, along.txn), unsigned))
-                }
-            };
-            if next.request.done.is_some() && loaded.view.request.done.is_none() {
-                txn = self.forget(&next, txn).await?;
-            }
-            if next.request.facts.cancelled {
-                txn = self.withdraw_code(id, txn).await?;
-            }
-            match self.store.commit(txn).await {
-                Ok(_) => {
-                    self.wake.notify_one();
-                    return Ok(next);
-                }
+            match self.move_once(self.to_move(id).await?, input, &along).await {
                 // While keys are changed nothing that they signed is taken: each try would be in vain.
-                Err(StoreError::Conflict { .. }) => {
+                Err(CoreError::Store(StoreError::Conflict { .. })) => {
                     self.signing.settled().await;
                 }
-                Err(error) => return Err(error.into()),
+                done => return done,
             }
         }
         Err(CoreError::Busy)
+    }
+
+    /// Reads a request to move it. What is read after this is at least as new: who moved the request since makes
+    /// [`Core::move_once`] fail.
+    pub(crate) async fn to_move(&self, id: &RequestId) -> Result<ToMove, CoreError> {
+        let mut loaded = state::load(&*self.store, id).await?;
+        // Read before the guards: a hold that is placed from here on makes a final proof's transaction fail.
+        let holds = self.store.get(&keys::guard_any_hold()).await?;
+        loaded.view.request.facts.held = guards::is_held(&*self.store, &loaded.view).await?;
+        Ok(ToMove { loaded, holds })
+    }
+
+    /// One try of [`Core::apply`].
+    ///
+    /// # Errors
+    /// A conflict, where somebody was faster: to be read again.
+    pub(crate) async fn move_once<F>(
+        &self,
+        ToMove { loaded, holds }: ToMove,
+        input: &Input,
+        along: F,
+    ) -> Result<View, CoreError>
+    where
+        F: Fn(&View) -> Result<Along, CoreError> + Send + Sync,
+    {
+        let (id, now) = (loaded.view.request.id, self.time.now());
+        let (next, effects) = step(&loaded.view, input, now)?;
+        let along = along(&loaded.view)?;
+        let considered = if effects.contains(&Effect::ConsiderProof) {
+            self.consider_proof(&loaded, &next, &along, now).await
+        } else {
+            Ok(None)
+        };
+        // What would show somebody is not signed, and the request stays open: whoever runs this has to look.
+        let (issued, unsigned) = match considered {
+            Err(CoreError::Leak(leak)) => (None, self.note_unsigned(Txn::new(), &id, ("proof", &leak)).await?),
+            considered => (considered?, Txn::new()),
+        };
+        let (next, mut txn) = match issued {
+            Some(issued) => (issued.view.clone(), self.with_proof(&loaded, issued, holds.as_ref(), along.txn).await?),
+            None => {
+                let txn = state::save(&*self.store, &loaded, &next).await?;
+                (next, merge(merge(txn, along.txn), unsigned))
+            }
+        };
+        if next.request.done.is_some() && loaded.view.request.done.is_none() {
+            txn = self.forget(&next, txn).await?;
+        }
+        if next.request.facts.cancelled {
+            txn = self.withdraw_code(&id, txn).await?;
+        }
+        self.store.commit(txn).await?;
+        self.wake.notify_one();
+        Ok(next)
     }
 
     /// Moves a request by one input with nothing along.

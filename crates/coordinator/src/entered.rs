@@ -32,6 +32,17 @@ impl Turn {
     pub(crate) fn after(now: Instant, places: i64) -> Self {
         Self(now.checked_add(SignedDuration::from_millis(places)).unwrap_or(now))
     }
+
+    /// Not before, and not with, another one: also where the clock stands still, or was put back.
+    pub(crate) fn behind(self, other: Option<Instant>) -> Self {
+        let after = other.map(|other| Self::after(other, 1).0);
+        Self(after.map_or(self.0, |after| after.max(self.0)))
+    }
+
+    /// When that is.
+    pub(crate) fn at(self) -> Instant {
+        self.0
+    }
 }
 
 /// The log's entry of a statement. `due` is set on plans only.
@@ -115,5 +126,24 @@ const fn kind_of(kind: Type) -> Kind {
         Type::KeyManifest => Kind::KeyManifest,
         Type::KeyEvent => Kind::KeyEvent,
         Type::LogSuccession => Kind::LogSuccession,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_comes_behind_another_one_also_where_the_clock_stands_still_or_was_put_back() {
+        let at = |text: &str| text.parse::<Instant>().expect("a literal");
+        let now = at("2026-03-01T10:00:00Z");
+        assert_eq!(Turn::after(now, 2).behind(None).at(), at("2026-03-01T10:00:00.002Z"));
+        for other in [now, at("2026-03-01T10:00:00.001Z")] {
+            assert_eq!(Turn::after(now, 2).behind(Some(other)).at(), at("2026-03-01T10:00:00.002Z"));
+        }
+        for other in ["2026-03-01T10:00:00.002Z", "2026-03-01T10:00:00.003Z", "2026-03-02T10:00:00Z"].map(at) {
+            let behind = Turn::after(now, 2).behind(Some(other)).at();
+            assert_eq!(behind.duration_since(other), SignedDuration::from_millis(1), "{other}");
+        }
     }
 }

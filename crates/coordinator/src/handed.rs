@@ -22,6 +22,7 @@ use crate::entered::{due_of, entry_of};
 use crate::error::{CoreError, decode};
 use crate::issue::StoredProof;
 use crate::ledger::{Ledger, Signed};
+use crate::restores::StoredRestore;
 use crate::state::{self, StoredReceipt};
 
 /// The tree of a signed note.
@@ -141,6 +142,9 @@ impl Core {
     async fn piece(&self, id: &RequestId, piece: &Piece) -> Result<Envelope, CoreError> {
         if let Some(entry) = self.store.get(&keys::receipt(id, &piece.digest)).await? {
             return Ok(decode::<StoredReceipt>("receipt", &entry.value)?.envelope);
+        }
+        if let Some(entry) = self.store.get(&keys::restore(id, &piece.digest)).await? {
+            return Ok(decode::<StoredRestore>("restore", &entry.value)?.envelope);
         }
         let entry = self.store.get(&keys::statement(id, &piece.digest)).await?;
         decode("statement", &entry.ok_or(CoreError::NotFound("statement that the proof stands on"))?.value)

@@ -2,6 +2,8 @@
 //! proof did not. Whether it may be called final is `gallra-proof`'s reading of I5, made from the evidence alone. The file around
 //! it is made when somebody fetches it (`handed`), since its paths through the log are known only then.
 
+use std::collections::BTreeMap;
+
 use gallra_flow::request::{Input, step};
 use gallra_flow::view::View;
 use gallra_model::envelope::Envelope;
@@ -16,7 +18,7 @@ use gallra_proof::subject::Identifier;
 use gallra_store::{Expect, Txn, keys};
 
 use crate::asked::{Asked, crypto, digest_of};
-use crate::core::Core;
+use crate::core::{Along, Core};
 use crate::entered::{Turn, enter, entry_of};
 use crate::error::{CoreError, decode, encode};
 use crate::leaks::unsigned;
@@ -74,6 +76,22 @@ pub struct StoredProof {
 struct StoredSet {
     said: CopySet,
     digest: Digest,
+    /// Its turn in the log; in a store of before there were restores, that it was the first of its kind.
+    #[serde(default)]
+    turn: Instant,
+}
+
+impl StoredSet {
+    fn placed(&self) -> Placed {
+        Placed { turn: self.turn, piece: Piece { statement: Type::CopySet, digest: self.digest } }
+    }
+}
+
+/// A statement that stands in a file behind those about the request's own jobs, and its turn in the log.
+#[derive(Debug, Clone, Copy)]
+struct Placed {
+    turn: Instant,
+    piece: Piece,
 }
 
 /// A proof and the view in which it is issued.
@@ -93,6 +111,19 @@ struct Known {
 }
 
 impl Core {
+    /// Why no proof of an open request can be made, though its agents said enough: a reader would refuse a file in which one of an
+    /// agent's statements is missing between two others.
+    ///
+    /// # Errors
+    /// The store's, or an unreadable stored receipt.
+    pub async fn gap(&self, view: &View) -> Result<Option<String>, CoreError> {
+        let Some(plan) = view.plan.as_ref().filter(|_| view.request.done.is_none()) else { return Ok(None) };
+        let id = view.request.id;
+        let stored = state::receipts(&*self.store, &id).await?;
+        let receipts = evidence_of(plan, self.without_compromised(&id, stored).await?)?;
+        Ok(statement::breaks(receipts.iter()).into_iter().next())
+    }
+
     /// Assembles a proof of `next`, and signs it if it says something new.
     ///
     /// # Errors
@@ -101,7 +132,7 @@ impl Core {
         &self,
         loaded: &Loaded,
         next: &View,
-        arriving: Option<&StoredReceipt>,
+        along: &Along,
         now: Instant,
     ) -> Result<Option<Issued>, CoreError> {
         let id = next.request.id;
@@ -116,7 +147,7 @@ impl Core {
         let known = Known { asked, identifiers: self.identifiers(&loaded.view).await? };
         let mut stored = state::receipts(&*self.store, &id).await?;
         // The same receipt may have come on another stream meanwhile; twice in a file would make it invalid.
-        if let Some(new) = arriving
+        if let Some(new) = &along.receipt
             && stored.iter().all(|old| old.digest != new.digest)
         {
             stored.push(new.clone());
@@ -127,6 +158,12 @@ impl Core {
             tracing::error!(request = %id, gap, "no proof is made");
             return Ok(None);
         }
+        let (restored, restores): (Vec<_>, Vec<_>) = self
+            .standing_restores(&id, along.restore.as_ref())
+            .await?
+            .into_iter()
+            .map(|(turn, digest, said)| (Placed { turn, piece: Piece { statement: Type::Restore, digest } }, said))
+            .unzip();
         let jobs: Vec<_> = next.current_jobs().cloned().collect();
         let evidence = Evidence {
             request: &next.request,
@@ -136,11 +173,11 @@ impl Core {
             receipts: &receipts,
             copies: &next.copies,
             obligations: &next.obligations,
-            restores: &[],
+            restores: &restores,
             now,
             clock: self.time.kind(),
         };
-        self.sign_proof(next, &evidence, &known).await
+        self.sign_proof(next, &evidence, &known, restored).await
     }
 
     /// Leaves out what a compromised key signed and the log entered too late: a verifier believes none of it, and a target that only
@@ -156,20 +193,25 @@ impl Core {
         }
         let mut kept = Vec::with_capacity(stored.len());
         for receipt in stored {
-            let opened = gallra_proof::receipt::read(&receipt.envelope).map_err(crypto)?;
-            let since = opened.keyid.parse().ok().and_then(|keyid: Digest| since.get(&keyid));
-            let counts = match since {
-                None => true,
-                Some(since) => {
-                    let leaf = entry_of(&receipt.envelope, opened.kind, Some(*id), None)?.leaf();
-                    self.ledger.position(&leaf).await?.is_some_and(|index| index < *since)
-                }
-            };
-            if counts {
+            let kind = gallra_proof::receipt::read(&receipt.envelope).map_err(crypto)?.kind;
+            if self.is_believed(&since, (&receipt.envelope, kind), id).await? {
                 kept.push(receipt);
             }
         }
         Ok(kept)
+    }
+
+    /// Whether a statement was entered before its key was compromised, if it ever was.
+    pub(crate) async fn is_believed(
+        &self,
+        since: &BTreeMap<Digest, u64>,
+        (envelope, kind): (&Envelope, Type),
+        id: &RequestId,
+    ) -> Result<bool, CoreError> {
+        let keyids = envelope.signatures.iter().filter_map(|signature| signature.keyid.parse().ok());
+        let Some(since) = keyids.filter_map(|keyid: Digest| since.get(&keyid)).min() else { return Ok(true) };
+        let leaf = entry_of(envelope, kind, Some(*id), None)?.leaf();
+        Ok(self.ledger.position(&leaf).await?.is_some_and(|index| index < *since))
     }
 
     async fn sign_proof(
@@ -177,9 +219,13 @@ impl Core {
         next: &View,
         evidence: &Evidence<'_>,
         known: &Known,
+        mut further: Vec<Placed>,
     ) -> Result<Option<Issued>, CoreError> {
         let (id, now) = (next.request.id, evidence.now);
-        let (set, along) = self.copy_set(evidence, known).await?;
+        let (set, along) = self.copy_set(evidence, known, further.last().map(|last| last.turn)).await?;
+        // A reader wants them in the log's order.
+        further.extend(set);
+        further.sort_by_key(|placed| placed.turn);
         let before = self.proofs(&id).await?;
         let previous = before.last().map(|proof| digest_of(&proof.envelope)).transpose()?;
         let manifest = self.signing.newest();
@@ -190,7 +236,7 @@ impl Core {
             previous,
             amends: before.iter().any(|proof| proof.stage.is_final()),
             manifest,
-            further: set.into_iter().collect(),
+            further: further.iter().map(|placed| placed.piece).collect(),
             recipients: Vec::new(),
         };
         let proof = statement::assemble(evidence, place);
@@ -201,7 +247,8 @@ impl Core {
         gallra_crash::point("before_signing");
         let envelope = self.sign(Type::Proof, known, &proof)?;
         let along = along.delete(keys::leak_of_statement(&id, "proof"));
-        let along = enter(along, &envelope, Type::Proof, Some(id), Turn::after(now, 4))?;
+        let turn = Turn::after(now, 4).behind(further.last().map(|last| last.turn));
+        let along = enter(along, &envelope, Type::Proof, Some(id), turn)?;
         let (view, _) = step(next, &Input::ProofIssued { stage: proof.stage, content }, now)?;
         let plan = next.request.plan.map_or(0, |plan| plan.number);
         Ok(Some(Issued { view, stored: stored_proof(proof, plan, envelope), along }))
@@ -213,7 +260,12 @@ impl Core {
     }
 
     /// The copy set once it is closed: what was signed of it, or what is signed now since it differs.
-    async fn copy_set(&self, evidence: &Evidence<'_>, known: &Known) -> Result<(Option<Piece>, Txn), CoreError> {
+    async fn copy_set(
+        &self,
+        evidence: &Evidence<'_>,
+        known: &Known,
+        behind: Option<Instant>,
+    ) -> Result<(Option<Placed>, Txn), CoreError> {
         let Some(said) = statement::closed_set(evidence) else { return Ok((None, Txn::new())) };
         let id = evidence.request.id;
         let at = keys::copy_set(&id);
@@ -221,17 +273,25 @@ impl Core {
         if let Some(entry) = &newest {
             let stored: StoredSet = decode("copy set", &entry.value)?;
             if stored.said == said {
-                return Ok((Some(Piece { statement: Type::CopySet, digest: stored.digest }), Txn::new()));
+                return Ok((Some(stored.placed()), Txn::new()));
             }
         }
         let envelope = self.sign(Type::CopySet, known, &said)?;
         let digest = digest_of(&envelope)?;
+        let turn = Turn::after(evidence.now, 3).behind(behind);
+        let stored = StoredSet { said, digest, turn: turn.at() };
         let txn = Txn::new()
             .expect_as_read(&at, newest.as_ref())
-            .put(at, encode(&StoredSet { said, digest })?)
+            .put(at, encode(&stored)?)
             .put(keys::statement(&id, &digest), encode(&envelope)?);
-        let txn = enter(txn, &envelope, Type::CopySet, Some(id), Turn::after(evidence.now, 3))?;
-        Ok((Some(Piece { statement: Type::CopySet, digest }), txn))
+        let txn = enter(txn, &envelope, Type::CopySet, Some(id), turn)?;
+        Ok((Some(stored.placed()), txn))
+    }
+
+    /// The turn of a request's newest copy set; none while it has none.
+    pub(crate) async fn copy_sets_turn(&self, id: &RequestId) -> Result<Option<Instant>, CoreError> {
+        let Some(entry) = self.store.get(&keys::copy_set(id)).await? else { return Ok(None) };
+        Ok(Some(decode::<StoredSet>("copy set", &entry.value)?.turn))
     }
 
     /// A request's proofs, oldest first.

@@ -366,7 +366,7 @@ impl Core {
                 if !fits {
                     return Err(CoreError::Precondition("it does not fit the job that it names".into()));
                 }
-                Ok(Along { txn: write.clone(), receipt: Some(stored.clone()) })
+                Ok(Along { txn: write.clone(), receipt: Some(stored.clone()), restore: None })
             })
             .await;
         match taken {

@@ -42,6 +42,7 @@ pub mod purge;
 pub mod quarantine;
 pub mod replica;
 pub mod replicate;
+pub mod restores;
 pub mod resume;
 pub mod serve;
 pub mod signing;

@@ -152,6 +152,7 @@ enum StoreCommand {
     },
 }
 
+#[derive(Subcommand)]
 enum LogCommand {
     /// Have another log go on where this one cannot: its key is lost or somebody else had it, or its store went back. Cannot be
     /// taken back. Root holders sign both files; the new log's key lies in the directory, as log-NAME.key.

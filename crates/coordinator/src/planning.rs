@@ -116,7 +116,8 @@ impl Core {
         let input = Input::Planned { plan: Box::new(plan), digest, under: ruled.under, review: ruled.review };
         let applied = self
             .apply(id, &input, |_| {
-                Ok(Along { txn: entered.clone().create(keys::plan(id, number), stored.clone()), receipt: None })
+                let txn = entered.clone().create(keys::plan(id, number), stored.clone());
+                Ok(Along { txn, ..Along::default() })
             })
             .await;
         match applied {

@@ -166,8 +166,10 @@ impl Core {
         }
         let bumped = guards::bump(&*self.store, along, keys::guard_request(before)).await?;
         let txn = self.forget(&loaded.view, bumped).await?;
-        let closed =
-            self.apply(before, &Input::Superseded, |_| Ok(Along { txn: txn.clone(), receipt: None })).await.map(drop);
+        let closed = self
+            .apply(before, &Input::Superseded, |_| Ok(Along { txn: txn.clone(), ..Along::default() }))
+            .await
+            .map(drop);
         match closed {
             Ok(()) => {}
             Err(error @ (CoreError::Busy | CoreError::Store(StoreError::Conflict { .. }))) => return Err(error),

@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::core::{Core, random, until_committed};
 use crate::error::{CoreError, decode, encode};
+use crate::restores::Erasure;
 use crate::state;
 
 /// Lines read at once for a stream.
@@ -141,6 +142,9 @@ impl Core {
                 return Ok(txn);
             }
         };
+        // Stays when the entry is dropped: an agent that was not connected may tell of a restore only then.
+        let erasure = Erasure { request: *id, agent: receipt.agent.clone(), target: receipt.target.clone() };
+        let txn = txn.put(keys::suppression_entry(&entry.digest().map_err(crypto)?), encode(&erasure)?);
         let mut adding = self.adding(&receipt.agent, txn).await?;
         adding.add(|sequence| Stored { request: Some(*id), ..Stored::line(sequence, Item::Entry(entry)) })?;
         adding.done()

@@ -5,6 +5,8 @@
 //!  running ─live data confirmed gone─▶ awaiting_copies ─final proof issued─▶ done
 //! ```
 //!
+//! (What a restore brings back later makes no other state of `done`: it is a fact beside, and has the proof amended.)
+//!
 //! (`identity_required`, `identity_proven` and `assessed` belong to what a person asks for; a contract's end skips them.)
 //! Owns the order of things across jobs and copies. Upholds I1 (through `permit`), I5 and I8: after every input the
 //! request either is done, or has a time at which it is looked at again.
@@ -56,6 +58,11 @@ pub enum Input {
         stage: Stage,
         /// Digest of what it says.
         content: Digest,
+    },
+    /// An agent said what came of a restore that brought back what this erased; its signature and place already checked.
+    Restored {
+        /// Whether, with this, something that came back is not said to be gone again.
+        came_back: bool,
     },
     /// An operator wants a job tried now.
     Retry(gallra_model::JobId),
@@ -135,8 +142,14 @@ pub fn step(view: &View, input: &Input, now: Instant) -> Result<(View, Vec<Effec
             next.request.proof_content = Some(*content);
             if stage.is_final() {
                 next.request.state = RequestState::Done;
-                next.request.done = Some(now);
+                // An amendment does not end it once more: what was forgotten stays forgotten, and since when.
+                next.request.done.get_or_insert(now);
+                next.request.facts.amending = false;
             }
+        }
+        Input::Restored { came_back } => {
+            next.request.facts.came_back = *came_back;
+            next.request.facts.amending |= next.request.state == RequestState::Done;
         }
         Input::Retry(id) => {
             let action = change_job(&mut next, *id, &job::Event::RetryNow, now)?;
@@ -158,6 +171,11 @@ pub fn step(view: &View, input: &Input, now: Instant) -> Result<(View, Vec<Effec
     let told = matches!(input, Input::Superseded | Input::Receipt { .. });
     let closed = next.request.about.purge_day().is_some() && next.request.facts.cancelled;
     if told && closed && next.plan.is_some() && next.request.state != RequestState::Done {
+        effects.push(Effect::ConsiderProof);
+    }
+    // Whoever was told that it is gone hears at once that it came back.
+    let answers = matches!(input, Input::Restored { .. }) && next.request.proofs > 0 && !next.request.facts.cancelled;
+    if answers && !effects.contains(&Effect::ConsiderProof) {
         effects.push(Effect::ConsiderProof);
     }
     Ok((next, effects))
@@ -282,7 +300,9 @@ fn look_again(view: &View, receipt: &Receipt, closed: bool, now: Instant) -> Opt
 /// What follows from the state alone: the same after an input, a restart, or twice in a row (I6).
 fn settle(view: &mut View, now: Instant) {
     if view.request.state == RequestState::Done {
-        view.request.wake = None;
+        // Nothing is left to do but to say what is known: until that is signed, it is tried again.
+        let tomorrow = now.checked_add(SignedDuration::from_hours(24)).unwrap_or(now);
+        view.request.wake = view.request.facts.amending.then_some(tomorrow);
         return;
     }
     if view.request.facts.cancelled {
@@ -410,7 +430,11 @@ fn next_wake(view: &View, now: Instant) -> Option<Instant> {
 
 fn effects(before: &View, after: &View, now: Instant) -> Vec<Effect> {
     if after.request.state == RequestState::Done {
-        return if before.request.state == RequestState::Done { Vec::new() } else { vec![Effect::Forget] };
+        return match (before.request.state == RequestState::Done, after.request.facts.amending) {
+            (false, _) => vec![Effect::Forget],
+            (true, true) => vec![Effect::ConsiderProof],
+            (true, false) => Vec::new(),
+        };
     }
     if is_proof_time(after, now) { vec![Effect::ConsiderProof] } else { Vec::new() }
 }

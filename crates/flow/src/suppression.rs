@@ -123,6 +123,15 @@ impl Known {
     }
 }
 
+impl Known {
+    /// Of a subject's entries those whose erasure a copy of that instant undid, and that still count: what goes again had come back
+    /// to each of their requests.
+    pub fn undone<'e>(&self, entries: &[&'e Entry], taken: Instant) -> Vec<&'e Entry> {
+        let undone = |entry: &&&Entry| can_hold(entry, taken) && !self.lifted.contains(&entry.id);
+        entries.iter().filter(undone).copied().collect()
+    }
+}
+
 /// What becomes of one subject that a restore brought back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ruling<'e> {

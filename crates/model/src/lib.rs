@@ -23,6 +23,7 @@ pub mod plan;
 pub mod proof;
 pub mod receipt;
 pub mod request;
+pub mod restore;
 pub mod selector;
 pub mod statement;
 pub mod suppression;

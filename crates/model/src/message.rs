@@ -73,6 +73,11 @@ pub enum ToCoordinator {
         /// Signed by the agent's evidence key.
         envelope: Envelope,
     },
+    /// What came of a restore; repeated on every new stream until answered.
+    Restore {
+        /// Signed by the agent's evidence key.
+        envelope: Envelope,
+    },
 }
 
 /// From coordinator to agent.
@@ -116,6 +121,14 @@ pub enum ToAgent {
     ReceiptStored {
         /// SHA-256 of the receipt's payload.
         receipt: Digest,
+    },
+    /// A restore is durable, or never will be: the agent sends it no more.
+    RestoreHeard {
+        /// SHA-256 of the restore's payload.
+        statement: Digest,
+        /// Why it is not taken, now or later; unset: it is durable.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<String>,
     },
     /// Irreversible work stops, or may go on. Pushed at once, and said again on every new stream once there is one.
     Order {
@@ -179,6 +192,14 @@ pub enum ToPrivileged {
     ReceiptStored {
         /// SHA-256 of the receipt's payload.
         receipt: Digest,
+    },
+    /// A restore is durable at the coordinator, or never will be.
+    RestoreHeard {
+        /// SHA-256 of the restore's payload.
+        statement: Digest,
+        /// Why it is not taken; unset: it is durable.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<String>,
     },
     /// Irreversible work stops, or may go on.
     Order {

@@ -76,6 +76,10 @@ pub struct Facts {
     pub legal_review: bool,
     /// An approver lifted a suppression of what it erased: a restore may bring that back, and its proof says so no longer.
     pub reopened: bool,
+    /// A restore brought back what it erased, and nobody says that all of it is gone again.
+    pub came_back: bool,
+    /// It is done, and more is known than its newest final proof says: it is owed an amendment, and is looked at until it has one.
+    pub amending: bool,
 }
 
 /// Who answered with a cause key for one of the ids that a request erases by.

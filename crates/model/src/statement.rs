@@ -121,6 +121,11 @@ impl Subject {
         Self::new("request", Digest::of(&bytes))
     }
 
+    /// What a restore is about: an entry of the suppression list.
+    pub fn of_entry(entry: Digest) -> Self {
+        Self::new("entry", entry)
+    }
+
     /// What an agent's statement is about: the exact offer.
     pub fn of_job(spec: Digest) -> Self {
         Self::new("job", spec)

@@ -17,6 +17,7 @@ pub mod permit;
 pub mod plan;
 pub mod receipt;
 pub mod register;
+pub mod restore;
 pub mod statement;
 pub mod subject;
 pub mod succession;

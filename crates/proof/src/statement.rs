@@ -14,11 +14,12 @@ mod why;
 use gallra_model::copy::{CopyRecord, Expected};
 use gallra_model::plan::Plan;
 use gallra_model::proof::{
-    CopyResult, CopySet as ClosedSet, KeptResult, ManifestRef, Piece, Proof, RecipientResult, RestoreResult, SetCopy,
-    Stage, TargetResult,
+    CopyResult, CopySet as ClosedSet, KeptResult, ManifestRef, Piece, Proof, RecipientResult, SetCopy, Stage,
+    TargetResult,
 };
 use gallra_model::receipt::Receipt;
 use gallra_model::request::{JobRecord, Obligation, Request};
+use gallra_model::restore::Restore;
 use gallra_model::statement::Type;
 use gallra_model::{Clock, Day, Digest, Instant};
 
@@ -47,8 +48,9 @@ pub struct Evidence<'a> {
     pub copies: &'a [CopyRecord],
     /// The obligations that the coordinator holds: they must be exactly those that the receipts leave.
     pub obligations: &'a [Obligation],
-    /// Restores that agents reported.
-    pub restores: &'a [RestoreResult],
+    /// Restores that agents reported and that [stand](gallra_model::restore::standing), in the order in which the file will carry
+    /// them.
+    pub restores: &'a [Restore],
     /// When the statement is made.
     pub now: Instant,
     /// Under which clock. Receipts under another one count for nothing.
@@ -96,7 +98,7 @@ pub fn assemble(evidence: &Evidence<'_>, place: Place) -> Proof {
         copies_closed: found.copies.closed,
         copies: found.copies.copies,
         kept: found.kept,
-        restores: evidence.restores.to_vec(),
+        restores: evidence.restores.iter().map(Restore::result).collect(),
         recipients: place.recipients,
     }
 }
@@ -165,7 +167,7 @@ impl Found {
     /// The last day on which a copy that is still there should go; unset where one never goes, nobody can say, or
     /// something beside the copies is open that has no date.
     fn until(&self, evidence: &Evidence<'_>) -> Option<Day> {
-        let unreleased = evidence.restores.iter().any(|restore| !open::is_released(restore));
+        let unreleased = evidence.restores.iter().any(|restore| !open::is_gone_again(evidence, restore));
         let undated =
             unreleased || self.targets.iter().any(|target| !target.proven) || blocked(evidence.plan).next().is_some();
         if undated || self.copies.unseen {

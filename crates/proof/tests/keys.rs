@@ -8,6 +8,7 @@ mod support;
 use gallra_identity::MlDsaKey;
 use gallra_model::outcome::Counts;
 use gallra_model::proof::{Proof, RecipientResult, Stage};
+use gallra_model::restore::Restore;
 use gallra_model::statement::{Subject, Type};
 use gallra_model::target::TargetKind;
 use gallra_model::{Clock, Digest};
@@ -18,7 +19,7 @@ use gallra_proof::subject::{Identifier, Kind};
 use gallra_verify::{Outcome, Question, Trust, Verdict};
 use support::keys::{Pair, compromised, revoked};
 use support::made::{Later, Made};
-use support::{Restore, Story, at, identifiers};
+use support::{Story, at, identifiers};
 
 const NO_TRUSTED_KEY: u8 = 25;
 const EVIDENCE: u8 = 26;
@@ -179,10 +180,24 @@ fn what_a_restore_brought_back_keeps_it_interim_until_it_is_gone_again() {
         let verdict = gallra_verify::verify(&bytes, &trust, &Question::default());
         assert_eq!(verdict.exit_code(&[]), EVIDENCE, "{name}: {}", verdict.conclusion());
     }
-    // Into a place that the plan does not have: nobody erased there.
-    let mut elsewhere = amended();
-    elsewhere.restores[0].target = String::from("other").try_into().unwrap();
-    assert!(!matches!(elsewhere.verdict().outcome, Outcome::Final { .. }), "{}", elsewhere.verdict().conclusion());
+    // Into a place that the plan does not have: nobody erased there. Nor is another clock this proof's.
+    type Misfit = (&'static str, fn(&mut Restore));
+    let misfits: [Misfit; 2] = [
+        ("elsewhere", |restore| restore.target = String::from("other").try_into().unwrap()),
+        ("another clock", |restore| restore.clock = Clock::Real),
+    ];
+    for (name, change) in misfits {
+        let mut story = amended();
+        change(&mut story.restores[0]);
+        assert_eq!((story.statement().stage, story.statement().until), (Stage::Interim, None), "{name}");
+        let outcome = story.verdict().outcome;
+        assert!(matches!(outcome, Outcome::Interim { .. }), "{name}: {}", story.verdict().conclusion());
+    }
+    // The issuer may know more than the file shows, and then withholds the last word.
+    let mut withheld = amended();
+    withheld.request.facts.came_back = true;
+    assert_eq!(withheld.statement().stage, Stage::Interim);
+    assert!(matches!(withheld.verdict().outcome, Outcome::Interim { .. }), "{}", withheld.verdict().conclusion());
 }
 
 /// Every spelling of an identifier that a reader could undo or try.

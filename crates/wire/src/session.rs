@@ -64,6 +64,9 @@ pub fn request_of(message: &ToCoordinator) -> v1::SessionRequest {
         ToCoordinator::Receipt { envelope } => {
             Ask::Receipt(v1::SubmitReceipt { envelope: Some(envelope_to_wire(envelope)) })
         }
+        ToCoordinator::Restore { envelope } => {
+            Ask::Restore(v1::SubmitRestore { envelope: Some(envelope_to_wire(envelope)) })
+        }
     };
     v1::SessionRequest { say: Some(say) }
 }
@@ -99,6 +102,9 @@ pub fn to_coordinator(request: v1::SessionRequest) -> Result<ToCoordinator, Stat
         },
         Ask::Receipt(receipt) => ToCoordinator::Receipt {
             envelope: envelope_from_wire(parse::required("receipt.envelope", receipt.envelope)?),
+        },
+        Ask::Restore(restore) => ToCoordinator::Restore {
+            envelope: envelope_from_wire(parse::required("restore.envelope", restore.envelope)?),
         },
     })
 }
@@ -136,6 +142,10 @@ pub fn response_of(message: &ToAgent) -> v1::SessionResponse {
             reason: denial_to_wire(*reason).into(),
         }),
         ToAgent::ReceiptStored { receipt } => Answer::ReceiptStored(v1::ReceiptStored { receipt: receipt.to_string() }),
+        ToAgent::RestoreHeard { statement, refused } => Answer::RestoreHeard(v1::RestoreHeard {
+            statement: statement.to_string(),
+            refused: refused.clone().unwrap_or_default(),
+        }),
         ToAgent::Order { order } => Answer::Order(v1::Order { order: Some(envelope_to_wire(order)) }),
         ToAgent::Withdraw { job } => Answer::Withdraw(v1::Withdraw { job: job.to_string() }),
         ToAgent::Suppression { line, key } => Answer::Suppression(v1::SuppressionLine {
@@ -170,6 +180,10 @@ pub fn to_agent(response: v1::SessionResponse) -> Result<ToAgent, Status> {
         Answer::ReceiptStored(stored) => {
             ToAgent::ReceiptStored { receipt: parse::field("receipt_stored.receipt", &stored.receipt)? }
         }
+        Answer::RestoreHeard(heard) => ToAgent::RestoreHeard {
+            statement: parse::field("restore_heard.statement", &heard.statement)?,
+            refused: Some(heard.refused).filter(|why| !why.is_empty()),
+        },
         Answer::Order(order) => {
             ToAgent::Order { order: envelope_from_wire(parse::required("order.order", order.order)?) }
         }

@@ -85,6 +85,7 @@ fn heard(message: &ToPrivileged, permit_key: &VerifyingKey) -> Option<Heard> {
         ToPrivileged::ClockMoved { .. }
         | ToPrivileged::Offer { .. }
         | ToPrivileged::ReceiptStored { .. }
+        | ToPrivileged::RestoreHeard { .. }
         | ToPrivileged::Suppression { .. } => None,
     }
 }

@@ -26,6 +26,7 @@ use crate::channel::{Closed, Next, PrivilegedEnd};
 use crate::clock::{ClockError, Clocks};
 use crate::config::Causes;
 use crate::journal::{Journal, JournalError};
+use crate::outbox::{Outbox, OutboxError};
 use crate::suppression::{List, ListError};
 use crate::vault::{Vault, VaultError};
 
@@ -41,6 +42,9 @@ pub enum HalfError {
     /// The suppression list cannot be written.
     #[error(transparent)]
     Suppression(#[from] ListError),
+    /// What came of a restore cannot be read or put away.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// A handle could not be thrown away.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -83,6 +87,8 @@ pub struct Memory {
     pub vault: Vault,
     /// What a restore must not bring back.
     pub suppression: List,
+    /// What came of restores, and was not told yet.
+    pub outbox: Outbox,
 }
 
 /// What a half is made of.
@@ -149,25 +155,41 @@ impl Half {
         self.end.say(&ToSession::Ready { inventory: self.inventory.clone(), generation })?;
         loop {
             match self.end.next(TICK) {
-                Next::Message(message) => {
-                    if matches!(message, ToPrivileged::Connected { .. }) {
-                        self.said = None;
-                        self.say_mark()?;
-                        let through = self.memory.suppression.known().through();
-                        self.end.say(&ToSession::Say(ToCoordinator::Suppression { through }))?;
-                    }
-                    if let ToPrivileged::Suppression { line, key } = &message {
-                        let now = (self.clocks)()?.now;
-                        note::listed(self.memory.suppression.take(line, key.as_ref(), now)?);
-                    } else if let Some(input) = self.input_of(message) {
-                        self.take(input)?;
-                    }
-                }
+                Next::Message(message) => self.hear(message)?,
                 Next::Idle => self.take(Input::Tick)?,
                 Next::Malformed => tracing::error!("the session wrote a line that is no message: ignored"),
                 Next::Closed => return Ok(()),
             }
         }
+    }
+
+    fn hear(&mut self, message: ToPrivileged) -> Result<(), HalfError> {
+        if matches!(message, ToPrivileged::Connected { .. }) {
+            self.said = None;
+            self.say_mark()?;
+            // Before the list: the coordinator drops no entry from it while what a restore brought back is there.
+            let restores = self.memory.outbox.begin()?;
+            self.say_restores(restores)?;
+            let through = self.memory.suppression.known().through();
+            self.end.say(&ToSession::Say(ToCoordinator::Suppression { through }))?;
+        }
+        if let ToPrivileged::Suppression { line, key } = &message {
+            let now = (self.clocks)()?.now;
+            note::listed(self.memory.suppression.take(line, key.as_ref(), now)?);
+        } else if let ToPrivileged::RestoreHeard { statement, refused } = &message {
+            let restores = self.memory.outbox.heard(*statement, refused.as_deref())?;
+            self.say_restores(restores)?;
+        } else if let Some(input) = self.input_of(message) {
+            self.take(input)?;
+        }
+        Ok(())
+    }
+
+    fn say_restores(&self, restores: Vec<Envelope>) -> Result<(), HalfError> {
+        for envelope in restores {
+            self.end.say(&ToSession::Say(ToCoordinator::Restore { envelope }))?;
+        }
+        Ok(())
     }
 
     /// Takes one input, and whatever its effects answer with.
@@ -264,8 +286,8 @@ impl Half {
                 }
             },
             ToPrivileged::Withdraw { job } => Input::Withdrawn(job),
-            // Taken by the list, not by the machine.
-            ToPrivileged::Suppression { .. } => return None,
+            // Taken by the list and by the outbox, not by the machine.
+            ToPrivileged::Suppression { .. } | ToPrivileged::RestoreHeard { .. } => return None,
         })
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a panic is a failed test")]
 
 mod going_on;
+mod restores;
 mod rig;
 
 use gallra_flow::agent::record::{Begun, Record};

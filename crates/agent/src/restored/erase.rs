@@ -9,7 +9,7 @@ use gallra_model::job::{Action, JobSpec};
 use gallra_model::outcome::Counts;
 use gallra_model::receipt::{Code, Mark, Receipt, Verdict};
 use gallra_model::suppression::Entry;
-use gallra_model::{Digest, JobId, Nonce, Pseudonym};
+use gallra_model::{Digest, Instant, JobId, Nonce, Pseudonym};
 use gallra_targets::{Boundary, Failure, Inspection, Report};
 
 use super::{Due, Restore};
@@ -24,6 +24,8 @@ pub(super) struct Erased {
     pub(super) receipt: Option<Digest>,
     /// Why it is not confirmed gone.
     pub(super) failure: Option<String>,
+    /// When it began, on the agent's clock.
+    pub(super) started: Instant,
 }
 
 /// Goes on to the end: nobody can call it back but by a signal, after which the next run takes it up.
@@ -64,13 +66,13 @@ impl Restore {
         if let Some(hint) =
             cause_objection(&JobSpec { action: Action::Erase, ..spec.clone() }, trusted.as_ref(), started)
         {
-            return Ok(not_begun(Failure::new(Code::BadCause, hint)));
+            return Ok(not_begun(Failure::new(Code::BadCause, hint), started));
         }
         // The copy's trees are new ones: what is there now is pinned, and is what goes.
         let mut still = Steady { job: spec.job, journal: &mut self.journal, earlier: None, broken: None };
         let seen = gallra_targets::run(self.driver.as_ref(), &spec, started, &mut still);
         if seen.verdict != Verdict::Done {
-            return Ok(not_begun(Failure::new(seen.code.unwrap_or(Code::Target), seen.hint)));
+            return Ok(not_begun(Failure::new(seen.code.unwrap_or(Code::Target), seen.hint), started));
         }
         (spec.action, spec.instance) = (Action::Erase, seen.instance);
         let begun = Begun {
@@ -79,7 +81,7 @@ impl Restore {
             checkpoint: None,
             job: spec.job,
             attempt: 1,
-            permit: Self::permit_of(&entry)?,
+            permit: entry.digest()?,
             spec: Digest::of(&spec.to_bytes()?),
             target: spec.target.clone(),
             kind: self.info.kind,
@@ -144,7 +146,7 @@ impl Restore {
         self.journal.append(&Record::End(held))?;
         self.journal.append(&Record::Stored { receipt: digest })?;
         tracing::info!(job = %receipt.job, target = %receipt.target, verdict = ?receipt.verdict, "erased again");
-        Ok(Erased { counts: receipt.counts, receipt: Some(digest), failure })
+        Ok(Erased { counts: receipt.counts, receipt: Some(digest), failure, started: receipt.started })
     }
 
     /// The entry's cause, with the salt as it was.
@@ -182,6 +184,7 @@ impl Restore {
     }
 }
 
-fn not_begun(failure: Failure) -> Erased {
-    Erased { counts: Counts { failed: 1, ..Counts::default() }, receipt: None, failure: Some(failure.hint) }
+fn not_begun(failure: Failure, started: Instant) -> Erased {
+    let counts = Counts { failed: 1, ..Counts::default() };
+    Erased { counts, receipt: None, failure: Some(failure.hint), started }
 }

@@ -67,7 +67,10 @@ impl Restore {
         let Some(ruling) = self.list.known().ruling(&entries, self.taken) else { return };
         subjects.matched += 1;
         match ruling {
-            Ruling::Erase(entry) => found.due.push(Due { selector, entry: entry.id }),
+            Ruling::Erase(entry) => {
+                let undone = self.list.known().undone(&entries, self.taken).into_iter().cloned().collect();
+                found.due.push(Due { selector, entry: entry.id, undone });
+            }
             Ruling::Lifted => subjects.lifted += 1,
             Ruling::Held => subjects.held += 1,
             Ruling::Newer => subjects.newer += 1,

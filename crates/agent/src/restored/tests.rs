@@ -2,6 +2,7 @@
 #![allow(clippy::indexing_slicing, reason = "a panic is a failed test")]
 
 mod host;
+mod telling;
 
 use std::fs;
 

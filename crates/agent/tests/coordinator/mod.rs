@@ -217,7 +217,8 @@ impl Coordinator {
                 word @ (ToCoordinator::Hello { .. }
                 | ToCoordinator::AskBegin { .. }
                 | ToCoordinator::AskOn { .. }
-                | ToCoordinator::Receipt { .. }) => {
+                | ToCoordinator::Receipt { .. }
+                | ToCoordinator::Restore { .. }) => {
                     return word;
                 }
             }

@@ -245,6 +245,10 @@ fn show(request: &v1::Request, format: Format) {
     }
     pairs.extend(request.claim.iter().map(|claim| ("claim code", claim_line(&request.id, claim))));
     pairs.extend(request.leaks.iter().map(leak_line));
+    pairs.extend(request.restores.iter().map(|restore| ("restored", restore_line(restore))));
+    if request.facts.iter().any(|fact| fact == "amending") {
+        pairs.push(("owes", "an amendment: its newest final proof does not say all that is known".to_owned()));
+    }
     pairs.extend(request.holds.iter().map(|hold| ("held by", hold.clone())));
     if request.facts.iter().any(|fact| fact == "unmet") {
         let how = format!("a promise on some target is not carried out: gallra plan show {} says which", request.id);
@@ -252,6 +256,9 @@ fn show(request: &v1::Request, format: Format) {
     }
     pairs.extend(request.obligations.iter().map(|obligation| ("kept", kept(obligation))));
     pairs.extend(request.unproven.iter().map(|target| ("unproven", target.clone())));
+    if !request.gap.is_empty() {
+        pairs.push(("gap", request.gap.clone()));
+    }
     output::one(format, request, &pairs);
 }
 
@@ -279,6 +286,20 @@ fn show_code(request: &str, shown: &v1::ClaimCode, format: Format) {
          says when what is erased; keep no copy",
     );
     output::note(&format!("once the subject has it: gallra request code {request} --delivered"));
+}
+
+/// What came of a restore, and what is to be done.
+fn restore_line(restore: &v1::Restore) -> String {
+    let v1::Restore { agent, target, taken, finished, erased, failed, .. } = restore;
+    let place = format!("{agent}/{target}, out of a copy of {taken}");
+    match (restore.gone, restore.overtaken) {
+        (true, _) => format!("{place}: {} erased again, {finished}", output::items(*erased)),
+        (false, true) => format!("{place}: not all of it went again, {finished}, and all of it did later"),
+        (false, false) => format!(
+            "{place}: NOT gone again, {} left, {finished}: run gallra-agent restored on {agent} once more",
+            output::items(*failed)
+        ),
+    }
 }
 
 /// What would show the subject, and where.

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use gallra_flow::view::View;
 use gallra_model::hold::Hold;
 use gallra_model::request::{Approvals, JobState, Obligation, RequestState};
+use gallra_model::restore::{Restore, standing};
 use gallra_model::time::day_of;
 use gallra_model::{Day, RequestId};
 use gallra_store::{KeyRange, keys};
@@ -18,6 +19,7 @@ use crate::claims::Claim;
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::leaks::Noted;
+use crate::restores::{StoredRestore, opened};
 use crate::{gate, state};
 
 /// Requests on a page unless asked otherwise, and at most.
@@ -27,7 +29,14 @@ const PAGE: (u32, u32) = (100, 1_000);
 impl v1::request_service_server::RequestService for Api {
     async fn get_request(&self, request: Request<v1::GetRequestRequest>) -> Result<Response<v1::Request>, Status> {
         let id = parse::field("id", &request.into_inner().id)?;
-        Ok(Response::new(read(&self.core, &id).await?))
+        let mut request = read(&self.core, &id).await?;
+        // Of one request only: it reads all that agents said about it.
+        let view = state::load(&*self.core.store, &id).await.map_err(Status::from)?.view;
+        if let Some(gap) = self.core.gap(&view).await? {
+            request.facts.push("gap".to_owned());
+            request.gap = format!("no proof is made: {gap}");
+        }
+        Ok(Response::new(request))
     }
 
     async fn list_requests(
@@ -42,7 +51,8 @@ impl v1::request_service_server::RequestService for Api {
         for entry in &page.entries {
             let stored: gallra_model::request::Request = crate::error::decode("request", &entry.value)?;
             // What was taken back rests when nothing of it is under way any more.
-            let over = stored.done.is_some() || (stored.facts.cancelled && stored.wake.is_none());
+            let said = stored.done.is_some() && !stored.facts.amending;
+            let over = said || (stored.facts.cancelled && stored.wake.is_none());
             if request.open_only && over {
                 continue;
             }
@@ -154,6 +164,8 @@ pub(super) fn from(range: &KeyRange, token: &str) -> Result<KeyRange, Status> {
 }
 
 async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
+    // First: the facts are at least as new as what is listed.
+    let stored = core.restores(id).await?;
     let mut loaded = state::load(&*core.store, id).await?;
     let holds = core.holds_over(&loaded.view).await?;
     loaded.view.request.facts.held = !holds.is_empty();
@@ -168,7 +180,10 @@ async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
     if request.done.is_empty() && core.is_of_an_ended_log(id).await? {
         request.facts.push("log_ended".to_owned());
     }
-    Ok(v1::Request { claim, leaks, ..request })
+    let said = opened(&stored)?;
+    let told = stored.iter().zip(&said).zip(standing(&said));
+    let restores = told.map(|((stored, one), stands)| restore_to_wire(stored, one, stands)).collect();
+    Ok(v1::Request { claim, leaks, restores, ..request })
 }
 
 fn to_wire(view: &View, unproven: Vec<String>, holds: &[Hold], today: Day) -> v1::Request {
@@ -185,6 +200,8 @@ fn to_wire(view: &View, unproven: Vec<String>, holds: &[Hold], today: Day) -> v1
         (request.facts.unmet, "unmet"),
         (request.facts.legal_review, "legal_review"),
         (request.facts.reopened, "reopened"),
+        (request.facts.came_back, "came_back"),
+        (request.facts.amending, "amending"),
     ];
     v1::Request {
         id: request.id.to_string(),
@@ -209,6 +226,22 @@ fn to_wire(view: &View, unproven: Vec<String>, holds: &[Hold], today: Day) -> v1
         holds: holds.iter().map(|hold| hold.id.to_string()).collect(),
         claim: None,
         leaks: Vec::new(),
+        restores: Vec::new(),
+        gap: String::new(),
+    }
+}
+
+fn restore_to_wire(stored: &StoredRestore, said: &Restore, stands: bool) -> v1::Restore {
+    v1::Restore {
+        digest: stored.digest.to_string(),
+        agent: said.agent.to_string(),
+        target: said.target.to_string(),
+        taken: said.taken.to_string(),
+        finished: said.finished.to_string(),
+        erased: said.counts.erased,
+        failed: said.counts.failed + said.counts.unknown,
+        gone: said.is_gone_again(),
+        overtaken: !stands,
     }
 }
 

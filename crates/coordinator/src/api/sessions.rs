@@ -1,6 +1,7 @@
 //! `AgentService`: one task a stream. It carries words between the agent and the core; what is offered is
 //! `flow::dispatch`'s decision, what is permitted `flow::permit`'s.
 
+mod restoring;
 mod stopping;
 mod suppressing;
 
@@ -306,7 +307,10 @@ impl Session<'_> {
                 self.journal_seen = true;
                 Ok(())
             }
-            ToCoordinator::AskBegin { .. } | ToCoordinator::AskOn { .. } | ToCoordinator::Receipt { .. }
+            ToCoordinator::AskBegin { .. }
+            | ToCoordinator::AskOn { .. }
+            | ToCoordinator::Receipt { .. }
+            | ToCoordinator::Restore { .. }
                 if !self.journal_seen =>
             {
                 Err(Status::invalid_argument("say where the journal stands first"))
@@ -324,6 +328,7 @@ impl Session<'_> {
             }
             ToCoordinator::Checkpoint { note } => Ok(self.core.ledger.heard(self.agent, note.as_deref()).await?),
             ToCoordinator::Suppression { through } => self.begin_suppressions(through).await,
+            ToCoordinator::Restore { envelope } => self.hear_restore(&envelope).await,
             ToCoordinator::Receipt { envelope } => {
                 let (job, receipt) = self.core.take_receipt(self.agent, &envelope).await?;
                 self.taken_over.remove(&job);

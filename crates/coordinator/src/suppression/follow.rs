@@ -66,8 +66,12 @@ impl Core {
     }
 
     /// Whether no copy is left that can hold what an entry is about: the request that waited for the copies is over, or, where
-    /// nothing watches copies on that host, the longest time is.
+    /// nothing watches copies on that host, the longest time is. Never while a restore brought something of the request back: the
+    /// agent erases it by this.
     fn is_over(&self, entry: &Entry, view: &View, agent: &AgentName) -> bool {
+        if view.request.facts.came_back {
+            return false;
+        }
         let now = self.time.now();
         let past = |from: Instant, wait: SignedDuration| from.checked_add(wait).is_ok_and(|end| now > end);
         let watched = view.plan.as_ref().is_some_and(|plan| plan.backups.iter().any(|backup| backup.agent == *agent));

@@ -81,6 +81,8 @@ async fn what_goes_on_from_such_a_receipt_makes_no_final_proof() {
     assert!(left.is_empty(), "all else that a proof waits for is there: {left:?}");
     let proofs = site.core.proofs(&leaving.request).await.expect("reads");
     assert!(proofs.iter().all(|proof| !proof.stage.is_final()), "the chain has a gap: {proofs:?}");
+    let gap = site.core.gap(&view).await.expect("reads");
+    assert!(gap.is_some_and(|gap| gap.contains("web1") && gap.contains("does not follow")), "and whoever asks is told");
     assert!(proofs.iter().flat_map(|proof| &proof.evidence).all(|piece| piece.digest != digest), "nor is it in one");
     assert_eq!(said(&leaks(&site, &leaving.request).await), [("receipt", "predicate.hint", "service")]);
 }

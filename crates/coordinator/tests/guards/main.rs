@@ -21,6 +21,7 @@ mod purge_days;
 mod purge_hours;
 mod race;
 mod renewals;
+mod restores;
 mod rules;
 mod seen;
 #[allow(dead_code, reason = "each test program uses its own part of it")]

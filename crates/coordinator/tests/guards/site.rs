@@ -26,6 +26,7 @@ use gallra_model::permit::Denial;
 use gallra_model::plan::After;
 use gallra_model::receipt::{Code, Receipt, Tally, Verdict};
 use gallra_model::request::JobRecord;
+use gallra_model::restore::Restore;
 use gallra_model::selector::ExternalId;
 use gallra_model::statement::Commitment;
 use gallra_model::target::{Inventory, Mode, Role, Scope, TargetInfo, TargetKind};
@@ -203,6 +204,11 @@ impl Site {
     /// The agent's key.
     pub(crate) fn evidence(&self) -> Digest {
         Digest::of(&self.evidence.verifying().to_spki())
+    }
+
+    /// What the agent signs of a restore.
+    pub(crate) fn says(&self, said: &Restore) -> Envelope {
+        gallra_proof::restore::sign(said, &[], &self.evidence).expect("signs")
     }
 
     /// From now on the agent reports these targets.

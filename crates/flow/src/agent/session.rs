@@ -166,6 +166,7 @@ fn said(state: Session, message: ToAgent) -> (Session, Vec<Effect>) {
         (Link::Open, ToAgent::Permitted { permit }) => ToPrivileged::Permitted { permit },
         (Link::Open, ToAgent::Denied { job, nonce, reason }) => ToPrivileged::Denied { job, nonce, reason },
         (Link::Open, ToAgent::ReceiptStored { receipt }) => ToPrivileged::ReceiptStored { receipt },
+        (Link::Open, ToAgent::RestoreHeard { statement, refused }) => ToPrivileged::RestoreHeard { statement, refused },
         (Link::Open, ToAgent::Order { order }) => ToPrivileged::Order { order },
         (Link::Open, ToAgent::Suppression { line, key }) => ToPrivileged::Suppression { line, key },
         (Link::Open, ToAgent::Withdraw { job }) => ToPrivileged::Withdraw { job },
@@ -177,6 +178,7 @@ fn said(state: Session, message: ToAgent) -> (Session, Vec<Effect>) {
             | ToAgent::Permitted { .. }
             | ToAgent::Denied { .. }
             | ToAgent::ReceiptStored { .. }
+            | ToAgent::RestoreHeard { .. }
             | ToAgent::Order { .. }
             | ToAgent::Suppression { .. }
             | ToAgent::Withdraw { .. },

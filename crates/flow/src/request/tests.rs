@@ -15,6 +15,7 @@ use super::*;
 
 mod approvals;
 mod renewals;
+mod restores;
 
 fn at(text: &str) -> Instant {
     text.parse().expect("a literal instant")

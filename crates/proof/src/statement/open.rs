@@ -4,7 +4,8 @@
 use gallra_model::Instant;
 use gallra_model::job::Action;
 use gallra_model::plan::{Note, Plan};
-use gallra_model::proof::{KeptResult, RestoreResult, TargetResult};
+use gallra_model::proof::{KeptResult, TargetResult};
+use gallra_model::restore::Restore;
 
 use super::Evidence;
 use super::copies::{self, CopySet};
@@ -41,16 +42,18 @@ pub(super) fn points(
     for copy in copies.copies.iter().filter(|copy| copy.gone.is_none()) {
         open.push(format!("copy {} in {}/{} is not gone", copy.copy, copy.agent, copy.target));
     }
-    for restore in evidence.restores.iter().filter(|restore| !is_released(restore)) {
+    for restore in evidence.restores.iter().filter(|restore| !is_gone_again(evidence, restore)) {
         open.push(format!("what a restore brought back to {}/{} is not erased again", restore.agent, restore.target));
     }
     open.extend(unaccounted(evidence, copies, kept, confirmed));
     open
 }
 
-/// Whether all that a restore brought back is gone again.
-pub(super) fn is_released(restore: &RestoreResult) -> bool {
-    restore.released && restore.counts.settles()
+/// Whether all that a restore brought back is gone again, from a live target that the plan names, and under the proof's clock.
+pub(super) fn is_gone_again(evidence: &Evidence<'_>, restore: &Restore) -> bool {
+    let mut live = evidence.plan.steps.iter().filter(|step| !step.kind.is_backup());
+    let known = live.any(|step| step.agent == restore.agent && step.target == restore.target);
+    known && !restore.kind.is_backup() && restore.clock == evidence.clock && restore.is_gone_again()
 }
 
 /// What the request and the plan alone leave open.
@@ -63,6 +66,10 @@ fn planned(evidence: &Evidence<'_>) -> Vec<String> {
     }
     if facts.cancelled {
         open.push("the request is cancelled".to_owned());
+    }
+    // Also where the statement that says so is not in the file, since nobody believes its key any more.
+    if facts.came_back {
+        open.push("a restore brought back what was erased, and nobody says that all of it is gone again".to_owned());
     }
     let changes = |action| matches!(action, Action::Erase | Action::Preserve | Action::Purge);
     if !plan.steps.iter().any(|step| changes(step.action) && !step.kind.is_backup()) {

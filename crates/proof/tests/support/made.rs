@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use gallra_model::envelope::Envelope;
 use gallra_model::manifest::{Entered, KEYS_FORMAT, KeyEvent, KeyFile, Manifest};
 use gallra_model::proof::{
-    Consistency, FileEntry, ManifestRef, PROOF_FORMAT, Piece, Proof, ProofFile, RequestKind, Requested, RestoreResult,
+    Consistency, FileEntry, ManifestRef, PROOF_FORMAT, Piece, Proof, ProofFile, RequestKind, Requested,
 };
 use gallra_model::receipt::{Receipt, statement_of};
+use gallra_model::restore::Restore;
 use gallra_model::statement::{Commitment, Statement, Subject, Type};
 use gallra_model::{Clock, Day, Digest, JobId, RequestId};
 use gallra_proof::issuer::{self, Signer};
@@ -16,9 +17,9 @@ use gallra_proof::statement::{self, Evidence, Place};
 use gallra_proof::{dsse, receipt};
 use serde::Serialize;
 
+use super::Story;
 use super::keys::{self, Pair};
 use super::log::{Tree, entry_of};
-use super::{Restore, Story};
 
 /// What is about to be signed and entered.
 pub(crate) struct Draft {
@@ -177,7 +178,6 @@ impl Story {
             .map(|said| log.enter(Type::Notification, subject.clone(), &self.notification(said), &by_issuer))
             .collect();
         let opened: Vec<_> = receipts.iter().map(|placed| receipt::read(&placed.envelope).expect("reads")).collect();
-        let restored: Vec<RestoreResult> = self.restores.iter().map(Restore::result).collect();
         let evidence = Evidence {
             request: &self.request,
             plan: &self.plan,
@@ -186,7 +186,7 @@ impl Story {
             receipts: &opened,
             copies: &[],
             obligations: &self.obligations,
-            restores: &restored,
+            restores: &self.restores,
             now: self.issued,
             clock: self.clock,
         };

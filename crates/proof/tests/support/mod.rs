@@ -14,14 +14,14 @@ use std::collections::BTreeMap;
 
 use gallra_model::job::Action;
 use gallra_model::manifest::KeyEvent;
-use gallra_model::outcome::Counts;
 use gallra_model::plan::{After, Anchors, BackupExpectation, Plan, Step};
-use gallra_model::proof::{Proof, RecipientResult, RestoreResult};
+use gallra_model::proof::{Proof, RecipientResult};
 use gallra_model::receipt::Receipt;
 use gallra_model::request::{About, Obligation, Request};
+use gallra_model::restore::Restore;
 use gallra_model::statement::{Subject, Type};
-use gallra_model::target::{CopyLife, TargetId, TargetKind};
-use gallra_model::{AgentName, Clock, Day, Digest, Instant, JobId, ObligationId, RequestId, SubjectId};
+use gallra_model::target::{CopyLife, TargetKind};
+use gallra_model::{Clock, Day, Digest, Instant, JobId, ObligationId, RequestId, SubjectId};
 use gallra_proof::key::SigningKey;
 use gallra_proof::subject::{ClaimCode, Identifier, Kind, commitments};
 use made::{Draft, Later, Made};
@@ -53,36 +53,6 @@ pub(crate) fn identifiers() -> Vec<Identifier> {
         (Kind::Email, "Anna.S@example.org"),
     ];
     all.into_iter().map(|(kind, text)| Identifier::new(kind, text).expect("a literal identifier")).collect()
-}
-
-/// What an agent says of a restore (`docs/formats/proof-v1.md`, section 2.6).
-#[derive(Clone, serde::Serialize)]
-pub(crate) struct Restore {
-    pub(crate) entry: Digest,
-    pub(crate) agent: AgentName,
-    pub(crate) target: TargetId,
-    pub(crate) kind: TargetKind,
-    pub(crate) taken: Instant,
-    pub(crate) counts: Counts,
-    pub(crate) released: bool,
-    pub(crate) started: Instant,
-    pub(crate) finished: Instant,
-    pub(crate) clock: Clock,
-    pub(crate) software: String,
-}
-
-impl Restore {
-    fn result(&self) -> RestoreResult {
-        RestoreResult {
-            entry: self.entry,
-            agent: self.agent.clone(),
-            target: self.target.clone(),
-            taken: self.taken,
-            finished: self.finished,
-            counts: self.counts,
-            released: self.released,
-        }
-    }
 }
 
 /// Everything that the issuer holds, and all keys.

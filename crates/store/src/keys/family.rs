@@ -68,6 +68,8 @@ families! {
     Timer = "timer",
     /// Receipts.
     Receipt = "receipt",
+    /// Restores.
+    Restore = "restore",
     /// Copies.
     Copy = "copy",
     /// Obligations.
@@ -104,6 +106,8 @@ families! {
     Suppression = "suppression",
     /// How far suppression lists go.
     SuppressionHead = "suppression-head",
+    /// Whose erasure an entry of a suppression list was.
+    SuppressionEntry = "suppression-entry",
     /// Ended contracts that nobody settles.
     Unsettled = "unsettled",
     /// The transparency log.

@@ -36,6 +36,7 @@
 //! | ready | `ready/<agent>/<due>/<job>` | the job's request: what may be offered from when on | due |
 //! | timer | `timer/<due>/<request>` | nothing: whom to look at when. An index, not the truth (decision 6) | due |
 //! | receipt | `receipt/<request>/<digest>` | a receipt's envelope, exact bytes | request made |
+//! | restore | `restore/<request>/<digest>` | a restore's envelope, exact bytes, and its turn in the log | request made |
 //! | copy | `copy/<request>/<copy>` | `CopyRecord` | request made |
 //! | obligation | `obligation/<request>/<handle>` | `Obligation` | request made |
 //! | proof | `proof/<request>/<sequence>` | a proof's signed statement, and what it says in short | sequence |
@@ -55,6 +56,7 @@
 //! | cause-key | `cause-key/<keyid>` | a public key whose causes are taken, and who registered it | |
 //! | suppression | `suppression/<agent>/<sequence>` | a line of the agent's suppression list, and what it follows from | sequence |
 //! | suppression-head | `suppression-head/<agent>` | the sequence that was last given | |
+//! | suppression-entry | `suppression-entry/<digest>` | whose erasure an entry was, also when both sides have forgotten the entry | |
 //! | unsettled | `unsettled/<day>/<page>` | references and dates of ended contracts that nobody settles | page |
 //! | log | `log/{head,newest}` | size and right edge of the transparency log's tree; the newest size that was signed | |
 //! | | `log/waits/<since>/<leaf>` | an entry that has no place yet | since when |
@@ -109,8 +111,8 @@ pub use replica::{
 };
 pub use request::{
     asked, copies_of, copy, copy_set, job, job_of_agent, job_request, jobs_of, jobs_of_agent, obligation,
-    obligations_of, parse_job, plan, plans_of, proof, proofs_of, receipt, receipts_of, request, requests, statement,
-    statements_of,
+    obligations_of, parse_job, plan, plans_of, proof, proofs_of, receipt, receipts_of, request, requests, restore,
+    restores_of, statement, statements_of,
 };
 pub use rules::{
     all_instructed, guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target,
@@ -122,7 +124,9 @@ pub use signing::{
     claim_due, claims_due, key_ended, key_event, key_events, key_manifest, key_manifests, keys_ended, leak_of_receipt,
     leak_of_statement, leaks_of, parse_claim_due, pickup,
 };
-pub use suppression::{suppression, suppression_head, suppressions, suppressions_after, suppressions_of};
+pub use suppression::{
+    suppression, suppression_entry, suppression_head, suppressions, suppressions_after, suppressions_of,
+};
 pub use time::{parse_ready, parse_timer, ready, ready_due, ready_of, timer, timers, timers_due};
 
 #[cfg(test)]

@@ -70,6 +70,16 @@ pub fn receipts_of(request: &RequestId) -> KeyPrefix {
     part(Family::Receipt, request)
 }
 
+/// What an agent said of one restore, by the digest of its payload: the same said twice is one entry (I6).
+pub fn restore(request: &RequestId, digest: &Digest) -> Key {
+    restores_of(request).key(&digest.to_string())
+}
+
+/// What agents said of restores that brought back what a request had erased.
+pub fn restores_of(request: &RequestId) -> KeyPrefix {
+    part(Family::Restore, request)
+}
+
 /// One copy that can hold what a request is about.
 pub fn copy(request: &RequestId, copy: &CopyId) -> Key {
     copies_of(request).key(&copy.to_string())

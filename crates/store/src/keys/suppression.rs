@@ -1,7 +1,7 @@
 //! Keys of suppression lists: by agent, in the order of sequences. A tag stands in the value, never in a key: what is dropped
 //! must not linger as a name.
 
-use gallra_model::AgentName;
+use gallra_model::{AgentName, Digest};
 
 use super::Family;
 use crate::key::{Key, KeyPrefix, KeyRange};
@@ -33,4 +33,10 @@ pub fn suppressions() -> KeyPrefix {
 /// The sequence that an agent's list was last given.
 pub fn suppression_head(agent: &AgentName) -> Key {
     Family::SuppressionHead.prefix().key(agent.as_str())
+}
+
+/// Whose erasure an entry was, by the digest of its canonical bytes. Stays when the entry is dropped: a restore that was carried
+/// out before is told of later.
+pub fn suppression_entry(entry: &Digest) -> Key {
+    Family::SuppressionEntry.prefix().key(&entry.to_string())
 }

@@ -228,6 +228,10 @@ impl Disk {
         crate::suppression::List::open(self.dir.path(), &agent, &permit_key().verifying()).expect("opens")
     }
 
+    pub(super) fn outbox(&self) -> crate::outbox::Outbox {
+        crate::outbox::Outbox::open(self.dir.path()).expect("opens")
+    }
+
     pub(super) fn journal(&self) -> (Journal, Vec<Record>) {
         Journal::open(&self.dir.path().join("journal")).expect("opens")
     }
@@ -351,7 +355,13 @@ impl Disk {
                 permit: permit_key().verifying(),
                 causes: Causes { keys: vec![cause_key().verifying().into()] },
             },
-            memory: Memory { journal, records, vault: Vault::new(&self.privileged()), suppression: self.suppression() },
+            memory: Memory {
+                journal,
+                records,
+                vault: Vault::new(&self.privileged()),
+                suppression: self.suppression(),
+                outbox: self.outbox(),
+            },
             clocks: Box::new(clocks),
         }
     }
@@ -400,7 +410,7 @@ impl<'a> Rig<'a> {
         self.tell(ToPrivileged::Permitted { permit: sign(permit) });
     }
 
-    fn hear(&mut self) -> ToSession {
+    pub(super) fn hear(&mut self) -> ToSession {
         let hearing = async { tokio::time::timeout(PATIENCE, self.end.split().0.next()).await };
         match self.runtime.block_on(hearing).expect("an answer in time").expect("the half lives") {
             // Goes before whatever follows from the journal; remembered for the tests that are about it.
