@@ -1,9 +1,13 @@
 //! The whole flow on a real etcd, with one coordinator and with two, of which the leader dies or hands over in the middle.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use gallra_cli::demo::site::wait_for;
+use gallra_store::Store as _;
+use gallra_store::keys::Family;
 use gallra_store_etcd::testing::{Cluster, Lifetime};
+use gallra_store_etcd::{Config, Etcd};
 use gallra_testkit::provider::verify;
 use gallra_testkit::{Story, day};
 use gallra_wire::v1;
@@ -14,7 +18,7 @@ use gallra_wire::v1::receipt_service_client::ReceiptServiceClient;
 fn section(cluster: &Cluster, folder: &Path, lease_seconds: u32) -> String {
     let client = cluster.authority().issue("gallra", Lifetime::Now);
     let tls = cluster.tls(&client);
-    let mut lines = format!("[etcd]\nendpoints = {:?}\ncell = \"main\"\n", cluster.endpoints());
+    let mut lines = format!("[etcd]\nendpoints = {:?}\n", cluster.endpoints());
     for (name, content) in [("authority", &tls.ca), ("certificate", &tls.certificate), ("key", &tls.key)] {
         let path = folder.join(format!("etcd-{name}.pem"));
         std::fs::write(&path, content).expect("writes");
@@ -140,4 +144,51 @@ async fn a_leader_that_is_told_to_stop_hands_over_long_before_its_lease_is_over(
     connected(&story).await;
     done(&mut story, &request).await;
     is_final(&story, &request).await;
+}
+
+/// What is in the store, by family: entries, and bytes of keys and values.
+async fn weight(cluster: &Cluster) -> BTreeMap<&'static str, (u64, u64)> {
+    let tls = cluster.tls(&cluster.authority().issue("gallra", Lifetime::Now));
+    let config = Config::new(cluster.endpoints(), "main".parse().expect("a cell"), Some(tls)).expect("loopback");
+    let store = Etcd::open(&config).await.expect("opens");
+    let mut found = BTreeMap::new();
+    for family in Family::ALL {
+        let mut left = Some(family.prefix().range());
+        while let Some(range) = left {
+            let page = store.range(&range, 1_000).await.expect("reads");
+            for entry in page.entries {
+                let (entries, bytes) = found.entry(family.word()).or_insert((0, 0));
+                *entries += 1;
+                *bytes += (entry.key.as_bytes().len() + entry.value.len()) as u64;
+            }
+            left = page.more.map(|more| range.starting_at(&more));
+        }
+    }
+    found
+}
+
+/// The figures of decision 0039: what one request of one customer leaves in the store.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_finished_request_leaves_in_the_store_is_bounded() {
+    let (cluster, folder) = (Cluster::start(1), tempfile::tempdir().expect("a folder"));
+    let mut story = begun(&cluster, folder.path(), 5).await;
+    let before = weight(&cluster).await;
+    let request = story.end_and_settle().await.expect("a request");
+    let planned = weight(&cluster).await;
+    done(&mut story, &request).await;
+    let after = weight(&cluster).await;
+    let since = |late: &BTreeMap<&'static str, (u64, u64)>| {
+        let all = late.iter().map(|(family, now)| {
+            let then = before.get(family).copied().unwrap_or_default();
+            (*family, now.0.saturating_sub(then.0), now.1.saturating_sub(then.1))
+        });
+        all.filter(|(_, entries, bytes)| (*entries, *bytes) != (0, 0)).collect::<Vec<_>>()
+    };
+    for (when, late) in [("planned", &planned), ("done", &after)] {
+        for (family, entries, bytes) in since(late) {
+            println!("{when}: {family}: {entries} entries, {bytes} bytes");
+        }
+    }
+    let bytes: u64 = since(&after).iter().map(|(_, _, bytes)| bytes).sum();
+    assert!(bytes < 400_000, "one target, six jobs: {bytes} bytes");
 }

@@ -90,6 +90,7 @@ fn config(init: &Init, policy: String) -> Config {
         installation: init.installation.clone(),
         listen: init.listen.clone(),
         enrol_listen: init.enrol_listen.clone(),
+        cell: "main".to_owned(),
         policy,
         brake_ends_per_day: crate::halt::BRAKE_ENDS_PER_DAY,
         others: Vec::new(),

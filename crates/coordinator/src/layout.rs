@@ -47,6 +47,10 @@ pub struct Config {
     pub listen: String,
     /// Where hosts enrol, `host:port`.
     pub enrol_listen: String,
+    /// The cell's name: customers of a large provider are divided among cells, of which each has its own store, keys and log
+    /// (0039). In etcd its state lies under `gallra/CELL/`.
+    #[serde(default = "cell")]
+    pub cell: String,
     /// Name of the policy pack in `policy/`: holds until `gallra policy apply`.
     pub policy: String,
     /// More contract ends on one local day than this pull the emergency stop, until somebody has looked (`gallra start`).
@@ -73,8 +77,6 @@ pub struct Config {
 pub struct EtcdConfig {
     /// Client addresses of its members, one each: `https://host:port`. Without TLS on loopback only.
     pub endpoints: Vec<String>,
-    /// The name of this installation's cell: what is stored lies under `gallra/CELL/`.
-    pub cell: String,
     /// Authority of the members' certificates, PEM; a path from this directory. With it, the two that follow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<PathBuf>,
@@ -115,7 +117,7 @@ impl EtcdConfig {
             }),
             _ => anyhow::bail!("coordinator.toml: etcd: authority, certificate and key are given together"),
         };
-        let cell = self.cell.parse().context("coordinator.toml: etcd.cell")?;
+        let cell = layout.config()?.cell.parse().context("coordinator.toml: cell")?;
         let config = gallra_store_etcd::Config::new(self.endpoints.clone(), cell, tls);
         let mut config = config.context("coordinator.toml: etcd.endpoints")?;
         anyhow::ensure!(
@@ -126,6 +128,10 @@ impl EtcdConfig {
         config.quota_bytes = self.quota_bytes;
         Ok(config)
     }
+}
+
+fn cell() -> String {
+    "main".to_owned()
 }
 
 fn lease_seconds() -> u32 {
@@ -233,7 +239,8 @@ impl Config {
     /// Names the line and the key.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let config: Self = toml::from_str(text).context("coordinator.toml")?;
-        for (key, name) in [("installation", &config.installation), ("policy", &config.policy)] {
+        for (key, name) in [("installation", &config.installation), ("policy", &config.policy), ("cell", &config.cell)]
+        {
             let label = gallra_identity::is_label(name);
             anyhow::ensure!(label, "coordinator.toml: {key}: expected 1 to 63 of a-z, 0-9 and '-'");
         }

@@ -29,7 +29,7 @@ const EVERY: u64 = 50_000;
 pub async fn run(layout: &Layout, to: Engine) -> anyhow::Result<()> {
     let config = layout.config()?;
     let etcd = config.etcd.as_ref().context(
-        "coordinator.toml has no [etcd]: write endpoints, cell and certificates there, whichever way the state is to go",
+        "coordinator.toml has no [etcd]: write endpoints and certificates there, whichever way the state is to go",
     )?;
     let etcd = etcd.read(layout)?;
     let folder = layout.path("store");

@@ -43,6 +43,7 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
         pid = std::process::id(),
         listen = config.listen,
         enrol = config.enrol_listen,
+        cell = config.cell,
         clock = ?core.time.kind(),
         generation = core.generation,
         "coordinator ready"
