@@ -137,6 +137,7 @@ impl Core {
                 Err(CoreError::Leak(leak)) => (None, self.note_unsigned(Txn::new(), id, ("proof", &leak)).await?),
                 considered => (considered?, Txn::new()),
             };
+            let proved = issued.as_ref().map(|issued| issued.stored.stage);
             let (next, mut txn) = match issued {
                 Some(issued) => {
                     (issued.view.clone(), self.with_proof(&loaded, issued, holds.as_ref(), along.txn).await?)
@@ -154,6 +155,9 @@ impl Core {
             }
             match self.store.commit(txn).await {
                 Ok(_) => {
+                    if let Some(stage) = proved {
+                        self.proved(&next, next.request.proofs, stage);
+                    }
                     self.wake.notify_one();
                     return Ok(next);
                 }

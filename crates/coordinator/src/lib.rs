@@ -48,5 +48,6 @@ pub mod stamping;
 pub mod state;
 pub mod suppression;
 pub mod told;
+mod traces;
 pub mod unsettled;
 pub mod witness;
