@@ -18,6 +18,7 @@ use crate::error::CoreError;
 use crate::fleet::Fleet;
 use crate::guards;
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use crate::policies::Rules;
 use crate::signing::{Issuers, Signing};
 use crate::state::{self, Loaded, StoredReceipt};
@@ -89,6 +90,8 @@ pub struct Core {
     pub stopping: Arc<watch::Sender<bool>>,
     /// Who is connected here.
     pub fleet: Arc<Fleet>,
+    /// What is counted here.
+    pub metrics: Arc<Metrics>,
     /// Wakes the leader's loop.
     pub wake: Arc<Notify>,
     /// Held by whoever passes over due requests, so that two passes never plan the same one.
@@ -156,6 +159,7 @@ impl Core {
             match self.store.commit(txn).await {
                 Ok(_) => {
                     if let Some(stage) = proved {
+                        self.metrics.proved(stage.as_str());
                         self.proved(&next, next.request.proofs, stage);
                     }
                     self.wake.notify_one();

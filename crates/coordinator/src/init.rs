@@ -15,7 +15,7 @@ mod manifest;
 use crate::clock::real_now;
 use crate::core::random;
 use crate::error::encode;
-use crate::layout::{Config, Layout, LogConfig, TelemetryConfig, make_private_dir, write_new};
+use crate::layout::{Config, Layout, LogConfig, MetricsConfig, TelemetryConfig, make_private_dir, write_new};
 
 /// What `init` is told.
 pub struct Init {
@@ -88,6 +88,7 @@ pub async fn run(init: &Init) -> anyhow::Result<()> {
         etcd: None,
         log: LogConfig::default(),
         telemetry: TelemetryConfig::default(),
+        metrics: MetricsConfig::default(),
     };
     write_new(&layout.path("coordinator.toml"), 0o644, toml::to_string(&config)?.as_bytes())?;
     make_store(&layout, init, config.origin()?.as_str()).await

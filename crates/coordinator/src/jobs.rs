@@ -114,6 +114,7 @@ impl Core {
             Err(error) => return Err(error),
         };
         let spec = String::from_utf8(bytes).map_err(|_| CoreError::Crypto("an offer is no text".into()))?;
+        self.metrics.offered();
         Ok(Some((spec, self.offering(&id, &record.step))))
     }
 
@@ -166,6 +167,7 @@ impl Core {
         };
         let span = self.hearing(Step::Permit, &id, &asking.agent, asking.job);
         let answer = self.answer(&id, asking).await?;
+        self.metrics.asked(answer.as_ref().map_or_else(|denial| denial.as_str(), |_| "permitted"));
         attach(&span, Attribute::Permitted(answer.is_ok()));
         if let Err(denial) = &answer {
             attach(&span, Attribute::Denied(*denial));
@@ -392,6 +394,7 @@ impl Core {
             .await;
         match taken {
             Ok(_) => {
+                self.metrics.receipt(receipt.verdict.as_str());
                 if receipt.action.is_irreversible() {
                     gallra_crash::point("after_receipt");
                 }

@@ -69,6 +69,25 @@ pub struct Config {
     /// Where spans of the work go.
     #[serde(default, skip_serializing_if = "TelemetryConfig::is_unset")]
     pub telemetry: TelemetryConfig,
+    /// Figures for Prometheus.
+    #[serde(default, skip_serializing_if = "MetricsConfig::is_unset")]
+    pub metrics: MetricsConfig,
+}
+
+/// `[metrics]` in `coordinator.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Where `GET /metrics` is answered, `host:port`, to whoever connects: loopback, or a network of one's own. Plain HTTP, and no name of
+    /// anybody. Unset: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+}
+
+impl MetricsConfig {
+    fn is_unset(&self) -> bool {
+        self.listen.is_none()
+    }
 }
 
 /// `[telemetry]` in `coordinator.toml`: ids and words, never an identifier (0037).

@@ -32,6 +32,7 @@ pub mod leader;
 pub mod leaks;
 pub mod leaps;
 pub mod ledger;
+pub mod metrics;
 pub mod moving;
 pub mod opening;
 pub mod people;

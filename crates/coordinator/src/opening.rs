@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::error::decode;
 use crate::layout::{Config, Layout};
 use crate::ledger::{self, Ledger, Opening, Witnesses};
+use crate::metrics::{Metrics, Timed};
 use crate::policies::{Rules, StoredPolicy};
 use crate::signing::Signing;
 
@@ -64,6 +65,8 @@ pub async fn open(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Re
 pub async fn open_over(layout: &Layout, demonstration: Option<Instant>, engine: Engine) -> anyhow::Result<Core> {
     let config = layout.config()?;
     let Engine { store, effects, cluster } = engine;
+    let metrics = Arc::<Metrics>::default();
+    let store: Arc<dyn Store> = Arc::new(Timed::new(store, Arc::clone(&metrics)));
     let generation = store.get(&keys::meta_generation()).await?.context(
         "the store has no generation: run init, or `store copy` again if it was being moved; a store that was moved away is \
          served no more",
@@ -102,6 +105,7 @@ pub async fn open_over(layout: &Layout, demonstration: Option<Instant>, engine: 
         replica: cluster.map(|cluster| cluster.id().into()),
         stopping: Arc::default(),
         fleet: Arc::default(),
+        metrics,
         wake: Arc::default(),
         leading: Arc::default(),
         session_address: format!("https://{}", config.listen),
