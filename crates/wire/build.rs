@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use prost::Message as _;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
     let mut files: Vec<PathBuf> = std::fs::read_dir(root.join("gallra/v1"))?
@@ -11,6 +13,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     files.sort();
     println!("cargo:rerun-if-changed={}", root.display());
     let descriptors = protox::compile(&files, [&root])?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("gallra.bin"), descriptors.encode_to_vec())?;
     let mut builder = tonic_prost_build::configure().type_attribute(".", "#[derive(serde::Serialize)]");
     // In JSON a state is a word, never a number.
     for (field, with) in WORDS {

@@ -74,11 +74,18 @@ const EXPECTED: &[(&str, &[CallerRole])] = &[
     ("ClockService/ConfirmClock", &[Operator, Approver]),
 ];
 
+/// Of gRPC's own services; `Watch` never ends, and is called in `looking.rs`.
+const GRPC: &[(&str, &[CallerRole])] = &[
+    ("/grpc.health.v1.Health/Check", &CallerRole::ALL),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &[Operator]),
+];
+
 /// RPCs in the protos that need no certificate, and are served elsewhere.
 const TOKEN_ONLY: &str = "EnrolmentService/Enrol";
 
 fn methods() -> Vec<String> {
-    EXPECTED.iter().map(|(method, _)| format!("/gallra.v1.{method}")).collect()
+    let ours = EXPECTED.iter().map(|(method, _)| format!("/gallra.v1.{method}"));
+    ours.chain(GRPC.iter().map(|(method, _)| (*method).to_owned())).collect()
 }
 
 async fn site() -> (Story, String) {
@@ -98,6 +105,12 @@ async fn every_rpc_answers_only_the_roles_that_it_names() {
             let code = call(channel.clone(), &format!("/gallra.v1.{method}")).await;
             let refused = code == Code::PermissionDenied || code == Code::Unauthenticated;
             assert_eq!(refused, !roles.contains(&role), "{method} as {role:?}: {code:?}");
+        }
+        for (method, roles) in GRPC {
+            let code = call(channel.clone(), method).await;
+            let refused = code == Code::PermissionDenied || code == Code::Unauthenticated;
+            assert_eq!(refused, !roles.contains(&role), "{method} as {role:?}: {code:?}");
+            assert_ne!(code, Code::Unimplemented, "{method} is not served");
         }
         assert_eq!(call(channel.clone(), "/gallra.v1.NoService/NoCall").await, Code::PermissionDenied, "{role:?}");
         assert_eq!(call(channel, &format!("/gallra.v1.{TOKEN_ONLY}")).await, Code::PermissionDenied, "{role:?}");

@@ -35,6 +35,9 @@ pub struct Config {
     /// What `gallra-agent restored` accepts.
     #[serde(default)]
     pub restore: Restore,
+    /// Where spans of the work go.
+    #[serde(default)]
+    pub telemetry: Telemetry,
     /// The targets.
     #[serde(default, rename = "target")]
     pub targets: Vec<TargetConfig>,
@@ -105,6 +108,19 @@ impl Default for Restore {
     fn default() -> Self {
         Self { list_max_age_days: 7 }
     }
+}
+
+/// Where spans of the work go: ids and words, never an identifier (0037).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// A collector, OTLP over gRPC: `http://127.0.0.1:4317`, or https with `authority`. Unset: what `OTEL_EXPORTER_OTLP_ENDPOINT`
+    /// says, else nowhere.
+    #[serde(default)]
+    pub otlp: Option<String>,
+    /// PEM file of who vouches for an https collector's certificate.
+    #[serde(default)]
+    pub authority: Option<PathBuf>,
 }
 
 /// `agent.toml` cannot be used.

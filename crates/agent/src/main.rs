@@ -12,7 +12,6 @@ use gallra_agent::{join, serve};
 use gallra_identity::JoinToken;
 use gallra_model::Instant;
 use gallra_model::target::{Mode, TargetId};
-use tracing_subscriber::EnvFilter;
 
 /// Erases under permit on this host, and signs what came of it.
 #[derive(Parser)]
@@ -108,11 +107,14 @@ const NOT_RELEASED: u8 = 3;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
-    match run(arguments.command) {
+    // The session's outlets are set up when it has heard whether there is a collector.
+    let is_session = matches!(arguments.command, Command::Session);
+    let lines = if is_session { Ok(()) } else { gallra_telemetry::to_stderr().map_err(Into::into) };
+    match lines.and_then(|()| run(arguments.command)) {
         Ok(code) => code,
         Err(error) => {
+            // The session may have ended before it had any.
+            let _ = gallra_telemetry::to_stderr();
             tracing::error!("{error:#}");
             ExitCode::FAILURE
         }

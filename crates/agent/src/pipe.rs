@@ -26,6 +26,20 @@ pub(crate) struct Begin {
     pub(crate) certificate: String,
     /// Its key, PEM.
     pub(crate) key: String,
+    /// Where spans go, if anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) collector: Option<Spans>,
+}
+
+/// Where the session hands spans over.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Spans {
+    /// `http://host:port` or `https://host:port`.
+    pub(crate) endpoint: String,
+    /// Who vouches for its certificate, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) authority: Option<String>,
 }
 
 impl Begin {
@@ -141,6 +155,7 @@ mod tests {
             authority: text("b"),
             certificate: text("c"),
             key: text("d\ne"),
+            collector: None,
         }
     }
 

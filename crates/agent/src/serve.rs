@@ -14,13 +14,14 @@ use gallra_flow::agent::privileged::Host;
 use gallra_model::AgentName;
 use gallra_model::target::TargetInfo;
 use gallra_proof::key::{SigningKey, VerifyingKey};
+use gallra_telemetry::{Collector, Telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{self, Config};
 use crate::dir::{Dir, DirError, Joined};
 use crate::journal::Journal;
 use crate::outbox::Outbox;
-use crate::pipe::{self, Begin};
+use crate::pipe::{self, Begin, Spans};
 use crate::privileged::{Half, Keys, Memory, Setup, Target};
 use crate::session::{self, Addresses, Tls};
 use crate::suppression::List;
@@ -69,13 +70,34 @@ pub fn session() -> anyhow::Result<()> {
         // A terminal's Ctrl-C reaches both processes; the privileged half decides when this one ends.
         let (_term, _int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let (end, lines) = channel::session_over_pipe();
-        let begin = pipe::carry_session(stream, lines).await.context("the pipe to the privileged half")?;
+        let carried = pipe::carry_session(stream, lines).await;
+        let collector = carried.as_ref().ok().and_then(|begin| begin.collector.as_ref());
+        let telemetry = outlets(collector)?;
+        let begin = carried.context("the pipe to the privileged half")?;
         let tls = Tls { authority: begin.authority, identity: Some((begin.certificate, begin.key)) };
         let dial = Addresses::new(&begin.addresses, &tls)?;
         // The privileged half's end is how this half is told to end.
         let _ = session::run(end, Box::new(dial), std::future::pending()).await;
+        telemetry.end().await;
         anyhow::Ok(())
     })
+}
+
+/// Log lines, and spans where there is a collector: the session's alone, since the other half is on no network.
+fn outlets(spans: Option<&Spans>) -> anyhow::Result<Telemetry> {
+    let Some(Spans { endpoint, authority }) = spans else {
+        gallra_telemetry::to_stderr()?;
+        return Ok(Telemetry::none());
+    };
+    let collector = Collector { endpoint: endpoint.clone(), authority: authority.clone() };
+    Ok(gallra_telemetry::with_collector("gallra-agent", env!("CARGO_PKG_VERSION"), &collector)?)
+}
+
+fn collector(config: &Config) -> anyhow::Result<Option<Spans>> {
+    let read = |path: &std::path::PathBuf| std::fs::read_to_string(path).map_err(DirError::at("reading", path));
+    let authority = config.telemetry.authority.as_ref().map(read).transpose()?;
+    let collector = Collector::configured(config.telemetry.otlp.clone(), authority);
+    Ok(collector.map(|Collector { endpoint, authority }| Spans { endpoint, authority }))
 }
 
 /// On SIGTERM or SIGINT the pipe is closed, which both halves see.
@@ -112,6 +134,7 @@ fn begin(dir: &Dir, joined: &Joined, config: &Config) -> anyhow::Result<Begin> {
         authority: read(dir.authority())?,
         certificate: read(dir.session_certificate())?,
         key: read(dir.session_key())?,
+        collector: collector(config)?,
     })
 }
 

@@ -138,7 +138,7 @@ fn lie(from: &str, to: &str) -> ToAgent {
     let honest = String::from_utf8(spec(Action::Erase, None).to_bytes().expect("serialises")).expect("JSON");
     let spec = honest.replace(from, to);
     assert_ne!(spec, honest, "{from} is not there to be replaced");
-    ToAgent::Offer { spec }
+    ToAgent::Offer { spec, trace: None }
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_coordinator_that_lies_gets_nothing_done_and_the_agent_goes_on() {
     ] {
         coordinator.say(lie(from, to));
     }
-    coordinator.say(ToAgent::Offer { spec: "x".repeat(3 << 20) });
+    coordinator.say(ToAgent::Offer { spec: "x".repeat(3 << 20), trace: None });
     let forged = gallra_model::envelope::Envelope {
         payload_type: "application/vnd.gallra.permit.v0-draft+json".into(),
         payload: "e30=".into(),

@@ -1,6 +1,7 @@
 //! Exit codes, and how a failure becomes one. The table is a contract (`docs/exit-codes.md`): codes are added, never
 //! changed. `gallra verify` has its own from 10 on.
 
+use gallra_wire::details::{self, Reason};
 use tonic::Code;
 
 /// Done.
@@ -42,8 +43,15 @@ impl From<tonic::Status> for Failure {
             Code::PermissionDenied | Code::Unauthenticated => {
                 (DENIED, "\nhint: use --profile with a certificate of the right role")
             }
+            Code::Unavailable if details::reason(&status).is_some() => (
+                UNREACHABLE,
+                "\nhint: the coordinator runs, its store does not answer: see its log, and `docs/operations.md`",
+            ),
             Code::Unavailable => {
                 (UNREACHABLE, "\nhint: is gallra-coordinator running, and client.toml's address right?")
+            }
+            Code::ResourceExhausted if details::reason(&status).as_deref() == Some(Reason::StoreFull.as_str()) => {
+                (FAILED, "\nhint: the coordinator's store takes nothing more: see its log, and `docs/operations.md`")
             }
             Code::FailedPrecondition | Code::AlreadyExists | Code::Aborted => (PRECONDITION, ""),
             Code::Ok
@@ -55,7 +63,8 @@ impl From<tonic::Status> for Failure {
             | Code::Internal
             | Code::DataLoss => (FAILED, ""),
         };
-        Self { code, text: format!("{}{hint}", status.message()) }
+        let again = details::again(&status).map(|again| format!("\nhint: try again in {} s", again.as_secs().max(1)));
+        Self { code, text: format!("{}{hint}{}", status.message(), again.unwrap_or_default()) }
     }
 }
 

@@ -19,7 +19,7 @@ use gallra_store::{Entry, Txn};
 use crate::causes::Brought;
 use crate::core::{Core, random, until_committed};
 use crate::error::{CoreError, decode, encode};
-use crate::guards;
+use crate::{guards, traces};
 
 pub(crate) use group::{Group, Number};
 pub use merged::{Later, Merge, Merged, Shown};
@@ -200,7 +200,9 @@ impl Core {
     pub(crate) async fn commit_event(&self, txn: Txn, contract: &Contract) -> Result<(), CoreError> {
         let txn = guards::bump_whom(&*self.store, txn, keys::guard_contract(&contract.id)).await?;
         let txn = guards::bump_whom(&*self.store, txn, keys::guard_customer(&contract.customer)).await?;
+        let opened = traces::opened_by(&txn);
         self.store.commit(txn).await?;
+        traces::opened(&opened);
         gallra_crash::point("before_ack");
         self.wake.notify_one();
         Ok(())

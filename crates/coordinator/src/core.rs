@@ -18,6 +18,7 @@ use crate::error::CoreError;
 use crate::fleet::Fleet;
 use crate::guards;
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use crate::policies::Rules;
 use crate::restores::StoredRestore;
 use crate::signing::{Issuers, Signing};
@@ -92,6 +93,8 @@ pub struct Core {
     pub stopping: Arc<watch::Sender<bool>>,
     /// Who is connected here.
     pub fleet: Arc<Fleet>,
+    /// What is counted here.
+    pub metrics: Arc<Metrics>,
     /// Wakes the leader's loop.
     pub wake: Arc<Notify>,
     /// Held by whoever passes over due requests, so that two passes never plan the same one.
@@ -179,6 +182,7 @@ impl Core {
             Err(CoreError::Leak(leak)) => (None, self.note_unsigned(Txn::new(), &id, ("proof", &leak)).await?),
             considered => (considered?, Txn::new()),
         };
+        let proved = issued.as_ref().map(|issued| issued.stored.stage);
         let (next, mut txn) = match issued {
             Some(issued) => (issued.view.clone(), self.with_proof(&loaded, issued, holds.as_ref(), along.txn).await?),
             None => {
@@ -193,6 +197,10 @@ impl Core {
             txn = self.withdraw_code(&id, txn).await?;
         }
         self.store.commit(txn).await?;
+        if let Some(stage) = proved {
+            self.metrics.proved(stage.as_str());
+            self.proved(&next, next.request.proofs, stage);
+        }
         self.wake.notify_one();
         Ok(next)
     }

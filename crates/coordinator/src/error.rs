@@ -1,8 +1,11 @@
 //! What can go wrong in the coordinator, and its one mapping to gRPC status codes. Texts say what and what next, and
 //! carry no identifier (I9, decision 12).
 
+use std::time::Duration;
+
 use gallra_store::StoreError;
-use tonic::Status;
+use gallra_wire::details::{NEXT_TURN, Reason, STORE_BACK, invalid_text, status};
+use tonic::{Code, Status};
 
 /// Why something was not done. Nothing changed then, unless the text says so.
 #[derive(Debug, thiserror::Error)]
@@ -47,18 +50,36 @@ pub enum CoreError {
 impl From<CoreError> for Status {
     fn from(error: CoreError) -> Self {
         let text = error.to_string();
-        match error {
-            CoreError::NotFound(_) => Self::not_found(text),
-            CoreError::Invalid(_) => Self::invalid_argument(text),
-            CoreError::Precondition(_) => Self::failed_precondition(text),
-            CoreError::Exists(_) => Self::already_exists(text),
-            CoreError::Outdated | CoreError::Busy | CoreError::Store(StoreError::Conflict { .. }) => {
-                Self::aborted(text)
-            }
-            CoreError::Store(_) => Self::unavailable(text),
-            CoreError::Unreadable { .. } => Self::data_loss(text),
-            CoreError::Crypto(_) | CoreError::Leak(_) => Self::internal(text),
+        let (code, reason, again) = match &error {
+            CoreError::Invalid(_) => return invalid_text(text),
+            CoreError::NotFound(_) => (Code::NotFound, Reason::NotFound, None),
+            CoreError::Precondition(_) => (Code::FailedPrecondition, Reason::State, None),
+            CoreError::Exists(_) => (Code::AlreadyExists, Reason::Exists, None),
+            CoreError::Outdated => (Code::Aborted, Reason::Outdated, Some(NEXT_TURN)),
+            CoreError::Busy => (Code::Aborted, Reason::Busy, Some(NEXT_TURN)),
+            CoreError::Store(error) => of_store(error),
+            CoreError::Unreadable { .. } => (Code::DataLoss, Reason::Unreadable, None),
+            CoreError::Crypto(_) | CoreError::Leak(_) => (Code::Internal, Reason::NotSigned, None),
+        };
+        status(code, reason, text, again)
+    }
+}
+
+/// Whose trouble it is: where waiting helps it says how long, and where somebody has to act it does not.
+const fn of_store(error: &StoreError) -> (Code, Reason, Option<Duration>) {
+    match error {
+        StoreError::Conflict { .. } => (Code::Aborted, Reason::Outdated, Some(NEXT_TURN)),
+        StoreError::Deposed => (Code::Unavailable, Reason::Deposed, Some(STORE_BACK)),
+        // Whoever asks again is answered as if once: every call says how.
+        StoreError::Uncertain { .. } | StoreError::Unavailable { .. } | StoreError::Closed => {
+            (Code::Unavailable, Reason::StoreUnavailable, Some(STORE_BACK))
         }
+        StoreError::Full { .. } => (Code::ResourceExhausted, Reason::StoreFull, None),
+        // The caller's own rights are not what is missing.
+        StoreError::Denied { .. } => (Code::Unavailable, Reason::StoreDenied, None),
+        StoreError::Refused(_) => (Code::ResourceExhausted, Reason::TooLarge, None),
+        StoreError::InUse | StoreError::Failed { .. } => (Code::Unavailable, Reason::StoreUnavailable, None),
+        StoreError::Format { .. } => (Code::DataLoss, Reason::Unreadable, None),
     }
 }
 

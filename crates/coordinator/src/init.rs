@@ -15,7 +15,7 @@ mod manifest;
 use crate::clock::real_now;
 use crate::core::random;
 use crate::error::encode;
-use crate::layout::{Config, Layout, LogConfig, make_private_dir, write_new};
+use crate::layout::{Config, Layout, LogConfig, MetricsConfig, TelemetryConfig, make_private_dir, write_new};
 
 /// What `init` is told.
 pub struct Init {
@@ -97,6 +97,8 @@ fn config(init: &Init, policy: String) -> Config {
         keys: None,
         etcd: None,
         log: LogConfig { origin: init.log_origin.clone(), ..LogConfig::default() },
+        telemetry: TelemetryConfig::default(),
+        metrics: MetricsConfig::default(),
     }
 }
 

@@ -18,9 +18,11 @@ use gallra_model::receipt::{Receipt, statement_of};
 use gallra_model::request::{About, JobRecord, JobState, Request};
 use gallra_model::selector::Selector;
 use gallra_model::statement::{Commitment, Type};
+use gallra_model::trace::TraceRef;
 use gallra_model::{AgentName, Digest, JobId, Nonce, RequestId, SubjectId};
 use gallra_store::keys::{self, What};
 use gallra_store::{Key, StoreError, Txn};
+use gallra_telemetry::{Attribute, Step, attach};
 
 use crate::asked::crypto;
 use crate::core::{Along, Core, MAX_TRIES};
@@ -85,6 +87,14 @@ impl Core {
     /// # Errors
     /// The store's.
     pub async fn offer(&self, job: &JobId) -> Result<Option<String>, CoreError> {
+        Ok(self.offer_and_trace(job).await?.map(|(spec, _)| spec))
+    }
+
+    /// The same, with what the agent's spans about it hang from.
+    ///
+    /// # Errors
+    /// As [`Core::offer`].
+    pub async fn offer_and_trace(&self, job: &JobId) -> Result<Option<(String, Option<TraceRef>)>, CoreError> {
         let id = match state::request_of(&*self.store, job).await {
             Err(CoreError::NotFound(_)) => return Ok(None),
             other => other?,
@@ -104,7 +114,9 @@ impl Core {
             }
             Err(error) => return Err(error),
         };
-        String::from_utf8(bytes).map(Some).map_err(|_| CoreError::Crypto("an offer is no text".into()))
+        let spec = String::from_utf8(bytes).map_err(|_| CoreError::Crypto("an offer is no text".into()))?;
+        self.metrics.offered();
+        Ok(Some((spec, self.offering(&id, &record.step))))
     }
 
     async fn spec_of(&self, view: &View, job: &JobRecord) -> Result<Offer, CoreError> {
@@ -154,8 +166,19 @@ impl Core {
             Err(CoreError::NotFound(_)) => return Ok(Err(Denial::Foreign)),
             other => other?,
         };
+        let span = self.hearing(Step::Permit, &id, &asking.agent, asking.job);
+        let answer = self.answer(&id, asking).await?;
+        self.metrics.asked(answer.as_ref().map_or_else(|denial| denial.as_str(), |_| "permitted"));
+        attach(&span, Attribute::Permitted(answer.is_ok()));
+        if let Err(denial) = &answer {
+            attach(&span, Attribute::Denied(*denial));
+        }
+        Ok(answer)
+    }
+
+    async fn answer(&self, id: &RequestId, asking: &Asking) -> Result<Result<Envelope, Denial>, CoreError> {
         for _ in 0..MAX_TRIES {
-            match self.try_permit(&id, asking).await {
+            match self.try_permit(id, asking).await {
                 Ok(Ok(permit)) => {
                     let checkpoint = self.ledger.checkpoint().map(|signed| signed.note);
                     let permit = Permit { checkpoint, ..permit };
@@ -165,7 +188,7 @@ impl Core {
                 Ok(Err(denial)) => return Ok(Err(denial)),
                 // What goes on is asked again by nobody: it is looked at anew, with whatever raised the guard.
                 Err(CoreError::Store(StoreError::Conflict { key }))
-                    if key == keys::request(&id) || asking.going_on.is_some() => {}
+                    if key == keys::request(id) || asking.going_on.is_some() => {}
                 Err(CoreError::Store(StoreError::Conflict { .. })) => return Ok(Err(Denial::Raced)),
                 Err(error) => return Err(error),
             }
@@ -333,6 +356,12 @@ impl Core {
             }
             other => other?,
         };
+        let span = self.hearing(Step::Receipt, &id, agent, job);
+        for said in
+            [Attribute::Kind(receipt.kind), Attribute::Action(receipt.action), Attribute::Verdict(receipt.verdict)]
+        {
+            attach(&span, said);
+        }
         let at = keys::receipt(&id, &digest);
         if self.store.get(&at).await?.is_some() {
             return Ok((job, digest));
@@ -371,6 +400,7 @@ impl Core {
             .await;
         match taken {
             Ok(_) => {
+                self.metrics.receipt(receipt.verdict.as_str());
                 if receipt.action.is_irreversible() {
                     gallra_crash::point("after_receipt");
                 }

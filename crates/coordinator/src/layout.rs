@@ -34,6 +34,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use gallra_log::checkpoint::Origin;
 use gallra_model::Clock;
+use gallra_telemetry::Collector;
 use gallra_tlog::Remote;
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +70,60 @@ pub struct Config {
     /// The transparency log.
     #[serde(default)]
     pub log: LogConfig,
+    /// Where spans of the work go.
+    #[serde(default, skip_serializing_if = "TelemetryConfig::is_unset")]
+    pub telemetry: TelemetryConfig,
+    /// Figures for Prometheus.
+    #[serde(default, skip_serializing_if = "MetricsConfig::is_unset")]
+    pub metrics: MetricsConfig,
+}
+
+/// `[metrics]` in `coordinator.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Where `GET /metrics` is answered, `host:port`, to whoever connects: loopback, or a network of one's own. Plain HTTP, and no name of
+    /// anybody. Unset: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+}
+
+impl MetricsConfig {
+    fn is_unset(&self) -> bool {
+        self.listen.is_none()
+    }
+}
+
+/// `[telemetry]` in `coordinator.toml`: ids and words, never an identifier (0037).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// A collector, OTLP over gRPC: `http://127.0.0.1:4317`, or https with `authority`. Unset: what `OTEL_EXPORTER_OTLP_ENDPOINT` says,
+    /// else nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otlp: Option<String>,
+    /// PEM file of who vouches for an https collector's certificate; a path from this directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<PathBuf>,
+}
+
+impl TelemetryConfig {
+    fn is_unset(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The collector, with the file that it names; none where none is configured.
+    ///
+    /// # Errors
+    /// Names the file.
+    pub fn collector(&self, layout: &Layout) -> anyhow::Result<Option<Collector>> {
+        let read = |path: &PathBuf| {
+            let path = layout.path_of(path);
+            fs::read_to_string(&path).with_context(|| format!("telemetry: {} cannot be read", path.display()))
+        };
+        let authority = self.authority.as_ref().map(read).transpose()?;
+        Ok(Collector::configured(self.otlp.clone(), authority))
+    }
 }
 
 /// `[etcd]` in `coordinator.toml`: an etcd of its own, never that of Kubernetes.

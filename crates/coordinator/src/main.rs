@@ -14,6 +14,7 @@ use gallra_coordinator::succession::Words;
 use gallra_coordinator::{moving, opening, serve, witness};
 use gallra_model::envelope::Envelope;
 use gallra_model::{Clock, Instant};
+use gallra_telemetry::Telemetry;
 
 /// Decides when personal data may and must go, lets agents erase it, and proves it.
 #[derive(Parser)]
@@ -252,12 +253,11 @@ impl WitnessCommand {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let run = || -> anyhow::Result<()> {
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
-            match arguments.command {
+            let telemetry = outlets(&arguments.command)?;
+            let done = match arguments.command {
                 Command::Init {
                     dir,
                     installation,
@@ -302,14 +302,35 @@ fn main() -> ExitCode {
                 Command::Serve { dir, demonstration_clock } => serve::run(&Layout::new(dir), demonstration_clock).await,
                 Command::Log { command } => command.run().await,
                 Command::Witness { command } => command.run().await,
-            }
+            };
+            telemetry.end().await;
+            done
         })
     };
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            // The outlets may be what failed.
+            let _ = gallra_telemetry::to_stderr();
             tracing::error!("{error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Log lines, and the spans of what serves, where a collector is configured.
+fn outlets(command: &Command) -> anyhow::Result<Telemetry> {
+    let mut collector = None;
+    if let Command::Serve { dir, .. } = command {
+        let layout = Layout::new(dir.clone());
+        // A directory that cannot be read is told of by who reads it next.
+        if let Ok(config) = layout.config() {
+            collector = config.telemetry.collector(&layout)?;
+        }
+    }
+    let Some(collector) = collector else {
+        gallra_telemetry::to_stderr()?;
+        return Ok(Telemetry::none());
+    };
+    Ok(gallra_telemetry::with_collector("gallra-coordinator", env!("CARGO_PKG_VERSION"), &collector)?)
 }

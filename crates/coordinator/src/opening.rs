@@ -19,6 +19,7 @@ use crate::error::decode;
 use crate::layout::{Config, Layout};
 use crate::ledger::{self, Witnesses};
 use crate::logs::{self, Logs};
+use crate::metrics::{Metrics, Timed};
 use crate::policies::{Rules, StoredPolicy};
 use crate::signing::Signing;
 
@@ -82,6 +83,8 @@ async fn open_as(
 ) -> anyhow::Result<Core> {
     let config = layout.config()?;
     let Engine { store, effects, cluster } = engine;
+    let metrics = Arc::<Metrics>::default();
+    let store: Arc<dyn Store> = Arc::new(Timed::new(store, Arc::clone(&metrics)));
     let generation = store.get(&keys::meta_generation()).await?.context(
         "the store has no generation: run init, or `store copy` again if it was being moved; a store that was moved away is \
          served no more",
@@ -121,6 +124,7 @@ async fn open_as(
         replica: cluster.map(|cluster| cluster.id().into()),
         stopping: Arc::default(),
         fleet: Arc::default(),
+        metrics,
         wake: Arc::default(),
         leading: Arc::default(),
         session_address: format!("https://{}", config.listen),

@@ -125,6 +125,7 @@ impl Core {
             Err(CoreError::Busy) if self.is_overtaken(&envelope).await => return Err(CoreError::Outdated),
             applied => applied?,
         };
+        crate::traces::planned(id, number);
         gallra_crash::point("after_plan");
         Ok(true)
     }

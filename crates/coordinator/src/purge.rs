@@ -30,7 +30,7 @@ use crate::contracts::only;
 use crate::core::{Along, Core, merge, random, until_committed};
 use crate::error::{CoreError, decode, encode};
 use crate::jobs::MAX_OFFER_BYTES;
-use crate::{guards, state};
+use crate::{guards, state, traces};
 
 /// Whose items one purge may be told to leave, since an offer is one message: more stop the purge.
 const MAX_PRESERVED: usize = 10_000;
@@ -147,10 +147,12 @@ impl Core {
         let word = encode(&Newest { day: today, request: request.id })?;
         let txn = txn.expect_as_read(&at, entry.as_ref()).put(at, word);
         let txn = state::create(txn, &only(request.clone()))?;
+        let opened = traces::opened_by(&txn);
         match newest {
             Some(before) => drop(self.close_and(&before.request, txn).await?),
             None => drop(self.store.commit(txn).await?),
         }
+        traces::opened(&opened);
         tracing::info!(request = %request.id, day = %today, "a rolling purge was opened");
         self.wake.notify_one();
         Ok(1)

@@ -16,7 +16,7 @@ use crate::gate::GateLayer;
 use crate::layout::Layout;
 use crate::opening::{Engine, open_over, split_pem};
 use crate::stamping::Stamping;
-use crate::{api, leader, ledger, replica};
+use crate::{api, leader, ledger, metrics, replica};
 
 /// Most calls under way on one connection.
 const MAX_STREAMS: u32 = 256;
@@ -57,7 +57,7 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
         .max_concurrent_streams(MAX_STREAMS)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .layer(GateLayer::new(&config.installation))
-        .add_routes(api::routes(&core))
+        .add_routes(api::routes(&core)?)
         .serve_with_incoming_shutdown(commands, until(stopped.clone()));
     let enrol = Server::builder()
         .tls_config(ServerTlsConfig::new().identity(identity))?
@@ -68,6 +68,11 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
         let listener = TcpListener::bind(address).await.with_context(|| format!("{address} cannot be listened on"))?;
         tracing::info!(listen = %listener.local_addr()?, "the log is served to anybody");
         tokio::spawn(gallra_tlog::serve(listener, Tiles(Arc::clone(&core)), until(stopped)));
+    }
+    if let Some(address) = &config.metrics.listen {
+        let listener = TcpListener::bind(address).await.with_context(|| format!("{address} cannot be listened on"))?;
+        tracing::info!(listen = %listener.local_addr()?, "figures are served to whoever connects");
+        tokio::spawn(metrics::serve(listener, Arc::clone(&core), until(stop.subscribe())));
     }
     let mut leading = tokio::spawn({
         let (core, stopped) = (Arc::clone(&core), stop.subscribe());

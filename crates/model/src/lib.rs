@@ -29,6 +29,7 @@ pub mod statement;
 pub mod suppression;
 pub mod target;
 pub mod time;
+pub mod trace;
 
 pub use digest::Digest;
 pub use id::{

@@ -11,6 +11,7 @@ use crate::permit::Denial;
 use crate::suppression::MonthKey;
 use crate::target::Inventory;
 use crate::time::{Clock, Instant};
+use crate::trace::TraceRef;
 
 /// Longest message on the stream, in bytes: a listing of some thousand copies fits many times.
 pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -102,6 +103,9 @@ pub enum ToAgent {
     Offer {
         /// The exact bytes of a `JobSpec`, as text.
         spec: String,
+        /// What spans about the job hang from; unset where nobody collects any. No part of what is hashed or signed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<TraceRef>,
     },
     /// Yes.
     Permitted {

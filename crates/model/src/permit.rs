@@ -85,3 +85,24 @@ pub enum Denial {
     /// The plan is not in the log yet, or the log signs nothing: nothing is erased that was not written down before.
     NotLogged,
 }
+
+impl Denial {
+    /// The word, as it is spelt everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotDue => "not-due",
+            Self::Held => "held",
+            Self::Halted => "halted",
+            Self::Cancelled => "cancelled",
+            Self::NotApproved => "not-approved",
+            Self::Begun => "begun",
+            Self::Stale => "stale",
+            Self::NotInspected => "not-inspected",
+            Self::Raced => "raced",
+            Self::Foreign => "foreign",
+            Self::Clock => "clock",
+            Self::NoAddress => "no-address",
+            Self::NotLogged => "not-logged",
+        }
+    }
+}

@@ -29,6 +29,15 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// The word, as it is spelt everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Interim => "interim",
+            Self::Final => "final",
+            Self::Amendment => "amendment",
+        }
+    }
+
     /// Whether nothing is open.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Final | Self::Amendment)

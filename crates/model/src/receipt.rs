@@ -37,6 +37,18 @@ pub enum Verdict {
     Unknown,
 }
 
+impl Verdict {
+    /// The word, as it is spelt everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Why an attempt did not end in [`Verdict::Done`]. Codes are stable; nothing here names data or a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

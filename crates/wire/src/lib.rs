@@ -4,6 +4,7 @@
 //! an `INVALID_ARGUMENT` that names the field. Upholds that a zero enum value and an unknown word are refused.
 
 pub mod cause;
+pub mod details;
 pub mod parse;
 pub mod session;
 pub mod target;
@@ -15,3 +16,6 @@ pub mod words;
 pub mod v1 {
     tonic::include_proto!("gallra.v1");
 }
+
+/// What `proto/gallra/v1` says, for callers that ask the server itself (gRPC reflection): an encoded `FileDescriptorSet`.
+pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("gallra");

@@ -8,6 +8,8 @@ use gallra_model::time::start_of;
 use gallra_model::{Day, Instant};
 use tonic::Status;
 
+use crate::details::invalid;
+
 /// Parses a field through its type's own `FromStr`.
 ///
 /// # Errors
@@ -17,7 +19,7 @@ where
     T: FromStr,
     T::Err: Display,
 {
-    text.parse().map_err(|error: T::Err| Status::invalid_argument(format!("{name}: {error}")))
+    text.parse().map_err(|error: T::Err| invalid(name, error))
 }
 
 /// Parses a day, `YYYY-MM-DD`.
@@ -26,7 +28,7 @@ where
 /// `INVALID_ARGUMENT`.
 pub fn day(name: &str, text: &str) -> Result<Day, Status> {
     let shaped = text.len() == 10 && text.bytes().enumerate().all(|(at, b)| (b == b'-') == (at == 4 || at == 7));
-    let wrong = || Status::invalid_argument(format!("{name}: expected a calendar day, YYYY-MM-DD"));
+    let wrong = || invalid(name, "expected a calendar day, YYYY-MM-DD");
     if !shaped {
         return Err(wrong());
     }
@@ -47,7 +49,7 @@ pub fn optional_day(name: &str, text: &str) -> Result<Option<Day>, Status> {
 /// # Errors
 /// `INVALID_ARGUMENT`.
 pub fn instant(name: &str, text: &str) -> Result<Instant, Status> {
-    text.parse().map_err(|_| Status::invalid_argument(format!("{name}: expected an instant, RFC 3339 in UTC")))
+    text.parse().map_err(|_| invalid(name, "expected an instant, RFC 3339 in UTC"))
 }
 
 /// Parses an instant, or a day as the instant in which it begins in Stockholm.
@@ -67,8 +69,7 @@ pub fn end(name: &str, text: &str) -> Result<Instant, Status> {
 }
 
 fn instant_or_day(name: &str, text: &str, of: impl FnOnce(Day) -> Option<Day>) -> Result<Instant, Status> {
-    let wrong =
-        || Status::invalid_argument(format!("{name}: expected an instant, RFC 3339 in UTC, or a day, YYYY-MM-DD"));
+    let wrong = || invalid(name, "expected an instant, RFC 3339 in UTC, or a day, YYYY-MM-DD");
     if let Ok(day) = day(name, text) {
         return of(day).and_then(|day| start_of(day).ok()).ok_or_else(wrong);
     }
@@ -80,7 +81,7 @@ fn instant_or_day(name: &str, text: &str, of: impl FnOnce(Day) -> Option<Day>) -
 /// # Errors
 /// `INVALID_ARGUMENT`.
 pub fn required<T>(name: &str, value: Option<T>) -> Result<T, Status> {
-    value.ok_or_else(|| Status::invalid_argument(format!("{name}: must be set")))
+    value.ok_or_else(|| invalid(name, "must be set"))
 }
 
 /// The text of something that may be missing: empty when it is.

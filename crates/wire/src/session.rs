@@ -134,7 +134,9 @@ pub fn response_of(message: &ToAgent) -> v1::SessionResponse {
             now: now.to_string(),
         }),
         ToAgent::ClockMoved { now } => Answer::ClockMoved(v1::ClockMoved { now: now.to_string() }),
-        ToAgent::Offer { spec } => Answer::Offer(v1::Offer { spec: spec.clone() }),
+        ToAgent::Offer { spec, trace } => {
+            Answer::Offer(v1::Offer { spec: spec.clone(), traceparent: trace.map(String::from).unwrap_or_default() })
+        }
         ToAgent::Permitted { permit } => Answer::Permitted(v1::Permitted { permit: Some(envelope_to_wire(permit)) }),
         ToAgent::Denied { job, nonce, reason } => Answer::Denied(v1::Denied {
             job: job.to_string(),
@@ -168,7 +170,8 @@ pub fn to_agent(response: v1::SessionResponse) -> Result<ToAgent, Status> {
             now: parse::instant("welcome.now", &welcome.now)?,
         },
         Answer::ClockMoved(moved) => ToAgent::ClockMoved { now: parse::instant("clock_moved.now", &moved.now)? },
-        Answer::Offer(offer) => ToAgent::Offer { spec: offer.spec },
+        // What is no traceparent costs a span, never a job.
+        Answer::Offer(offer) => ToAgent::Offer { spec: offer.spec, trace: offer.traceparent.parse().ok() },
         Answer::Permitted(permitted) => {
             ToAgent::Permitted { permit: envelope_from_wire(parse::required("permitted.permit", permitted.permit)?) }
         }

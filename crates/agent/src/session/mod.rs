@@ -3,6 +3,7 @@
 //! and both directions move independently, so that neither half can wait for the other for ever (I10).
 
 mod dial;
+mod spans;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -72,6 +73,7 @@ struct Drive {
     inward: VecDeque<ToPrivileged>,
     alarm: Option<Instant>,
     waits: Waits,
+    spans: spans::Spans,
 }
 
 /// Keeps a stream open until `stop` is ready.
@@ -105,6 +107,7 @@ impl Drive {
             inward: VecDeque::new(),
             alarm: None,
             waits: retry::waits(),
+            spans: spans::Spans::default(),
         }
     }
 
@@ -160,6 +163,7 @@ impl Drive {
             let targets = inventory.targets.len();
             tracing::info!(pid = std::process::id(), agent = %inventory.agent, targets, "ready");
         }
+        self.spans.hear(&input);
         let broken = matches!(input, Input::Broken);
         let Some(state) = self.state.take() else { return };
         let before = state.link();
@@ -189,7 +193,10 @@ impl Drive {
                 self.alarm = Some(Instant::now() + LASTING);
             }
             Effect::Calm => self.waits.reset(),
-            Effect::Send(message) => self.outward.push_back(message),
+            Effect::Send(message) => {
+                self.spans.say(&message);
+                self.outward.push_back(message);
+            }
             Effect::Tell(message) => {
                 if matches!(message, ToPrivileged::Offer { .. }) {
                     gallra_crash::point("after_offer");

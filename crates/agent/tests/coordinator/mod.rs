@@ -233,7 +233,7 @@ impl Coordinator {
     pub(crate) fn offer(&mut self, spec: &JobSpec) -> Envelope {
         let bytes = String::from_utf8(spec.to_bytes().expect("serialises")).expect("JSON");
         let digest = Digest::of(bytes.as_bytes());
-        self.say(ToAgent::Offer { spec: bytes });
+        self.say(ToAgent::Offer { spec: bytes, trace: None });
         let ToCoordinator::AskBegin { job, spec: asked, nonce } = self.hear() else { panic!("an asking") };
         assert_eq!((job, asked), (spec.job, digest));
         let permit = Permit {

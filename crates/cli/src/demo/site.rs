@@ -65,6 +65,8 @@ pub struct Options {
     pub init: Vec<String>,
     /// Further lines of `[log]` in coordinator.toml.
     pub log: String,
+    /// Further sections of coordinator.toml.
+    pub coordinator: String,
     /// `[etcd]` of coordinator.toml, with its header: the store is moved there before anything is served. Empty: it stays in a file.
     pub etcd: String,
     /// Tests of crashes: the program that kills itself once, and the point at which it does (`gallra-crash`).
@@ -93,6 +95,7 @@ impl Options {
             longest_act_seconds: None,
             init: Vec::new(),
             log: String::new(),
+            coordinator: String::new(),
             etcd: String::new(),
             crash: None,
         }
@@ -155,10 +158,8 @@ impl Site {
             fs::create_dir_all(dir.join("backup"))?;
             routine.create()?;
         }
-        let now = options.start;
         let cause_key = cause::create_key(&dir.join("cause.key")).map_err(|failure| anyhow::anyhow!(failure.text))?;
-        let (coordinator, agent, channel) = (None, None, None);
-        let second = None;
+        let (coordinator, second, agent, channel, now) = (None, None, None, None, options.start);
         let mut site = Self { options, provider, routine, cause_key, coordinator, second, agent, channel, now };
         site.init_coordinator()?;
         site.move_to_etcd()?;
@@ -247,7 +248,7 @@ impl Site {
         ensure!(status.success(), "gallra-coordinator init failed: see logs/coordinator.log");
         let config = self.path("coordinator/coordinator.toml");
         let text = fs::read_to_string(&config)?.replace("[log]\n", &format!("[log]\n{}", self.options.log));
-        Ok(fs::write(config, text)?)
+        Ok(fs::write(config, format!("{text}\n{}", self.options.coordinator))?)
     }
 
     fn move_to_etcd(&self) -> anyhow::Result<()> {

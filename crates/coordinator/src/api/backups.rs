@@ -44,13 +44,18 @@ impl v1::backup_service_server::BackupService for Api {
     }
 }
 
+/// The day by which a copy is promised to be gone.
+fn promised(view: &View, copy: &CopyRecord) -> Option<Day> {
+    let mut backups = view.plan.iter().flat_map(|plan| &plan.backups);
+    backups.find(|backup| backup.agent == copy.agent && backup.target == copy.target)?.latest
+}
+
+/// Whether a copy that is there should be gone.
+pub(crate) fn is_overdue(view: &View, copy: &CopyRecord, today: Day) -> bool {
+    !matches!(copy.state, CopyState::Gone { .. }) && promised(view, copy).is_some_and(|promised| promised < today)
+}
+
 fn to_wire(view: &View, copy: &CopyRecord, today: Day) -> v1::Copy {
-    let promised = view
-        .plan
-        .iter()
-        .flat_map(|plan| &plan.backups)
-        .find(|backup| backup.agent == copy.agent && backup.target == copy.target)
-        .and_then(|backup| backup.latest);
     let gone = match copy.state {
         CopyState::Gone { seen } => Some(seen),
         CopyState::Listed | CopyState::Unlisted => None,
@@ -66,7 +71,7 @@ fn to_wire(view: &View, copy: &CopyRecord, today: Day) -> v1::Copy {
             Expected::Never => "never".to_owned(),
             Expected::Unknown => "unknown".to_owned(),
         },
-        promised: parse::text_or_empty(promised),
+        promised: parse::text_or_empty(promised(view, copy)),
         state: match copy.state {
             CopyState::Listed => v1::CopyState::Listed,
             CopyState::Unlisted => v1::CopyState::Unlisted,
@@ -74,6 +79,6 @@ fn to_wire(view: &View, copy: &CopyRecord, today: Day) -> v1::Copy {
         }
         .into(),
         gone: parse::text_or_empty(gone),
-        overdue: gone.is_none() && promised.is_some_and(|promised| promised < today),
+        overdue: is_overdue(view, copy, today),
     }
 }

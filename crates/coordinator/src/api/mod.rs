@@ -7,6 +7,7 @@ mod contracts;
 mod customers;
 mod enrolment;
 mod halt;
+pub(crate) mod health;
 mod holds;
 mod instructions;
 mod jobs;
@@ -27,6 +28,8 @@ use gallra_model::message::MAX_MESSAGE_BYTES;
 use gallra_wire::v1;
 use tonic::service::Routes;
 
+pub(crate) use backups::is_overdue;
+
 use crate::core::Core;
 
 /// What every service holds.
@@ -36,7 +39,23 @@ pub struct Api {
 }
 
 /// The services behind client certificates.
-pub fn routes(core: &Arc<Core>) -> Routes {
+///
+/// # Errors
+/// Never in practice: the descriptions of our own services can be read.
+pub fn routes(core: &Arc<Core>) -> anyhow::Result<Routes> {
+    let (reporter, health) = health::service();
+    tokio::spawn({
+        let core = Arc::clone(core);
+        async move { health::follow(&core, reporter).await }
+    });
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(gallra_wire::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    Ok(services(core).add_service(health).add_service(reflection))
+}
+
+fn services(core: &Arc<Core>) -> Routes {
     let api = Api { core: Arc::clone(core) };
     let sessions =
         v1::agent_service_server::AgentServiceServer::new(api.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);

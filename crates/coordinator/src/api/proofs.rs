@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use super::Api;
 use crate::error::CoreError;
 use crate::issue::StoredProof;
-use crate::state;
+use crate::{state, traces};
 
 #[tonic::async_trait]
 impl v1::proof_service_server::ProofService for Api {
@@ -54,6 +54,7 @@ impl v1::proof_service_server::ProofService for Api {
 
 impl Api {
     async fn file(&self, id: &RequestId, proof: &StoredProof) -> Result<v1::GetProofResponse, Status> {
+        let _span = traces::fetching(id, proof);
         let file = self.core.proof_file(id, proof).await?;
         let told = v1::Proof { bytes: file.len() as u64, ..to_wire(id, proof) };
         Ok(v1::GetProofResponse { proof: Some(told), file })

@@ -232,8 +232,8 @@ impl Session<'_> {
     async fn input(&self, input: &Input) -> Result<(), Status> {
         let replaced = || Status::aborted("a newer stream of this agent took over");
         for job in self.core.fleet.step(self.agent, self.number, input).ok_or_else(replaced)? {
-            match self.core.offer(&job).await? {
-                Some(spec) => self.say(&ToAgent::Offer { spec }).await?,
+            match self.core.offer_and_trace(&job).await? {
+                Some((spec, trace)) => self.say(&ToAgent::Offer { spec, trace }).await?,
                 // Parked, until time moves: one job that cannot be offered holds no other up.
                 None => self.park(job)?,
             }

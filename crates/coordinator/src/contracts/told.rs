@@ -63,6 +63,17 @@ impl Core {
     }
 
     async fn told_all(&self, told: Told<'_>) -> Result<Contract, CoreError> {
+        let contract = self.take_word(told).await?;
+        self.metrics.event(match told.word {
+            Word::Ended(_) => "ended",
+            Word::Settled(_) => "settled",
+            Word::Resumed => "resumed",
+            Word::Moved => "moved",
+        });
+        Ok(contract)
+    }
+
+    async fn take_word(&self, told: Told<'_>) -> Result<Contract, CoreError> {
         for _ in 0..CHANGES {
             let contract = until_committed!(self.try_told(told))?;
             // A crash before this is so leaves a word unanswered: whoever told it tells it again, and it goes on here.

@@ -57,6 +57,7 @@ impl Ledger {
         }
         let txn = waiting.iter().fold(txn, |txn, entry| txn.delete(entry.key.clone()));
         self.store.commit(txn).await?;
+        crate::traces::entered(head.size, &new);
         Ok(Batch { taken: waiting.len(), appended: new.len() })
     }
 

@@ -162,7 +162,7 @@ fn said(state: Session, message: ToAgent) -> (Session, Vec<Effect>) {
             return (Session { link: Link::Open, generation: highest, ..state }, effects);
         }
         (Link::Open, ToAgent::ClockMoved { now }) => ToPrivileged::ClockMoved { now },
-        (Link::Open, ToAgent::Offer { spec }) => ToPrivileged::Offer { spec },
+        (Link::Open, ToAgent::Offer { spec, .. }) => ToPrivileged::Offer { spec },
         (Link::Open, ToAgent::Permitted { permit }) => ToPrivileged::Permitted { permit },
         (Link::Open, ToAgent::Denied { job, nonce, reason }) => ToPrivileged::Denied { job, nonce, reason },
         (Link::Open, ToAgent::ReceiptStored { receipt }) => ToPrivileged::ReceiptStored { receipt },

@@ -2,7 +2,7 @@
 //! none of them leads back to an identifier for who lacks the key (decisions 12 and 13).
 
 use aws_lc_rs::hmac;
-use gallra_model::{AgentName, Pseudonym, SubjectId};
+use gallra_model::{AgentName, Pseudonym, RequestId, SubjectId};
 
 use super::epoch::EpochKeys;
 use super::secret::Secret;
@@ -50,6 +50,12 @@ impl Keyring {
     /// A subject's name towards one agent: two agents cannot tell that theirs are of one subject.
     pub fn pseudonym(&self, agent: &AgentName, subject: &SubjectId) -> Pseudonym {
         Pseudonym::from_bytes(keyed(&self.pseudonym, agent.as_str(), subject.as_bytes()))
+    }
+
+    /// A request's trace towards one agent: follows from the request for good, and two agents cannot tell that theirs are of one
+    /// request, though both read its id in the log. The word holds a space, as no agent's name does.
+    pub fn trace(&self, agent: &AgentName, request: &RequestId) -> [u8; 16] {
+        keyed(&self.pseudonym, &format!("trace {agent}"), request.as_bytes())
     }
 
     /// What stays of an erased contract, so that a late event cannot reopen it ([`keys::closed`]).

@@ -111,8 +111,8 @@ pub use replica::{
 };
 pub use request::{
     asked, copies_of, copy, copy_set, job, job_of_agent, job_request, jobs_of, jobs_of_agent, obligation,
-    obligations_of, parse_job, plan, plans_of, proof, proofs_of, receipt, receipts_of, request, requests, restore,
-    restores_of, statement, statements_of,
+    obligations_of, parse_job, parse_request, plan, plans_of, proof, proofs_of, receipt, receipts_of, request,
+    requests, restore, restores_of, statement, statements_of,
 };
 pub use rules::{
     all_instructed, guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target,

@@ -14,6 +14,11 @@ pub fn request(id: &RequestId) -> Key {
     requests().key(&id.to_string())
 }
 
+/// What [`request`] put in.
+pub fn parse_request(key: &Key) -> Option<RequestId> {
+    requests().rest(key)?.parse().ok()
+}
+
 /// All requests, oldest first.
 pub fn requests() -> KeyPrefix {
     Family::Request.prefix()

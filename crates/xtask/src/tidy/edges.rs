@@ -30,6 +30,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("targets", &["model"]),
     ("tlog", &["log"]),
     ("crash", &[]),
+    // Its spans say ids and words of the model, and nothing that is a text.
+    ("telemetry", &["model"]),
     // binaries
     (
         "coordinator",
@@ -48,9 +50,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tlog",
             "stamp",
             "crash",
+            "telemetry",
         ],
     ),
-    ("agent", &["model", "flow", "proof", "wire", "identity", "targets", "retry", "crash"]),
+    ("agent", &["model", "flow", "proof", "wire", "identity", "targets", "retry", "crash", "telemetry"]),
     // The demonstration's search opens sealed store values with the keys on disk, hence store; causes are signed here, hence
     // proof (0012). Root holders see the checkpoint that a log ends at, hence log (0034).
     (
