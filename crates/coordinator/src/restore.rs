@@ -62,9 +62,9 @@ pub async fn run(layout: &Layout, told: Restore) -> anyhow::Result<String> {
     match (told.from, &config.etcd) {
         (Source::File(file), None) => {
             ensure!(told.cell.is_none(), "--cell is for etcd, and coordinator.toml has no [etcd]");
-            here.into_file(&file).await
+            here.replace_file(&file).await
         }
-        (Source::File(file), Some(etcd)) => here.into_cell(&file, etcd, told.cell).await,
+        (Source::File(file), Some(etcd)) => here.fill_cell(&file, etcd, told.cell).await,
         (Source::Snapshot, Some(etcd)) => here.adopt(&etcd.read(layout)?).await,
         (Source::Snapshot, None) => anyhow::bail!("--adopt is for etcd, and coordinator.toml has no [etcd]"),
     }
@@ -120,7 +120,7 @@ impl Here<'_> {
         format!("{}nothing was changed\n", looked.text)
     }
 
-    async fn into_file(&self, file: &Path) -> anyhow::Result<String> {
+    async fn replace_file(&self, file: &Path) -> anyhow::Result<String> {
         let folder = self.layout.path("store");
         let place = folder.join(embedded::FILE_NAME);
         let from = self.open(file)?;
@@ -165,7 +165,7 @@ impl Here<'_> {
         Ok(format!("{}{aside}{NEXT}", looked.text))
     }
 
-    async fn into_cell(&self, file: &Path, etcd: &EtcdConfig, other: Option<String>) -> anyhow::Result<String> {
+    async fn fill_cell(&self, file: &Path, etcd: &EtcdConfig, other: Option<String>) -> anyhow::Result<String> {
         let from = self.open(file)?;
         let before = etcd.read(self.layout)?;
         let cell = match &other {
@@ -339,14 +339,18 @@ async fn walk(from: &dyn Store, to: &dyn Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes what an earlier try put together and gave no place.
+/// Removes what an earlier try put together and gave no place: the store's file, whole or half made, and its folder.
 fn remove_draft(draft: &Path) -> anyhow::Result<()> {
-    match fs::remove_dir_all(draft) {
+    let absent_is_fine = |done: std::io::Result<()>| match done {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("{} cannot be removed", draft.display()))
         }
         _ => Ok(()),
+    };
+    for name in [embedded::FILE_NAME.to_owned(), format!("{}.new", embedded::FILE_NAME)] {
+        absent_is_fine(fs::remove_file(draft.join(name)))?;
     }
+    absent_is_fine(fs::remove_dir(draft))
 }
 
 fn sync(folder: &Path) -> anyhow::Result<()> {
