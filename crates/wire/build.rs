@@ -37,4 +37,5 @@ const WORDS: &[(&str, &str)] = &[
     ("gallra.v1.Copy.state", "copy_state"),
     ("gallra.v1.Proof.stage", "stage"),
     ("gallra.v1.ClockReading.clock", "clock_kind"),
+    ("gallra.v1.Finding.severity", "severity"),
 ];

@@ -69,6 +69,7 @@ const EXPECTED: &[(&str, &[CallerRole])] = &[
     ("SuppressionService/ListSuppressions", &[Operator, Approver, Auditor]),
     ("SuppressionService/LiftSuppression", &[Approver]),
     ("AgentService/Session", &[Agent]),
+    ("DoctorService/Examine", &[Operator, Approver, Auditor]),
     ("ClockService/GetClock", &[Operator, Approver, Billing, Auditor]),
     ("ClockService/AdvanceClock", &[Operator]),
     ("ClockService/ConfirmClock", &[Operator, Approver]),

@@ -18,6 +18,8 @@ pub const DENIED: u8 = 4;
 pub const UNREACHABLE: u8 = 5;
 /// The state does not allow it now.
 pub const PRECONDITION: u8 = 6;
+/// `gallra doctor` found something critical.
+pub const CRITICAL: u8 = 7;
 
 /// A failure that ends the command: what to say on stderr, and the code.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ use gallra_store::{Entry, Keyring, Store, StoreError, Txn, keys};
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Time;
+use crate::doctor::Premises;
 use crate::error::CoreError;
 use crate::fleet::Fleet;
 use crate::guards;
@@ -83,6 +84,8 @@ pub struct Core {
     pub authority: Arc<Authority>,
     /// The time.
     pub time: Arc<Time>,
+    /// What is beside the store that `gallra doctor` looks at.
+    pub premises: Arc<Premises>,
     /// The stored generation (decision 4).
     pub generation: u64,
     /// This process's id among several coordinators on the store; unset where it is the only one.

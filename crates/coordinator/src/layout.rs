@@ -20,6 +20,9 @@
 //! keys/                key-wrapping keys by epoch (0700): outside the store and its backups (decision 12)
 //! store/               the embedded store
 //! backups/             copies of the store, one or more of the current key epoch; without `keys/` they name nobody
+//! generation           the highest generation of the store that was served from here: not in the store, so that one that went back is
+//!                      not served
+//! store-replaced-*     stores that a restore moved aside; a person removes them
 //! clock                which clock it was first served under: `real` or `simulated`
 //! policy/              the policy packs that were given at init
 //! operator/            the first operator's certificate

@@ -10,6 +10,7 @@ use gallra_coordinator::epochs;
 use gallra_coordinator::init::{self, Init};
 use gallra_coordinator::layout::Layout;
 use gallra_coordinator::replicate::{self, Replicate};
+use gallra_coordinator::restore::{self, Restore, Source};
 use gallra_coordinator::succession::Words;
 use gallra_coordinator::{moving, opening, serve, witness};
 use gallra_model::envelope::Envelope;
@@ -85,6 +86,29 @@ enum Command {
         /// The directory that `init` made.
         #[arg(long)]
         dir: PathBuf,
+    },
+    /// Put a backup in the place of a stopped coordinator's store: checked, copied, read back, with a new generation, and with the
+    /// emergency stop pulled. The store of before is moved aside.
+    #[command(after_help = "Example:\n  gallra-coordinator restore --dir /var/lib/gallra --from \
+                            /var/lib/gallra/backups/store-00000001-2026-11-28T080000Z.redb --dry-run\nWhat is lost, and what to do \
+                            afterwards: docs/operations.md, section 6.")]
+    #[command(group = clap::ArgGroup::new("source").required(true).args(["from", "adopt"]))]
+    Restore {
+        /// The directory that `init` made.
+        #[arg(long)]
+        dir: PathBuf,
+        /// The backup; a store that was moved aside likewise.
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+        /// The etcd of coordinator.toml was itself put back from its own snapshot: raise its generation and adopt it.
+        #[arg(long)]
+        adopt: bool,
+        /// On etcd: another cell, which must be empty; the one of coordinator.toml is served no more.
+        #[arg(long, conflicts_with = "adopt")]
+        cell: Option<String>,
+        /// Only check, and say what would be, and what would be lost.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Make the directory of one more coordinator on the same etcd.
     #[command(
@@ -295,6 +319,10 @@ fn main() -> ExitCode {
                     init::run(&init).await
                 }
                 Command::Backup { dir } => epochs::back_up(&Layout::new(dir)).await,
+                Command::Restore { dir, from, adopt: _, cell, dry_run } => {
+                    let from = from.map_or(Source::Snapshot, Source::File);
+                    restore::print(&restore::run(&Layout::new(dir), Restore { from, cell, dry_run }).await?)
+                }
                 Command::Replicate { dir, to, listen, enrol_listen, names } => {
                     replicate::run(&Replicate { from: dir, to, listen, enrol_listen, names })
                 }

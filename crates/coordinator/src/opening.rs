@@ -15,7 +15,9 @@ use gallra_store_etcd::Etcd;
 
 use crate::clock::Time;
 use crate::core::Core;
+use crate::doctor::Premises;
 use crate::error::decode;
+use crate::generation;
 use crate::layout::{Config, Layout};
 use crate::ledger::{self, Witnesses};
 use crate::logs::{self, Logs};
@@ -94,12 +96,15 @@ async fn open_as(
     let (key, cert) = split_pem(&layout.read("authority.pem")?)?;
     let first = first_policy(layout, &config.policy)?;
     let generation = decode("generation", &generation.value)?;
+    generation::follow(layout, generation)?;
     let Logs { in_force: ledger, ended } = open_logs(layout, &config, &store, (generation, read_only)).await?;
     let rules = Rules::new(first).map_err(|problems| anyhow::anyhow!("policy/{}.toml: {problems}", config.policy))?;
     let keyring = Keyring::open(&layout.keys(&config)).context("the key-wrapping keys cannot be read")?;
     if cluster.is_some() {
         keyring.share(&*store).await.context("the key-wrapping keys are not those of the other coordinators")?;
     }
+    let theirs = config.etcd.iter().flat_map(|etcd| &etcd.certificate).map(|path| layout.path_of(path));
+    let certificates = std::iter::once(layout.path("server.pem")).chain(theirs).collect();
     let (signing, issuer) = Signing::load(&*store, layout.root()).await?;
     Ok(Core {
         effects,
@@ -121,7 +126,8 @@ async fn open_as(
         ledger,
         ended: ended.into(),
         leads: Arc::new(AtomicBool::new(cluster.is_none())),
-        replica: cluster.map(|cluster| cluster.id().into()),
+        replica: cluster.as_ref().map(|cluster| cluster.id().into()),
+        premises: Arc::new(Premises { root: layout.root().to_owned(), cluster, certificates }),
         stopping: Arc::default(),
         fleet: Arc::default(),
         metrics,

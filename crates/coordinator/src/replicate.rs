@@ -10,6 +10,7 @@ use anyhow::{Context as _, ensure};
 use gallra_identity::Authority;
 
 use crate::clock::real_now;
+use crate::generation;
 use crate::init::{leaf_validity, server_names, write_credential};
 use crate::layout::{Layout, make_private_dir, write_new};
 use crate::opening::split_pem;
@@ -31,7 +32,8 @@ pub struct Replicate {
 /// Files that all coordinators of an installation have alike. The key-wrapping keys are not copied: they are shared.
 fn is_common(name: &str) -> bool {
     let issuer = name.starts_with("issuer");
-    issuer || ["authority.pem", "anchor", "permit.key", "permit.pub", "log.key", "clock"].contains(&name)
+    issuer
+        || ["authority.pem", "anchor", "permit.key", "permit.pub", "log.key", "clock", generation::FILE].contains(&name)
 }
 
 /// Makes it, and says what the others have to be told.

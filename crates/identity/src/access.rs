@@ -85,6 +85,7 @@ pub const TABLE: &[(&str, &[CallerRole])] = &[
     ("/gallra.v1.SuppressionService/ListSuppressions", READERS),
     ("/gallra.v1.SuppressionService/LiftSuppression", &[Approver]),
     ("/gallra.v1.AgentService/Session", &[Agent]),
+    ("/gallra.v1.DoctorService/Examine", READERS),
     ("/gallra.v1.ClockService/GetClock", &[Operator, Approver, Billing, Auditor]),
     ("/gallra.v1.ClockService/AdvanceClock", &[Operator]),
     ("/gallra.v1.ClockService/ConfirmClock", IN_CHARGE),

@@ -36,6 +36,11 @@ impl Cluster for Etcd {
         Ok(Arc::new(Moment::new(Arc::clone(&self.shared), at)))
     }
 
+    async fn findings(&self) -> Result<Vec<(bool, String)>, StoreError> {
+        let said = self.health().await?.findings();
+        Ok(said.into_iter().map(|finding| (finding.urgent, finding.text)).collect())
+    }
+
     async fn forget_history(&self) -> Result<(), StoreError> {
         self.compact(self.revision().await?).await
     }

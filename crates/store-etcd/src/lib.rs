@@ -94,6 +94,17 @@ impl Etcd {
         Self::start(config, members, prefix, cluster).await
     }
 
+    /// Opens the store of a cell whichever cluster it was made in: for whoever is about to [`Etcd::adopt`] it, raises the generation
+    /// through this first, and has stopped everybody else.
+    ///
+    /// # Errors
+    /// When there is no store of this version, or etcd cannot be reached.
+    pub async fn open_restored(config: &Config) -> Result<Self, StoreError> {
+        let (members, prefix) = Self::connect(config).await?;
+        let cluster = marker::found(&members, &prefix).await?;
+        Self::start(config, members, prefix, cluster).await
+    }
+
     /// Declares that a restored cluster is this cell's store from now on. Whoever does this raises the generation too (I3).
     ///
     /// # Errors

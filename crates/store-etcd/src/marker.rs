@@ -70,14 +70,20 @@ pub(crate) async fn check(members: &Members, prefix: &Prefix) -> Result<u64, Sto
     }
 }
 
-/// Marks a store anew as this cluster's.
-pub(crate) async fn adopt(members: &Members, prefix: &Prefix) -> Result<u64, StoreError> {
+/// The cluster that answers, where there is a store of this version, whichever cluster made it.
+pub(crate) async fn found(members: &Members, prefix: &Prefix) -> Result<u64, StoreError> {
     let (Some(found), cluster) = read(members, prefix).await? else {
         return Err(format("there is no store under the cell's prefix; check etcd's address and the cell's name"));
     };
     if !is_mark(&found) {
         return Err(format("what is under the cell's prefix is of another version, or no store"));
     }
+    Ok(cluster)
+}
+
+/// Marks a store anew as this cluster's.
+pub(crate) async fn adopt(members: &Members, prefix: &Prefix) -> Result<u64, StoreError> {
+    let cluster = found(members, prefix).await?;
     // Twice is the same as once.
     let marked = members.ask(Twice::Harmless, |client| {
         let key = prefix.first();

@@ -33,6 +33,14 @@ pub trait Cluster: Election {
     /// The engine's.
     async fn forget_history(&self) -> Result<(), StoreError>;
 
+    /// What is wrong with the engine, or soon will be: whether anything is at risk now, and a text with what to do.
+    ///
+    /// # Errors
+    /// The engine's, where nobody answers.
+    async fn findings(&self) -> Result<Vec<(bool, String)>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// What the engine wants done by whoever leads, for as long as the term lasts.
     async fn while_leading(&self, term: &Term) {
         term.ended().await;

@@ -32,7 +32,7 @@ pub mod watch;
 
 pub use cluster::Cluster;
 pub use election::{Election, Fenced, Term};
-pub use embedded::Embedded;
+pub use embedded::{Embedded, Frozen};
 pub use key::{Key, KeyPrefix, KeyRange};
 pub use keyring::{Epoch, Keyring, SubjectKey, Wrapped};
 pub use store::{Entry, Page, Store, StoreError};

@@ -57,7 +57,7 @@ fn stays(key: &Key) -> bool {
 }
 
 /// All keys there can be.
-pub(crate) fn everything() -> KeyRange {
+pub fn everything() -> KeyRange {
     KeyPrefix::of(&["v1"]).range()
 }
 
@@ -72,11 +72,7 @@ pub async fn transfer(
     told: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Moved, TransferError> {
     let generation = generation_of(from).await?;
-    if to.get(&keys::meta_generation()).await.map_err(target)?.is_some() {
-        return Err(TransferError::Served);
-    }
-    copy(from, to, told).await?;
-    let moved = compare(from, to).await?;
+    let moved = copied(from, to, told).await?;
     if let Some(entry) = from.get(&keys::meta_generation()).await.map_err(source)? {
         let gives_up = Txn::new()
             .expect(entry.key.clone(), Expect::Version(entry.version))
@@ -86,6 +82,28 @@ pub async fn transfer(
     }
     to.commit(Txn::new().create(keys::meta_generation(), generation)).await.map_err(target)?;
     Ok(moved)
+}
+
+/// Copies everything that `from` keeps into `to`, and reads it back. The target has no generation afterwards, so that nothing is
+/// served from it before somebody gives it one ([`crate::keys::meta_generation`]). Done again after a crash, it goes on.
+///
+/// # Errors
+/// [`TransferError`]; a target that has a generation is refused.
+pub async fn put_back(
+    from: &dyn Store,
+    to: &dyn Store,
+    told: &mut (dyn FnMut(u64) + Send),
+) -> Result<Moved, TransferError> {
+    generation_of(from).await?;
+    copied(from, to, told).await
+}
+
+async fn copied(from: &dyn Store, to: &dyn Store, told: &mut (dyn FnMut(u64) + Send)) -> Result<Moved, TransferError> {
+    if to.get(&keys::meta_generation()).await.map_err(target)?.is_some() {
+        return Err(TransferError::Served);
+    }
+    copy(from, to, told).await?;
+    compare(from, to).await
 }
 
 /// The source's generation, also where a crash came after it was given up.
@@ -224,6 +242,20 @@ mod tests {
         }
         let again = transfer(&from, &to, &mut |_| ()).await;
         assert!(matches!(again, Err(TransferError::Served)), "{again:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_put_back_is_whole_and_not_served_before_somebody_says_so() {
+        let ((_a, from), (_b, to)) = (store(60).await, store(0).await);
+        for _ in 0..2 {
+            assert_eq!(put_back(&from, &to, &mut |_| ()).await.expect("copies").entries, 60);
+        }
+        for there in [&from, &to] {
+            let generation = there.get(&keys::meta_generation()).await.expect("reads");
+            assert_eq!(generation.is_some(), std::ptr::eq(there, &from), "only the source can be served");
+        }
+        to.commit(Txn::new().create(keys::meta_generation(), "4")).await.expect("commits");
+        assert!(matches!(put_back(&from, &to, &mut |_| ()).await, Err(TransferError::Served)));
     }
 
     #[tokio::test]

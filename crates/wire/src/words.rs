@@ -38,6 +38,7 @@ words! {
     copy_state, copy_state_word: CopyState, "COPY_STATE_";
     stage, stage_word: Stage, "STAGE_";
     clock_kind, clock_kind_word: ClockKind, "CLOCK_KIND_";
+    severity, severity_word: Severity, "SEVERITY_";
 }
 
 #[cfg(test)]

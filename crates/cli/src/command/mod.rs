@@ -4,6 +4,7 @@ pub mod agent;
 pub mod backup;
 pub mod certificate;
 pub mod contract;
+pub mod doctor;
 pub mod halt;
 pub mod hold;
 pub mod instruction;
@@ -34,7 +35,7 @@ use crate::output::Format;
     name = "gallra",
     version,
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 denied, \
-    5 coordinator not reached, 6 not possible now; `gallra verify` has more.\nFirst steps: gallra demo"
+    5 coordinator not reached, 6 not possible now, 7 doctor found something critical; `gallra verify` has more.\nFirst steps: gallra demo"
 )]
 pub struct Arguments {
     /// Directory with client.toml, authority.pem, client.pem and client.key.
@@ -84,6 +85,8 @@ enum Command {
     #[command(after_help = "Examples:\n  gallra start --reason \"the template is corrected\"\n  \
         gallra start --clock 2026-11-27T15:00:00Z --reason \"compared with two other machines\"")]
     Start(halt::StartArgs),
+    /// Examine the installation: what a person should know, how bad it is, and what to do. Exit code 7 where something is critical.
+    Doctor(doctor::DoctorArgs),
     /// See the steps that agents carry out, and try one again.
     #[command(subcommand)]
     Job(job::JobCommand),
@@ -141,6 +144,7 @@ pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Instruction(command) => instruction::run(profile, command).await,
         Command::Stop(args) => halt::stop(profile, args).await,
         Command::Start(args) => halt::start(profile, args).await,
+        Command::Doctor(args) => doctor::run(profile, args).await,
         Command::Job(command) => job::run(profile, command).await,
         Command::Receipt(command) => receipt::run(profile, command).await,
         Command::Backup(command) => backup::run(profile, command).await,

@@ -5,6 +5,7 @@ mod backups;
 mod clock;
 mod contracts;
 mod customers;
+mod doctor;
 mod enrolment;
 mod halt;
 pub(crate) mod health;
@@ -65,6 +66,7 @@ fn services(core: &Arc<Core>) -> Routes {
         .add_service(v1::clock_service_server::ClockServiceServer::new(api.clone()))
         .add_service(v1::contract_service_server::ContractServiceServer::new(api.clone()))
         .add_service(v1::customer_service_server::CustomerServiceServer::new(api.clone()))
+        .add_service(v1::doctor_service_server::DoctorServiceServer::new(api.clone()))
         .add_service(v1::halt_service_server::HaltServiceServer::new(api.clone()))
         .add_service(v1::hold_service_server::HoldServiceServer::new(api.clone()))
         .add_service(v1::instruction_service_server::InstructionServiceServer::new(api.clone()))

@@ -7,6 +7,7 @@ mod apply;
 mod copy;
 mod error;
 mod file;
+mod frozen;
 mod gather;
 #[cfg(any(test, feature = "power-loss"))]
 pub mod power_loss;
@@ -31,6 +32,7 @@ use crate::watch::{Watch, Watches};
 
 pub use copy::Copied;
 pub(crate) use file::VERSION_BYTES;
+pub use frozen::Frozen;
 pub(crate) use gather::gather;
 pub(crate) use read::ClosedStore;
 
