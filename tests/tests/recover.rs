@@ -247,7 +247,7 @@ async fn succeed(story: &mut Story) {
 fn section(cluster: &Cluster, folder: &Path) -> String {
     let client = cluster.authority().issue("gallra", Lifetime::Now);
     let tls = cluster.tls(&client);
-    let mut lines = format!("[etcd]\nendpoints = {:?}\ncell = \"main\"\n", cluster.endpoints());
+    let mut lines = format!("[etcd]\nendpoints = {:?}\n", cluster.endpoints());
     for (name, content) in [("authority", &tls.ca), ("certificate", &tls.certificate), ("key", &tls.key)] {
         let path = folder.join(format!("etcd-{name}.pem"));
         std::fs::write(&path, content).expect("writes");

@@ -1,6 +1,7 @@
 //! The whole flow on a real etcd, with one coordinator and with two, of which the leader dies or hands over in the middle.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 
 use gallra_cli::demo::site::wait_for;
@@ -186,7 +187,7 @@ async fn what_a_finished_request_leaves_in_the_store_is_bounded() {
     };
     for (when, late) in [("planned", &planned), ("done", &after)] {
         for (family, entries, bytes) in since(late) {
-            println!("{when}: {family}: {entries} entries, {bytes} bytes");
+            writeln!(std::io::stdout(), "{when}: {family}: {entries} entries, {bytes} bytes").expect("prints");
         }
     }
     let bytes: u64 = since(&after).iter().map(|(_, _, bytes)| bytes).sum();

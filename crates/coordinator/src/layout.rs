@@ -161,6 +161,14 @@ impl EtcdConfig {
     /// # Errors
     /// Names the key, or the file.
     pub fn read(&self, layout: &Layout) -> anyhow::Result<gallra_store_etcd::Config> {
+        self.read_for(layout, &layout.config()?.cell)
+    }
+
+    /// The same for another cell of the same etcd.
+    ///
+    /// # Errors
+    /// As [`EtcdConfig::read`].
+    pub fn read_for(&self, layout: &Layout, cell: &str) -> anyhow::Result<gallra_store_etcd::Config> {
         let file = |path: &Path| {
             let path = layout.path_of(path);
             fs::read_to_string(&path).with_context(|| format!("etcd: {} cannot be read", path.display()))
@@ -175,7 +183,7 @@ impl EtcdConfig {
             }),
             _ => anyhow::bail!("coordinator.toml: etcd: authority, certificate and key are given together"),
         };
-        let cell = layout.config()?.cell.parse().context("coordinator.toml: cell")?;
+        let cell = cell.parse().context("the cell's name")?;
         let config = gallra_store_etcd::Config::new(self.endpoints.clone(), cell, tls);
         let mut config = config.context("coordinator.toml: etcd.endpoints")?;
         anyhow::ensure!(

@@ -167,15 +167,12 @@ impl Here<'_> {
 
     async fn fill_cell(&self, file: &Path, etcd: &EtcdConfig, other: Option<String>) -> anyhow::Result<String> {
         let from = self.open(file)?;
-        let before = etcd.read(self.layout)?;
+        let (before, own) = (etcd.read(self.layout)?, self.layout.config()?.cell);
         let cell = match &other {
             None => before.clone(),
-            Some(cell) => EtcdConfig { cell: cell.clone(), ..etcd.clone() }.read(self.layout)?,
+            Some(cell) => etcd.read_for(self.layout, cell)?,
         };
-        ensure!(
-            other.as_deref() != Some(etcd.cell.as_str()),
-            "--cell names the cell of coordinator.toml: leave it out"
-        );
+        ensure!(other.as_deref() != Some(own.as_str()), "--cell names the cell of coordinator.toml: leave it out");
         let now = match Etcd::open(&before).await {
             Ok(now) => Some(now),
             Err(error @ (StoreError::Unavailable { .. } | StoreError::Denied { .. })) => return Err(error.into()),
@@ -189,8 +186,7 @@ impl Here<'_> {
             let served = generation_of(now).await?.is_some();
             ensure!(
                 other.is_some() || !served,
-                "the cell {} holds a store: name another one with --cell, and write that into coordinator.toml afterwards",
-                etcd.cell
+                "the cell {own} holds a store: name another one with --cell, and write that into coordinator.toml afterwards"
             );
         }
         let compared = now.as_ref().map(|now| now as &dyn Store);
@@ -210,10 +206,7 @@ impl Here<'_> {
         gallra_crash::point("restore_given_up");
         finish(&to, &looked).await?;
         let cell = other.map_or_else(String::new, |cell| {
-            format!(
-                "write cell = \"{cell}\" under [etcd] in coordinator.toml of every coordinator; {} is served no more\n",
-                etcd.cell
-            )
+            format!("write cell = \"{cell}\" in coordinator.toml of every coordinator; {own} is served no more\n")
         });
         Ok(format!("{}{cell}{NEXT}", looked.text))
     }
