@@ -1,17 +1,21 @@
 //! The leader's loop: moves what time moves. It is woken by a change or by the clock, takes no hint from either, and looks
 //! at every request whose stored timer is due (decision 6: the timer is an index, the machine decides again from facts).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gallra_flow::request::Input;
 use gallra_model::RequestId;
 use gallra_store::{Watch, keys};
+use tokio::task::{JoinError, JoinSet};
 
 use crate::core::Core;
 use crate::error::CoreError;
 
 /// Requests moved in one pass over the timers.
 const BATCH: usize = 256;
+/// Requests of a pass that are moved at once.
+const AT_ONCE: usize = 16;
 /// Longest sleep under a real clock: a timer written by another path is seen by then.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
@@ -99,13 +103,8 @@ pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
     }
     loop {
         let due = core.store.range(&keys::timers_due(core.time.now()), BATCH).await?;
-        let mut progress = 0;
-        for (_, request) in due.entries.iter().filter_map(|entry| keys::parse_timer(&entry.key)) {
-            match move_one(core, &request).await {
-                Ok(()) => progress += 1,
-                Err(error) => tracing::error!(%request, %error, "a due request could not be moved"),
-            }
-        }
+        let due = due.entries.iter().filter_map(|entry| keys::parse_timer(&entry.key)).map(|(_, request)| request);
+        let progress = move_all(core, &due.collect()).await;
         moved += progress;
         if progress == 0 {
             break;
@@ -116,6 +115,35 @@ pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
         tracing::error!(%error, "a pass over the log failed; it is tried again");
     }
     Ok(moved)
+}
+
+/// Moves requests, some at once: each waits for the store most of the time, and what they commit together costs little more than
+/// one commit. Returns how many were moved.
+async fn move_all(core: &Core, due: &BTreeSet<RequestId>) -> usize {
+    let (mut tasks, mut progress) = (JoinSet::new(), 0);
+    let mut ended = |ended: Result<bool, JoinError>| match ended {
+        Ok(moved) => progress += usize::from(moved),
+        Err(error) => tracing::error!(%error, "the move of a due request was broken off"),
+    };
+    for &request in due {
+        if tasks.len() >= AT_ONCE
+            && let Some(one) = tasks.join_next().await
+        {
+            ended(one);
+        }
+        let core = core.clone();
+        tasks.spawn(async move {
+            let moved = move_one(&core, &request).await;
+            if let Err(error) = &moved {
+                tracing::error!(%request, %error, "a due request could not be moved");
+            }
+            moved.is_ok()
+        });
+    }
+    while let Some(one) = tasks.join_next().await {
+        ended(one);
+    }
+    progress
 }
 
 async fn move_one(core: &Core, request: &RequestId) -> Result<(), CoreError> {

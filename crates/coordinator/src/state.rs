@@ -35,17 +35,22 @@ pub struct Loaded {
 pub async fn load(store: &dyn Store, id: &RequestId) -> Result<Loaded, CoreError> {
     let entry = store.get(&keys::request(id)).await?.ok_or(CoreError::NotFound("request"))?;
     let request: Request = decode("request", &entry.value)?;
-    let plan = match request.plan {
-        None => None,
-        Some(plan) => Some(load_plan(store, id, plan.number).await?),
+    let plan = async {
+        match request.plan {
+            None => Ok(None),
+            Some(plan) => load_plan(store, id, plan.number).await.map(Some),
+        }
     };
-    let view = View {
-        jobs: all(store, &keys::jobs_of(id), "job").await?,
-        copies: all(store, &keys::copies_of(id), "copy").await?,
-        obligations: all(store, &keys::obligations_of(id), "obligation").await?,
-        plan: plan.as_ref().map(|(_, plan)| plan.clone()),
-        request,
-    };
+    // At once: on an engine across a network each is a round trip. The record was read before them all, so whatever changes
+    // meanwhile makes the next write fail.
+    let [jobs, copies, obligations] = [keys::jobs_of(id), keys::copies_of(id), keys::obligations_of(id)];
+    let (plan, jobs, copies, obligations) = tokio::try_join!(
+        plan,
+        all(store, &jobs, "job"),
+        all(store, &copies, "copy"),
+        all(store, &obligations, "obligation"),
+    )?;
+    let view = View { jobs, copies, obligations, plan: plan.as_ref().map(|(_, plan)| plan.clone()), request };
     Ok(Loaded { entry, view, plan: plan.map(|(envelope, _)| envelope) })
 }
 

@@ -27,6 +27,7 @@ mod seen;
 #[allow(dead_code, reason = "each test program uses its own part of it")]
 mod site;
 mod suppression;
+mod together;
 mod told_again;
 mod unsettled;
 mod versions;

@@ -1,0 +1,73 @@
+//! The whole coordinator under load, on the embedded store and on etcd of one and three members, each figure beside the bare store
+//! that writes the same in the same run. Owns the clock; upholds nothing. The figures of `docs/measurements/load-*.md` come from here.
+//! `cargo bench -p gallra-coordinator --bench flow -- [PART]... [--on DIR]`; without parts, `ends jobs requests` on `embedded`.
+//! Parts: `ends`, `jobs`, `requests`, `waiting`, `streams`; engines: `embedded`, `etcd1`, `etcd3`. `GALLRA_BENCH_FULL=1` measures longer.
+#![allow(missing_docs, reason = "a program of its own")]
+
+mod counted;
+mod ends;
+mod figures;
+mod host;
+mod jobs;
+mod streams;
+mod waiting;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use figures::Outcome;
+use gallra_store_etcd::testing::Cluster;
+use host::{Host, On, files};
+
+const CALLERS: [usize; 3] = [1, 16, 128];
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    if let Some(dir) = std::env::var_os(streams::SERVES) {
+        return streams::serve(dir.into()).await;
+    }
+    if let Some(dir) = std::env::var_os(waiting::OPENS) {
+        return waiting::open(dir.into()).await;
+    }
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let disk = words.iter().position(|word| word == "--on").and_then(|at| words.get(at + 1));
+    let disk = disk.map_or_else(std::env::temp_dir, PathBuf::from);
+    let is = |word: &str| words.iter().any(|given| given == word);
+    let full = std::env::var_os("GALLRA_BENCH_FULL").is_some();
+    let parts = ["ends", "jobs", "requests", "waiting", "streams"];
+    let none = !parts.iter().any(|part| is(part));
+    let loads = none || ["ends", "jobs", "requests"].iter().any(|part| is(part));
+    for engine in ["embedded", "etcd1", "etcd3"] {
+        let unsaid = !["embedded", "etcd1", "etcd3"].iter().any(|engine| is(engine));
+        if !loads || !is(engine) && !(unsaid && (engine == "embedded" || full)) {
+            continue;
+        }
+        let on = match engine {
+            "etcd1" => On::Etcd(Box::new(Cluster::start(1))),
+            "etcd3" => On::Etcd(Box::new(Cluster::start(3))),
+            _ => On::Embedded,
+        };
+        for callers in CALLERS {
+            let many = if full { 2_000 } else { 40 + callers * 4 };
+            for part in ["ends", "jobs", "requests"] {
+                if !none && !is(part) {
+                    continue;
+                }
+                let host = Arc::new(Host::new(&on, &disk, vec![files("www")?]).await?);
+                match part {
+                    "ends" => ends::measure(&host, engine, callers, many).await?,
+                    "jobs" => jobs::measure(&host, engine, callers, many).await?,
+                    _ => jobs::requests(&host, engine, callers, many).await?,
+                }
+                host.stop().await;
+            }
+        }
+    }
+    if is("waiting") {
+        waiting::measure(&disk, if full { &[10_000, 100_000] } else { &[1_000, 10_000] }).await?;
+    }
+    if is("streams") {
+        streams::measure(&disk, if full { 10_000 } else { 200 }).await?;
+    }
+    Ok(())
+}
