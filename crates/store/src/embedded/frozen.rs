@@ -89,14 +89,14 @@ mod tests {
         store.commit(Txn::new().put(keys::meta_generation(), "1")).await.expect("commits");
         let copy = dir.path().join("copy.redb");
         store.back_up(&copy).await.expect("copies");
-        let before = std::fs::read(&copy).expect("reads");
+        let before = fs::read(&copy).expect("reads");
         let frozen = Frozen::open(&copy).expect("opens");
         assert_eq!(frozen.get(&keys::meta_generation()).await.expect("reads").expect("is there").value, b"1");
         assert_eq!(frozen.range(&KeyPrefix::of(&["v1"]).range(), 10).await.expect("reads").entries.len(), 1);
         let refused = frozen.commit(Txn::new().put(keys::meta_generation(), "2")).await;
         assert!(matches!(refused, Err(StoreError::Closed)), "{refused:?}");
         drop(frozen);
-        assert_eq!(std::fs::read(&copy).expect("reads"), before);
+        assert_eq!(fs::read(&copy).expect("reads"), before);
         assert!(matches!(Frozen::open(&dir.path().join(FILE_NAME)).err(), Some(StoreError::InUse)), "it is written to");
     }
 
@@ -110,10 +110,10 @@ mod tests {
         let frozen = Frozen::checked(&copy, &scratch).expect("opens");
         assert!(!scratch.exists(), "the copy has no name");
         assert_eq!(frozen.get(&keys::meta_generation()).await.expect("reads").expect("is there").value.len(), 3_000);
-        let mut bytes = std::fs::read(&copy).expect("reads");
+        let mut bytes = fs::read(&copy).expect("reads");
         let value = bytes.windows(100).position(|part| part == [b'x'; 100]).expect("the value");
         bytes[value + 50] = b'y';
-        std::fs::write(&copy, bytes).expect("writes");
+        fs::write(&copy, bytes).expect("writes");
         assert!(Frozen::open(&copy).is_ok(), "without a look at every page nothing is noticed");
         let refused = Frozen::checked(&copy, &scratch).err();
         assert!(matches!(refused, Some(StoreError::Failed { .. })), "{refused:?}");
