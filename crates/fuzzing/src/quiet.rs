@@ -8,10 +8,17 @@ const QUOTE_BYTES: usize = 16;
 /// Fails where `refusal` is long, or repeats a part of `refused`.
 pub(crate) fn says_nothing_of(refused: &[u8], refusal: &str) {
     assert!(refusal.len() <= REFUSAL_BYTES, "a refusal of {} bytes: {refusal}", refusal.len());
-    let windows = refusal.as_bytes().windows(QUOTE_BYTES).step_by(QUOTE_BYTES / 2);
-    for window in windows {
+    repeats_nothing_of(refused, refusal.as_bytes());
+}
+
+/// Fails where bytes that go with a refusal are many, or repeat a part of `refused`: the refusal's own words twice, and names of fields
+/// and types.
+pub(crate) fn repeats_nothing_of(refused: &[u8], said: &[u8]) {
+    let shown = String::from_utf8_lossy(said);
+    assert!(said.len() <= 3 * REFUSAL_BYTES, "{} bytes with a refusal: {shown}", said.len());
+    for window in said.windows(QUOTE_BYTES).step_by(QUOTE_BYTES / 2) {
         let quoted = refused.windows(QUOTE_BYTES).any(|part| part == window);
-        assert!(!quoted, "the refusal repeats what was refused: {refusal}");
+        assert!(!quoted, "the refusal repeats what was refused: {shown}");
     }
 }
 

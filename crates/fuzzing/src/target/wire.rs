@@ -8,7 +8,7 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use crate::Seen;
-use crate::quiet::says_nothing_of;
+use crate::quiet::{repeats_nothing_of, says_nothing_of};
 
 /// A message of the agent's stream, in either direction: what is taken is sent the same.
 pub fn session(bytes: &[u8]) -> Seen {
@@ -86,7 +86,9 @@ pub fn call(bytes: &[u8]) -> Seen {
 fn is_quiet(bytes: &[u8], status: &Status) {
     assert_eq!(status.code(), Code::InvalidArgument);
     says_nothing_of(bytes, status.message());
-    assert!(status.details().is_empty() && status.metadata().is_empty());
+    // Programs are told which field, and why: in the same words.
+    repeats_nothing_of(bytes, status.details());
+    assert!(status.metadata().is_empty());
 }
 
 /// Days have one reading on the wire and in the model.
