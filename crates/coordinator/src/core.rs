@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex};
 use gallra_flow::request::{Effect, Input, Refused, step};
 use gallra_flow::view::View;
 use gallra_identity::Authority;
-use gallra_model::{Day, Digest, Instant, RequestId};
+use gallra_model::{Day, Instant, RequestId};
 use gallra_proof::key::SigningKey;
 use gallra_store::epochs::Effects;
 use gallra_store::{Entry, Keyring, Store, StoreError, Txn, keys};
 use tokio::sync::{Notify, watch};
 
+use crate::brake::Brake;
 use crate::clock::Time;
 use crate::doctor::Premises;
 use crate::error::CoreError;
@@ -20,7 +21,7 @@ use crate::fleet::Fleet;
 use crate::guards;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::policies::Rules;
+use crate::policies::{Following, Rules};
 use crate::restores::StoredRestore;
 use crate::signing::{Issuers, Signing};
 use crate::state::{self, Loaded, StoredReceipt};
@@ -58,16 +59,16 @@ pub struct Core {
     pub effects: Arc<dyn Effects>,
     /// The policies that this process has read.
     pub rules: Arc<Rules>,
-    /// The policy in force, and its turn, that every open request was last looked at under.
-    pub followed: Arc<Mutex<Option<(Digest, u64)>>>,
+    /// How far all open requests were looked at under the policy in force.
+    pub followed: Arc<Mutex<Following>>,
     /// The local day on which it was last looked whether instructions' first days have come.
     pub instructed: Arc<Mutex<Option<Day>>>,
     /// When no target was concerned by a rolling purge, and on which day: not looked at again for a while.
     pub unconcerned: Arc<Mutex<Option<(Day, Instant)>>>,
     /// Contracts that may end on one local day before the brake pulls the emergency stop.
     pub brake_ends_per_day: u32,
-    /// Held while an end is taken in: all ends write the brake's count, and would only make each other repeat.
-    pub ending: Arc<tokio::sync::Mutex<()>>,
+    /// Ends that this process has counted ahead.
+    pub brake: Arc<Brake>,
     /// Held while an address is recorded.
     pub recording: Arc<tokio::sync::Mutex<()>>,
     /// Signs what the coordinator says.

@@ -1,36 +1,23 @@
-//! The emergency stop and the brake. The stop lies on the global guard, so every permit sees it or loses to it; the signed
+//! The emergency stop; what pulls it without anybody is `brake`. The stop lies on the global guard, so every permit sees it or loses to it; the signed
 //! order that agents are told follows from the guard alone, so any replica, and any stream that opens later, says the same.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use gallra_model::AgentName;
 use gallra_model::envelope::Envelope;
 use gallra_model::hold::{Guard, Halt, Level};
 use gallra_model::order::Order;
-use gallra_model::time::day_of;
-use gallra_model::{AgentName, Day};
 use gallra_store::{Change, Txn, keys};
 
 use crate::core::{Core, until_committed};
-use crate::error::{CoreError, decode, encode};
+use crate::error::CoreError;
 use crate::holds::words;
 use crate::jobs::AgentRecord;
 use crate::{guards, state};
 
-/// Contracts that may end on one local day before the brake pulls the stop, unless the configuration says otherwise.
-pub const BRAKE_ENDS_PER_DAY: u32 = 200;
-/// Who pulled the stop when nobody did.
-pub const BRAKE: &str = "brake";
 /// How long `stop` and `start` wait for the streams of connected agents to have been told.
 const TOLD_WITHIN: Duration = Duration::from_secs(3);
-
-/// Ends of one local day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Ends {
-    day: Day,
-    count: u32,
-}
 
 /// Whether everything is stopped, and who knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,33 +145,5 @@ impl Core {
         };
         let signed = gallra_proof::order::sign(&order, &self.permits);
         signed.map(|envelope| Some((guard.count, envelope))).map_err(|error| CoreError::Crypto(error.to_string()))
-    }
-
-    /// Adds one contract's end to a transaction's count, and the pulling of the stop where it is one too many (decision 2):
-    /// the end itself is taken in all the same, and nothing is erased by it until somebody has looked.
-    ///
-    /// # Errors
-    /// The store's.
-    pub(crate) async fn brake(&self, txn: Txn) -> Result<Txn, CoreError> {
-        let at = keys::meta_ends();
-        let entry = self.store.get(&at).await?;
-        let (now, today) = (self.time.now(), day_of(self.time.now()));
-        let before: Option<Ends> = entry.as_ref().map(|entry| decode("count of ends", &entry.value)).transpose()?;
-        let count = before.filter(|ends| ends.day == today).map_or(0, |ends| ends.count).saturating_add(1);
-        let txn = txn.expect_as_read(&at, entry.as_ref()).put(at, encode(&Ends { day: today, count })?);
-        if count <= self.brake_ends_per_day {
-            return Ok(txn);
-        }
-        // Where it is pulled already nothing is added: a start meanwhile removes the count, and this is tried again.
-        if guards::one(&*self.store, &keys::guard_global()).await?.1.halt.is_some() {
-            return Ok(txn);
-        }
-        let reason = format!("more than {} contracts ended on {today}", self.brake_ends_per_day);
-        tracing::error!(reason, "the brake pulls the emergency stop");
-        guards::change(&*self.store, txn, keys::guard_global(), |guard| {
-            guard.halt = Some(Halt { by: BRAKE.to_owned(), at: now, reason });
-            Ok(())
-        })
-        .await
     }
 }

@@ -92,7 +92,7 @@ fn config(init: &Init, policy: String) -> Config {
         enrol_listen: init.enrol_listen.clone(),
         cell: "main".to_owned(),
         policy,
-        brake_ends_per_day: crate::halt::BRAKE_ENDS_PER_DAY,
+        brake_ends_per_day: crate::brake::ENDS_PER_DAY,
         others: Vec::new(),
         keys: None,
         etcd: None,

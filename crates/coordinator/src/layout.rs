@@ -317,7 +317,7 @@ impl Config {
 }
 
 fn brake_ends_per_day() -> u32 {
-    crate::halt::BRAKE_ENDS_PER_DAY
+    crate::brake::ENDS_PER_DAY
 }
 
 /// Paths in the coordinator's directory.

@@ -7,6 +7,7 @@
 pub mod addresses;
 pub mod api;
 mod asked;
+pub mod brake;
 pub mod causes;
 pub mod claims;
 pub mod clock;

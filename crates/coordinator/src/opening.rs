@@ -115,7 +115,7 @@ async fn open_as(
         instructed: Arc::default(),
         unconcerned: Arc::default(),
         brake_ends_per_day: config.brake_ends_per_day,
-        ending: Arc::default(),
+        brake: Arc::default(),
         recording: Arc::default(),
         issuer: Arc::new(issuer),
         signing: Arc::new(signing),

@@ -23,6 +23,7 @@ use crate::state;
 pub use apply::{Applied, Known, Standing};
 pub(crate) use effective::is_over;
 pub use effective::{Ruled, Supposed};
+pub use follow::Following;
 
 /// Most bytes of all packs of a policy together: ten times the largest known, and well below one transaction's bound.
 pub const MAX_POLICY_BYTES: usize = 512 * 1024;

@@ -92,8 +92,6 @@ impl Core {
     /// [`CoreError::Invalid`] for one number twice; [`CoreError::NotFound`]; [`CoreError::Precondition`] where either
     /// customer's own data is being erased, where nothing was sold under the number into which, or where they would be too many.
     pub async fn merge_customers(&self, told: &Merge) -> Result<Merged, CoreError> {
-        // An end that comes at the same time would only make this repeat.
-        let _alone = self.ending.lock().await;
         let merged = until_committed!(self.try_merge(told))?;
         if !merged.again && !told.dry_run {
             gallra_crash::point("before_ack");

@@ -47,8 +47,7 @@ impl Core {
     /// [`CoreError::NotFound`]; [`CoreError::Invalid`] for the days; [`CoreError::Precondition`] where a hold lies on the
     /// contract or on either customer, the contract has ended, or data that belongs to either is being erased.
     pub async fn move_contract(&self, told: &Move) -> Result<Moved, CoreError> {
-        // It may be an end, which the brake counts; and it hands addresses over.
-        let _alone = self.ending.lock().await;
+        // It hands addresses over.
         let _recording = self.recording.lock().await;
         until_committed!(self.try_move(told))
     }
@@ -91,8 +90,10 @@ impl Core {
         let mut txn =
             merge(txn, arrival).replace(&entry, encode(&contract)?).create(keys::contract(&part.id), encode(&part)?);
         // Somebody whose last contract goes away has ended with it, unless it stays that one's under another number.
+        let mut place = None;
         if within.is_none() && !old.is_active() {
-            txn = self.brake(self.open_ends(txn, &mut old)?).await?;
+            let (counted, its) = self.brake(self.open_ends(txn, &mut old)?).await?;
+            (txn, place) = (counted, Some(its));
         }
         txn = old.write(txn)?;
         let whose = guards::numbers_of(&*self.store, &customer).await?.into_iter().chain(old.ids());
@@ -107,7 +108,11 @@ impl Core {
         for guard in &bumped {
             self.must_be_free(guard).await?;
         }
-        self.store.commit(txn).await?;
+        let committed = self.store.commit(txn).await.map_err(CoreError::from);
+        if let Some(place) = place {
+            place.keep_unless_refused(&committed);
+        }
+        committed?;
         gallra_crash::point("before_ack");
         self.wake.notify_one();
         tracing::info!(contract = %contract.id, from = %earlier, to = %customer, "a contract goes on under another customer");

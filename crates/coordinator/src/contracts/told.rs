@@ -38,8 +38,6 @@ impl Core {
     /// # Errors
     /// [`CoreError::NotFound`], [`CoreError::Invalid`]; [`CoreError::Precondition`] where data has begun to go by another day.
     pub async fn end_contract(&self, end: &End) -> Result<Contract, CoreError> {
-        // All ends write the brake's count: one at a time, they do not make each other repeat.
-        let _alone = self.ending.lock().await;
         let word = Word::Ended(end.ended);
         self.told_all(Told { service: &end.service, version: end.version, word, cause: end.cause.as_ref() }).await
     }
@@ -179,9 +177,10 @@ impl Core {
         }
         // Written even when unchanged: of two contracts that end at once, one must see the other.
         txn = merge(group.write(txn)?, sealed);
-        txn = self.brake(txn).await?;
-        self.commit_event(txn, &contract).await?;
-        Ok(contract)
+        let (txn, place) = self.brake(txn).await?;
+        let committed = self.commit_event(txn, &contract).await;
+        place.keep_unless_refused(&committed);
+        committed.map(|()| contract)
     }
 
     /// Settles an end, takes a settlement back, or moves its days: of the contract's request, and of the one that carries the

@@ -5,7 +5,7 @@ use gallra_model::hold::Halt;
 use gallra_model::{AgentName, Instant};
 use gallra_store::epochs::Due;
 
-use crate::halt::BRAKE;
+use crate::brake::BRAKE;
 use crate::restore::RESTORE;
 
 /// How bad a finding is; worse ones are greater.

@@ -3,55 +3,97 @@
 
 use std::sync::PoisonError;
 
+use gallra_model::Digest;
 use gallra_model::request::Request;
-use gallra_store::keys;
+use gallra_store::{Entry, KeyRange, keys};
 
 use crate::core::Core;
 use crate::error::{CoreError, decode};
 use crate::{guards, state};
 
+/// Pages of requests that are looked at in one pass: a tenth of a second.
+const PAGES_AT_ONCE: usize = 4;
+
+/// How far the look at all requests is. All of it is forgotten with the process: a look from the beginning finds as well what a
+/// crash left undone between a change of rules and the new plans.
+#[derive(Debug, Default)]
+pub struct Following {
+    /// The policy in force, and its turn, that every open request was last looked at under.
+    done: Option<Standing>,
+    /// The look that is under way.
+    now: Option<Look>,
+}
+
+/// A policy's digest, and how many came into force before it.
+type Standing = (Digest, u64);
+
+#[derive(Debug)]
+struct Look {
+    under: Standing,
+    /// What was not looked at yet.
+    rest: KeyRange,
+    /// Whether some could not be looked at.
+    again: bool,
+}
+
 impl Core {
-    /// Looks at every open request that was planned under other rules than those that hold. Returns how many there were.
+    /// Looks at open requests that were planned under other rules than those that hold: some of them, and the next ones when it is
+    /// called again, which it asks for. So what has come due is not held up by how much waits. Returns how many there were.
     ///
     /// # Errors
     /// The store's; one request's trouble is logged, and its plan permits nothing until it is looked at again.
     pub async fn follow_policy(&self) -> Result<usize, CoreError> {
         let in_force = self.in_force().await?;
-        let standing = (in_force.digest, in_force.turn);
-        let followed = || self.followed.lock().unwrap_or_else(PoisonError::into_inner);
-        if *followed() == Some(standing) {
-            return Ok(0);
-        }
-        let (mut behind, mut again, mut range) = (0, false, Some(keys::requests().range()));
-        while let Some(next) = range {
-            let page = self.store.range(&next, state::page_size()).await?;
+        let under = (in_force.digest, in_force.turn);
+        let mut look = {
+            let mut following = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+            if following.done == Some(under) {
+                return Ok(0);
+            }
+            let begun = following.now.take().filter(|look| look.under == under);
+            begun.unwrap_or_else(|| Look { under, rest: keys::requests().range(), again: false })
+        };
+        let mut behind = 0;
+        for _ in 0..PAGES_AT_ONCE {
+            let page = self.store.range(&look.rest, state::page_size()).await?;
             for entry in &page.entries {
-                // One that cannot be read holds nobody else's up, and is given no permit either.
-                let looked = async {
-                    let request: Request = decode("request", &entry.value)?;
-                    Ok::<_, CoreError>(self.is_behind(&request).await?.then_some(request.id))
-                };
-                let id = match looked.await {
-                    Ok(None) => continue,
-                    Ok(Some(id)) => id,
-                    Err(error) => {
-                        // What is damaged is as damaged at the next pass.
-                        again |= !matches!(error, CoreError::Unreadable { .. });
-                        tracing::error!(key = %entry.key, %error, "a request could not be looked at under the rules that hold");
-                        continue;
-                    }
-                };
-                behind += 1;
-                if let Err(error) = self.replan(&id).await {
-                    tracing::warn!(request = %id, %error, "no plan could be made under the rules that hold");
+                behind += self.follow_rules_of(entry, &mut look.again).await;
+            }
+            let mut following = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+            match page.more {
+                Some(more) => look.rest = look.rest.starting_at(&more),
+                None => {
+                    following.done = (!look.again).then_some(under);
+                    return Ok(behind);
                 }
             }
-            range = page.more.map(|more| next.starting_at(&more));
         }
-        if !again {
-            *followed() = Some(standing);
-        }
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner).now = Some(look);
+        self.wake.notify_one();
         Ok(behind)
+    }
+
+    /// Looks at one request, and plans it anew if it is behind; whether it was. One that cannot be read holds nobody else's up, and is
+    /// given no permit either.
+    async fn follow_rules_of(&self, entry: &Entry, again: &mut bool) -> usize {
+        let looked = async {
+            let request: Request = decode("request", &entry.value)?;
+            Ok::<_, CoreError>(self.is_behind(&request).await?.then_some(request.id))
+        };
+        let id = match looked.await {
+            Ok(None) => return 0,
+            Ok(Some(id)) => id,
+            Err(error) => {
+                // What is damaged is as damaged at the next pass.
+                *again |= !matches!(error, CoreError::Unreadable { .. });
+                tracing::error!(key = %entry.key, %error, "a request could not be looked at under the rules that hold");
+                return 0;
+            }
+        };
+        if let Err(error) = self.replan(&id).await {
+            tracing::warn!(request = %id, %error, "no plan could be made under the rules that hold");
+        }
+        1
     }
 
     /// Whether a request has a plan that was made, or found right, under other rules.
