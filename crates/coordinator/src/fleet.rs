@@ -95,6 +95,11 @@ impl Fleet {
         self.streams().get(agent).is_some_and(|open| open.stream.is_parked(job))
     }
 
+    /// Whether a job of this agent's present stream waits for the log to move.
+    pub fn waits_for_the_log(&self, agent: &AgentName) -> bool {
+        self.streams().get(agent).is_some_and(|open| open.stream.waits_for_the_log())
+    }
+
     /// Whether anything is open about a job on this agent's present stream: an offer, a permit, or a denial.
     pub fn knows(&self, agent: &AgentName, job: JobId) -> bool {
         self.streams().get(agent).is_some_and(|open| open.stream.knows(job))

@@ -197,10 +197,11 @@ impl Core {
     }
 
     async fn try_permit(&self, id: &RequestId, asking: &Asking) -> Result<Result<Permit, Denial>, CoreError> {
-        let first = state::load(&*self.store, id).await?;
-        let Some(record) = first.view.job(asking.job) else { return Ok(Err(Denial::Foreign)) };
+        let Some((request, record)) = self.request_and_job(id, &asking.job).await? else {
+            return Ok(Err(Denial::Foreign));
+        };
         // Guards before facts: whatever changes between the two reads makes the transaction fail.
-        let guards = guards::read(&*self.store, &first.view.request, &record.step).await?;
+        let guards = guards::read(&*self.store, &request, &record.step).await?;
         let loaded = state::load(&*self.store, id).await?;
         let Some(record) = loaded.view.job(asking.job) else { return Ok(Err(Denial::Foreign)) };
         if record.step.agent != asking.agent {
@@ -325,11 +326,18 @@ impl Core {
             Err(CoreError::NotFound(_)) => return Ok(None),
             other => other?,
         };
-        let (request, job) = (self.store.get(&keys::request(&id)).await?, self.store.get(&keys::job(&id, job)).await?);
+        match self.request_and_job(&id, job).await? {
+            Some((request, job)) => guards::watched(&*self.store, &request, &job.step).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A request's record and one job's, without all else that hangs on it.
+    async fn request_and_job(&self, id: &RequestId, job: &JobId) -> Result<Option<(Request, JobRecord)>, CoreError> {
+        let (request, job) = (keys::request(id), keys::job(id, job));
+        let (request, job) = tokio::try_join!(self.store.get(&request), self.store.get(&job))?;
         let (Some(request), Some(job)) = (request, job) else { return Ok(None) };
-        let request: Request = decode("request", &request.value)?;
-        let job: JobRecord = decode("job", &job.value)?;
-        guards::watched(&*self.store, &request, &job.step).await.map(Some)
+        Ok(Some((decode("request", &request.value)?, decode("job", &job.value)?)))
     }
 
     /// Takes a receipt. Returns its digest once it is durable, also when it was stored before or settles nothing.

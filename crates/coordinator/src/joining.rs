@@ -109,7 +109,7 @@ impl Core {
     ) -> Result<Option<Txn>, CoreError> {
         let keyid = Digest::of(&new.to_spki());
         // A key says whose it is once: it is never taken again, not by the same agent either.
-        if self.known_keys().await?.contains_key(&keyid) {
+        if self.names_key(&keyid).await? {
             return Ok(None);
         }
         let Some(old) = old else { return Ok(Some(txn.expect(keys::inventory(name), Expect::Absent))) };

@@ -285,6 +285,19 @@ impl Core {
         })
     }
 
+    /// Whether a manifest or an event names a key, whatever became of it. Unlike [`Core::known_keys`] it does not ask where each
+    /// stands in the log: it is asked at each enrolment, when there may be ten thousand.
+    pub(crate) async fn names_key(&self, keyid: &Digest) -> Result<bool, CoreError> {
+        for envelope in self.manifests().await? {
+            let opened: Opened<Manifest> = payload::read("key manifest", &envelope).map_err(crypto)?;
+            if opened.predicate.keys.iter().any(|key| key.keyid == *keyid) {
+                return Ok(true);
+            }
+        }
+        let enrolled = |event: &KeyEvent| matches!(event, KeyEvent::Enrolled { keyid: named, .. } if named == keyid);
+        Ok(self.opened_events().await?.iter().any(|(_, event)| enrolled(event)))
+    }
+
     pub(crate) async fn position_of(&self, envelope: &Envelope, kind: Type) -> Result<Option<u64>, CoreError> {
         self.ledger.position(&entry_of(envelope, kind, None, None)?.leaf()).await
     }

@@ -144,6 +144,11 @@ impl Stream {
         self.offers.contains_key(&job)
     }
 
+    /// Whether a job was denied since its plan is not in the log yet.
+    pub fn waits_for_the_log(&self) -> bool {
+        self.offers.values().any(|offer| *offer == Offer::Unlogged)
+    }
+
     /// Whether a job is parked: denied, and waiting for something else than the agent.
     pub fn is_parked(&self, job: JobId) -> bool {
         self.offers.get(&job) == Some(&Offer::Parked)

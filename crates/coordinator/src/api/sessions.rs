@@ -144,63 +144,78 @@ async fn serve(
     let mut streams = core.store.watch(keys::replicas_of_agent(agent));
     let mut clock = core.fleet.clock_moves();
     let mut log = core.ledger.moves();
+    let mut ended = core.store.watch(keys::keys_ended());
     let mut minute = tokio::time::interval(MINUTE);
     let mut stopping = core.stopping.subscribe();
     session.begin(credits).await?;
     loop {
-        let word = tokio::select! {
+        let mut next = tokio::select! {
             word = inbound.next() => match word {
-                Some(word) => Some(to_coordinator(word?)?),
+                Some(word) => Next::Word(Box::new(to_coordinator(word?)?)),
                 None => return Ok(()),
             },
-            change = ready.next() => if change == Change::Closed { return Ok(()) } else { None },
+            change = ready.next() => if change == Change::Closed { return Ok(()) } else { Next::Dispatch },
             moved = clock.changed() => {
                 moved.map_err(|_| Status::unavailable("the coordinator stops"))?;
                 clock.mark_changed();
-                None
+                Next::Dispatch
             }
             moved = log.changed() => {
                 moved.map_err(|_| Status::unavailable("the coordinator stops"))?;
-                session.input(&Input::LogMoved).await?;
-                None
+                session.log_moved().await?
             }
             _ = minute.tick() => {
                 session.input(&Input::Minute).await?;
                 session.forget_answered();
                 session.list_minute().await?;
-                None
+                Next::Dispatch
             }
             change = suppressions.next() => {
                 if change == Change::Closed { return Ok(()) }
                 session.tell_suppressions(false).await?;
-                None
+                Next::Nothing
             }
-            change = guards.next() => {
-                session.guards_moved(change).await?;
-                None
-            }
+            change = guards.next() => session.guards_moved(change).await?,
             _ = stopping.changed() => return Err(Status::unavailable("the coordinator stops")),
+            _ = ended.next() => {
+                core.check_key_of(agent).await?;
+                Next::Nothing
+            }
             _ = streams.next() => {
                 if core.went_elsewhere(agent).await? {
                     return Err(Status::aborted("a newer stream of this agent took over, at another coordinator"));
                 }
-                None
+                Next::Nothing
             }
         };
         // And of a stop before anything else that it is told.
-        if let Some(change) = guards.try_next() {
-            session.guards_moved(change).await?;
+        if let Some(change) = guards.try_next()
+            && matches!((session.guards_moved(change).await?, &next), (Next::Dispatch, Next::Nothing))
+        {
+            next = Next::Dispatch;
         }
         // The agent hears of the time before it hears of anything that is due by it.
         if clock.has_changed().unwrap_or(false) {
             clock.mark_unchanged();
             session.tell_time().await?;
         }
-        if let Some(word) = word {
-            session.hear(word).await?;
+        match next {
+            Next::Nothing => continue,
+            Next::Dispatch => {}
+            Next::Word(word) => session.hear(*word).await?,
         }
         session.dispatch().await?;
     }
+}
+
+/// What a stream does after something happened. Most of what happens in a fleet concerns none of a stream's jobs, and ten thousand
+/// streams hear of it: then nothing is read.
+enum Next {
+    Nothing,
+    /// To look at what can be offered.
+    Dispatch,
+    /// To answer the agent, and then to look.
+    Word(Box<ToCoordinator>),
 }
 
 async fn store_inventory(core: &Core, agent: &AgentName, inventory: &Inventory) -> Result<(), Status> {
@@ -239,6 +254,15 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The log signed more: what was denied for want of it may be tried again.
+    async fn log_moved(&self) -> Result<Next, Status> {
+        if !self.core.fleet.waits_for_the_log(self.agent) {
+            return Ok(Next::Nothing);
+        }
+        self.input(&Input::LogMoved).await?;
+        Ok(Next::Dispatch)
     }
 
     fn park(&self, job: JobId) -> Result<(), Status> {

@@ -8,7 +8,7 @@ use gallra_model::message::ToAgent;
 use gallra_store::{Change, Key, keys};
 use tonic::Status;
 
-use super::Session;
+use super::{Next, Session};
 
 impl Session<'_> {
     /// Says the order that follows from the global guard, if it says more than what this stream was told last.
@@ -36,8 +36,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Looks again at what the guards that moved are guards of.
-    pub(super) async fn guards_moved(&mut self, change: Change) -> Result<(), Status> {
+    /// Looks again at what the guards that moved are guards of; says whether there was anything on this stream.
+    pub(super) async fn guards_moved(&mut self, change: Change) -> Result<Next, Status> {
         let moved = match change {
             Change::Keys(keys) => Some(keys),
             Change::Lagged => None,
@@ -53,6 +53,7 @@ impl Session<'_> {
         }
         self.forget_answered();
         let any_hold = keys::guard_any_hold();
+        let for_all = concerns(&keys::guard_global());
         let jobs: Vec<(JobId, bool)> = self
             .guarded
             .iter()
@@ -60,10 +61,11 @@ impl Session<'_> {
             // Only a purge watches every hold: its offer said whose items stay, and that has changed.
             .map(|(job, own)| (*job, own.contains(&any_hold) && concerns(&any_hold)))
             .collect();
+        let next = if for_all || !jobs.is_empty() { Next::Dispatch } else { Next::Nothing };
         for (job, changed) in jobs {
             self.look_again(job, changed).await?;
         }
-        Ok(())
+        Ok(next)
     }
 
     async fn look_again(&mut self, job: JobId, changed: bool) -> Result<(), Status> {
