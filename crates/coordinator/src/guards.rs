@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use futures_util::future::try_join_all;
 use gallra_flow::view::View;
 use gallra_model::hold::{Guard, Instructed, Level, Restraint};
 use gallra_model::job::Action;
@@ -55,14 +56,18 @@ fn of_request(request: &Request) -> Vec<Key> {
 /// with it is what the transaction expects.
 async fn gather(store: &dyn Store, from: impl IntoIterator<Item = Key>) -> Result<Vec<One>, CoreError> {
     let mut found: Vec<One> = Vec::with_capacity(6);
-    let mut left: VecDeque<Key> = from.into_iter().collect();
-    while let Some(key) = left.pop_front() {
-        if found.iter().any(|(known, _, _)| *known == key) {
-            continue;
+    let mut left: Vec<Key> = from.into_iter().collect();
+    while !left.is_empty() {
+        let mut new: Vec<Key> = Vec::with_capacity(left.len());
+        for key in left.drain(..) {
+            if !new.contains(&key) && found.iter().all(|(known, _, _)| *known != key) {
+                new.push(key);
+            }
         }
-        let (entry, guard) = one(store, &key).await?;
-        left.extend(guard.with.iter().map(keys::guard_customer));
-        found.push((key, entry, guard));
+        // At once: on an engine across a network each is a round trip.
+        let read = try_join_all(new.iter().map(|key| one(store, key))).await?;
+        left.extend(read.iter().flat_map(|(_, guard)| guard.with.iter().map(keys::guard_customer)));
+        found.extend(new.into_iter().zip(read).map(|(key, (entry, guard))| (key, entry, guard)));
     }
     Ok(found)
 }

@@ -24,6 +24,7 @@ mod read;
 #[cfg(feature = "test-servers")]
 pub mod testing;
 mod tls;
+mod together;
 mod write;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use tls::{Validity, validity};
 use fault::{Fault, Kind};
 use members::Members;
 use prefix::Prefix;
+use together::Reads;
 
 /// Commits under way at once; whoever comes later waits with its own.
 const MAX_IN_FLIGHT: usize = 1_024;
@@ -51,6 +53,7 @@ const MAX_IN_FLIGHT: usize = 1_024;
 pub struct Etcd {
     shared: Arc<Shared>,
     feed: JoinHandle<()>,
+    reads: JoinHandle<()>,
 }
 
 struct Shared {
@@ -58,6 +61,7 @@ struct Shared {
     prefix: Prefix,
     watches: Watches,
     in_flight: Arc<Semaphore>,
+    reads: Reads,
     /// The cluster that this began with.
     cluster: u64,
     /// Highest revision that was ever answered.
@@ -124,11 +128,13 @@ impl Etcd {
             during: "choosing this coordinator's name among others",
             hint: "no randomness to be had".to_owned(),
         })?;
+        let (reads, queue) = Reads::new();
         let shared = Arc::new(Shared {
             members,
             prefix,
             watches: Watches::default(),
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            reads,
             cluster,
             newest: AtomicU64::new(0),
             feed: feed::Heard::default(),
@@ -139,7 +145,8 @@ impl Etcd {
         });
         let from = shared.revision().await?;
         let feed = tokio::spawn(feed::run(Arc::clone(&shared), from));
-        Ok(Self { shared, feed })
+        let reads = tokio::spawn(together::run(Arc::clone(&shared), queue));
+        Ok(Self { shared, feed, reads })
     }
 
     /// The cluster's own id: another one after etcd was restored from a snapshot.
@@ -166,6 +173,7 @@ fn random_id() -> Result<String, aws_lc_rs::error::Unspecified> {
 impl Drop for Etcd {
     fn drop(&mut self) {
         self.feed.abort();
+        self.reads.abort();
         self.shared.watches.close();
     }
 }

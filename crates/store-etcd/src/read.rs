@@ -17,7 +17,7 @@ const FIRST_PIECE: usize = 128;
 const MAX_STARTS: usize = 3;
 
 pub(crate) async fn get(shared: &Shared, key: &Key) -> Result<Option<Entry>, Fault> {
-    let (mut answer, _) = ask(shared, shared.prefix.key(key), GetOptions::new()).await?;
+    let (mut answer, _) = shared.reads.ask(shared.prefix.key(key), GetOptions::new()).await?;
     let found = answer.take_kvs().into_iter().next();
     Ok(found.map(|found| {
         let version = revision_of(found.mod_revision());
@@ -67,7 +67,12 @@ async fn page(shared: &Shared, range: &KeyRange, limit: usize, moment: Option<Re
         if let Some(Revision(revision)) = at {
             options = options.with_revision(revision.try_into().unwrap_or(0));
         }
-        let (mut answer, now) = match ask(shared, start.clone(), options).await {
+        // The first piece goes with whatever else is read; the others are of its moment.
+        let asked = match at {
+            None => shared.reads.ask(start.clone(), options).await,
+            Some(_) => ask(shared, start.clone(), options).await,
+        };
+        let (mut answer, now) = match asked {
             Err(fault) if fault.kind == Kind::TooLong && piece > 1 => {
                 most = piece.div_ceil(4);
                 continue;
@@ -102,7 +107,7 @@ fn next_piece(entries: usize, bytes: usize) -> usize {
     (MAX_ANSWER_BYTES / 2 / each).clamp(1, MAX_PAGE_ENTRIES + 1)
 }
 
-async fn ask(shared: &Shared, key: Vec<u8>, options: GetOptions) -> Result<(GetResponse, Revision), Fault> {
+pub(crate) async fn ask(shared: &Shared, key: Vec<u8>, options: GetOptions) -> Result<(GetResponse, Revision), Fault> {
     let before = shared.newest();
     let answer = shared
         .members

@@ -11,7 +11,7 @@ use gallra_model::outcome::Counts;
 use gallra_model::permit::{Denial, Permit};
 use gallra_model::receipt::{Receipt, Tally, Verdict};
 use gallra_model::target::TargetKind;
-use gallra_model::{Clock, Digest, JobId, Nonce};
+use gallra_model::{Clock, Digest, Instant, JobId, Nonce};
 use tokio::sync::Semaphore;
 
 use crate::counted::written_again;
@@ -64,7 +64,11 @@ async fn one(host: &Host, job: JobId, signatures: &Signatures) -> Outcome<Option
                 let permitted = now();
                 let (permit, _) = gallra_proof::permit::open(&envelope, &host.core.permits.verifying())?;
                 let spec: JobSpec = serde_json::from_str(&offer)?;
-                let receipt = gallra_proof::receipt::sign(&said(host, &spec, &permit), spec.again, &host.evidence)?;
+                let receipt = gallra_proof::receipt::sign(
+                    &said_of(&spec, &permit, host.core.time.now()),
+                    spec.again,
+                    &host.evidence,
+                )?;
                 let signed = now();
                 Signatures::add(&signatures.agents, signed - permitted);
                 host.core.take_receipt(&agent()?, &receipt).await?;
@@ -94,8 +98,8 @@ pub(crate) async fn inspected(host: &Arc<Host>, request: &gallra_model::RequestI
     .await
 }
 
-fn said(host: &Host, spec: &JobSpec, permit: &Permit) -> Receipt {
-    let at = host.core.time.now();
+/// What an agent says that did its job and found nothing to say.
+pub(crate) fn said_of(spec: &JobSpec, permit: &Permit, at: Instant) -> Receipt {
     let count = |action| u64::from(spec.action == action);
     let counts = Counts { erased: count(Action::Erase), absent: count(Action::Confirm), ..Counts::default() };
     Receipt {

@@ -1,9 +1,10 @@
 //! The whole coordinator under load, on the embedded store and on etcd of one and three members, each figure beside the bare store
 //! that writes the same in the same run. Owns the clock; upholds nothing. The figures of `docs/measurements/load-*.md` come from here.
 //! `cargo bench -p gallra-coordinator --bench flow -- [PART]... [--on DIR]`; without parts, `ends jobs requests` on `embedded`.
-//! Parts: `ends`, `jobs`, `requests`, `waiting`, `streams`; engines: `embedded`, `etcd1`, `etcd3`. `GALLRA_BENCH_FULL=1` measures longer.
+//! Parts: `ends`, `jobs`, `requests`, `waiting`, `streams`, `burst`, the last three with numbers of how many; engines: `embedded`, `etcd1`, `etcd3`. `GALLRA_BENCH_FULL=1` measures longer.
 #![allow(missing_docs, reason = "a program of its own")]
 
+mod burst;
 mod counted;
 mod ends;
 mod figures;
@@ -16,9 +17,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use figures::Outcome;
-use gallra_store_etcd::testing::Cluster;
+use gallra_store_etcd::testing::{Cluster, Options};
 use host::{Host, On, files};
 
+/// Of a request that waits in masses: twelve, as a provider's plans have.
+const TARGETS: usize = 12;
+/// What etcd's makers advise at most.
+const QUOTA: u64 = 8 << 30;
 const CALLERS: [usize; 3] = [1, 16, 128];
 
 #[tokio::main]
@@ -34,7 +39,7 @@ async fn main() -> Outcome<()> {
     let disk = disk.map_or_else(std::env::temp_dir, PathBuf::from);
     let is = |word: &str| words.iter().any(|given| given == word);
     let full = std::env::var_os("GALLRA_BENCH_FULL").is_some();
-    let parts = ["ends", "jobs", "requests", "waiting", "streams"];
+    let parts = ["ends", "jobs", "requests", "waiting", "streams", "burst"];
     let none = !parts.iter().any(|part| is(part));
     let loads = none || ["ends", "jobs", "requests"].iter().any(|part| is(part));
     for engine in ["embedded", "etcd1", "etcd3"] {
@@ -63,11 +68,25 @@ async fn main() -> Outcome<()> {
             }
         }
     }
-    if is("waiting") {
-        waiting::measure(&disk, if full { &[10_000, 100_000] } else { &[1_000, 10_000] }).await?;
+    // How many, in the order in which they are named; else what takes a minute, or what the design asks for.
+    let given: Vec<usize> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    let sizes = |short: &[usize], long: &[usize]| {
+        let sizes = if full { long } else { short };
+        if given.is_empty() { sizes.to_vec() } else { given.clone() }
+    };
+    if is("waiting") && !is("etcd1") {
+        waiting::measure(&disk, (&On::Embedded, "embedded"), TARGETS, &sizes(&[1_000, 10_000], &[10_000, 10_000_000]))
+            .await?;
     }
-    if is("streams") {
-        streams::measure(&disk, if full { 10_000 } else { 200 }).await?;
+    if is("waiting") && is("etcd1") {
+        let on = On::Etcd(Box::new(Cluster::start_with(&Options { quota_bytes: Some(QUOTA), ..Options::of(1) })));
+        waiting::measure(&disk, (&on, "etcd1"), TARGETS, &sizes(&[1_000, 10_000], &[10_000, 1_000_000])).await?;
+    }
+    for many in sizes(&[200], &[10_000]).into_iter().filter(|_| is("streams")) {
+        streams::measure(&disk, many).await?;
+    }
+    for many in sizes(&[10_000], &[1_000_000]).into_iter().filter(|_| is("burst")) {
+        burst::measure(&disk, many).await?;
     }
     Ok(())
 }

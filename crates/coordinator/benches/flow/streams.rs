@@ -26,8 +26,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
-use crate::figures::{Outcome, load, memory, now, say, spread};
-use crate::host::{NOW, files, made};
+use crate::figures::{Outcome, load, memory, now, say};
+use crate::host::{NOW, files};
+use crate::{burst, waiting};
 
 /// Names the directory that a process of this program is to serve.
 pub(crate) const SERVES: &str = "GALLRA_BENCH_SERVES";
@@ -38,11 +39,11 @@ pub(crate) async fn serve(dir: PathBuf) -> Outcome<()> {
     Ok(gallra_coordinator::serve::run(&Layout::new(dir), Some(at)).await?)
 }
 
-fn name(n: usize) -> Outcome<AgentName> {
+pub(crate) fn name(n: usize) -> Outcome<AgentName> {
     Ok(format!("host{n}").parse()?)
 }
 
-fn evidence(n: usize) -> SigningKey {
+pub(crate) fn evidence(n: usize) -> SigningKey {
     SigningKey::from_seed(Digest::of(&n.to_be_bytes()).as_bytes())
 }
 
@@ -51,7 +52,7 @@ fn inventory(n: usize) -> Outcome<Inventory> {
 }
 
 /// Registers agents as enrolment would, without its statements in the log.
-async fn registered(dir: &Path, many: usize) -> Outcome<()> {
+pub(crate) async fn registered(dir: &Path, many: usize) -> Outcome<()> {
     let store = Embedded::open(&Layout::new(dir).path("store"))?;
     for n in 0..many {
         let agent = AgentRecord {
@@ -76,10 +77,39 @@ async fn started(dir: &Path) -> Outcome<Child> {
 }
 
 /// A stream that has been welcomed, and both its ends.
-struct Open {
-    to: mpsc::Sender<v1::SessionRequest>,
-    from: tonic::Streaming<v1::SessionResponse>,
+pub(crate) struct Open {
+    pub(crate) to: mpsc::Sender<v1::SessionRequest>,
+    pub(crate) from: tonic::Streaming<v1::SessionResponse>,
 }
+
+/// A coordinator that serves, until this is dropped.
+pub(crate) struct Served {
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) address: String,
+    pub(crate) pid: String,
+    _child: Child,
+}
+
+impl Served {
+    /// Of a directory that listens on the ports of `made_free`.
+    pub(crate) async fn start(dir: &Path) -> Outcome<Self> {
+        let listen = Layout::new(dir).config()?.listen;
+        let child = started(dir).await?;
+        let pid = child.id().ok_or("it ended")?.to_string();
+        let began = now();
+        while tokio::net::TcpStream::connect(&listen).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if began.elapsed().as_secs() > 60 {
+                return Err("it does not listen".into());
+            }
+        }
+        let address = format!("https://{listen}");
+        Ok(Self { authority: Arc::new(authority(dir)?), address, pid, _child: child })
+    }
+}
+
+/// Offers that an agent takes at once.
+pub(crate) const CREDITS: u32 = 8;
 
 async fn opened(authority: &Authority, address: &str, n: usize) -> Outcome<Open> {
     let (at, day) = (gallra_coordinator::clock::real_now(), SignedDuration::from_hours(24));
@@ -90,7 +120,7 @@ async fn opened(authority: &Authority, address: &str, n: usize) -> Outcome<Open>
     let channel: Channel = Endpoint::from_shared(address.to_owned())?.tls_config(tls)?.connect().await?;
     let (to, outgoing) = mpsc::channel(16);
     for word in [
-        ToCoordinator::Hello { inventory: inventory(n)?, generation: 1, credits: 8 },
+        ToCoordinator::Hello { inventory: inventory(n)?, generation: 1, credits: CREDITS },
         ToCoordinator::Journal { mark: JournalMark::start(), now: NOW.parse()? },
         ToCoordinator::Checkpoint { note: None },
     ] {
@@ -112,33 +142,33 @@ fn computed_by(pid: &str) -> Outcome<f64> {
     Ok(ticks.iter().sum::<f64>() / 100.0)
 }
 
-pub(crate) async fn measure(disk: &Path, many: usize) -> Outcome<()> {
-    let folder = tempfile::tempdir_in(disk)?;
-    let dir = folder.path().join("coordinator");
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let enrol = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    made(&dir, &format!("127.0.0.1:{port}"), &format!("127.0.0.1:{enrol}")).await?;
-    registered(&dir, many).await?;
-    let authority = Arc::new(authority(&dir)?);
-    let child = started(&dir).await?;
-    let pid = child.id().ok_or("it ended")?.to_string();
-    let address = format!("https://127.0.0.1:{port}");
-    let began = now();
-    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        if began.elapsed().as_secs() > 30 {
-            return Err("it does not listen".into());
-        }
+/// Has a directory listen on ports that are free.
+pub(crate) fn listens(dir: &Path) -> Outcome<()> {
+    let path = Layout::new(dir).path("coordinator.toml");
+    let mut text = std::fs::read_to_string(&path)?;
+    for unused in ["127.0.0.1:1", "127.0.0.1:2"] {
+        let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        text = text.replace(&format!("{unused}\""), &format!("{free}\""));
     }
+    Ok(std::fs::write(&path, text)?)
+}
+
+pub(crate) async fn measure(disk: &Path, many: usize) -> Outcome<()> {
+    let (folder, template) = waiting::planned(disk).await?;
+    let dir = folder.path().join("coordinator");
+    listens(&dir)?;
+    registered(&dir, many).await?;
+    let served = Served::start(&dir).await?;
+    let (authority, address, pid) = (&served.authority, &served.address, &served.pid);
     // What the first connections make once is not a stream's.
     let few = (many / 20).max(10);
-    let mut streams = open_all(&authority, &address, 0..few).await?;
-    let few_ends = ended(&dir, &address, &pid, 0).await?;
-    let before = settled(&pid).await?;
-    let (began, cpu) = (now(), computed_by(&pid)?);
-    streams.extend(open_all(&authority, &address, few..many).await?);
-    let (took, cpu) = (began.elapsed(), computed_by(&pid)? - cpu);
-    let after = settled(&pid).await?;
+    let mut streams = open_all(authority, address, 0..few).await?;
+    let few_ends = ended(&dir, address, pid, 0).await?;
+    let before = settled(pid).await?;
+    let (began, cpu) = (now(), computed_by(pid)?);
+    streams.extend(open_all(authority, address, few..many).await?);
+    let (took, cpu) = (began.elapsed(), computed_by(pid)? - cpu);
+    let after = settled(pid).await?;
     let more = (many - few) as u64;
     say(&format!(
         "streams: {many} open; resident {after} kB, {before} kB with {few}: {:.1} kB a stream; each opened within {:.2} ms of computing, {:.1} s for all; load {}",
@@ -147,19 +177,50 @@ pub(crate) async fn measure(disk: &Path, many: usize) -> Outcome<()> {
         took.as_secs_f64(),
         load(),
     ));
-    let (began, cpu) = (now(), computed_by(&pid)?);
+    let (began, cpu) = (now(), computed_by(pid)?);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    let idle = (computed_by(&pid)? - cpu) / began.elapsed().as_secs_f64();
+    let idle = (computed_by(pid)? - cpu) / began.elapsed().as_secs_f64();
     say(&format!("streams: {:.1} ms of computing a second while nothing happens (30 s); load {}", idle * 1e3, load()));
-    let many_ends = ended(&dir, &address, &pid, 100).await?;
+    let many_ends = ended(&dir, address, pid, 100).await?;
     say(&format!(
         "streams: the end of a contract takes {:.1} ms of computing with {few} streams open, {:.1} ms with {many}; load {}",
         few_ends * 1e3,
         many_ends * 1e3,
         load(),
     ));
-    one_job_each(&dir, &address, streams).await?;
-    drop(child);
+    drop((streams, served));
+    one_job_each(&dir, many, Arc::new(template)).await
+}
+
+/// A coordinator starts with a job for each agent in its store, all agents come back at once, and each does its one job.
+async fn one_job_each(dir: &Path, many: usize, template: Arc<waiting::Template>) -> Outcome<()> {
+    {
+        let store = waiting::opened_again(dir).await?;
+        let offered = |n| Ok(Some((name(n)?, NOW.parse()?)));
+        waiting::filled(store, template, 0..many, offered).await?;
+    }
+    let permits = burst::permits_of(dir)?;
+    let served = Served::start(dir).await?;
+    let (began, cpu) = (now(), computed_by(&served.pid)?);
+    let streams = open_all(&served.authority, &served.address, 0..many).await?;
+    let opened = began.elapsed();
+    let mut tasks = tokio::task::JoinSet::new();
+    for (n, stream) in streams {
+        tasks.spawn(burst::drained(n, 1, stream, permits.clone()));
+    }
+    let mut times = Vec::new();
+    while let Some(seen) = tasks.join_next().await {
+        times.extend(seen??.times);
+    }
+    say(&format!(
+        "streams: after a start {many} agents came back in {:.1} s, and {} had done one job each after {:.1} s; {:.2} ms of computing each; resident {} kB; load {}",
+        opened.as_secs_f64(),
+        times.len(),
+        began.elapsed().as_secs_f64(),
+        (computed_by(&served.pid)? - cpu) * 1e3 / many as f64,
+        memory(&served.pid, "VmRSS")?,
+        load(),
+    ));
     Ok(())
 }
 
@@ -170,7 +231,11 @@ fn authority(dir: &Path) -> Outcome<Authority> {
     Ok(Authority::from_pem(cert, key)?)
 }
 
-async fn open_all(authority: &Arc<Authority>, address: &str, which: std::ops::Range<usize>) -> Outcome<Vec<Open>> {
+pub(crate) async fn open_all(
+    authority: &Arc<Authority>,
+    address: &str,
+    which: std::ops::Range<usize>,
+) -> Outcome<Vec<(usize, Open)>> {
     let room = Arc::new(Semaphore::new(16));
     let mut tasks = tokio::task::JoinSet::new();
     for n in which {
@@ -179,7 +244,7 @@ async fn open_all(authority: &Arc<Authority>, address: &str, which: std::ops::Ra
         tasks.spawn(async move {
             let stream = opened(&authority, &address, n).await;
             drop(permit);
-            stream
+            stream.map(|stream| (n, stream))
         });
     }
     let mut open = Vec::new();
@@ -246,47 +311,4 @@ async fn ended(dir: &Path, address: &str, pid: &str, from: usize) -> Outcome<f64
     }
     settled(pid).await?;
     Ok((computed_by(pid)? - cpu) / ENDS as f64)
-}
-
-/// The end of one contract inspects all targets: how long until every agent has its offer.
-async fn one_job_each(dir: &Path, address: &str, streams: Vec<Open>) -> Outcome<()> {
-    let mut client = operator(dir, address).await?;
-    sold(&mut client, "everywhere").await?;
-    told(&mut client, "everywhere").await?;
-    let many = streams.len();
-    let (began, limit) = (now(), Duration::from_secs(90));
-    let settle = v1::SettleContractRequest {
-        service: "everywhere".to_owned(),
-        settled: "2026-01-31".to_owned(),
-        ..v1::SettleContractRequest::default()
-    };
-    client.settle_contract(settle).await?;
-    let mut tasks = tokio::task::JoinSet::new();
-    for mut stream in streams {
-        tasks.spawn(async move {
-            let offered = async {
-                loop {
-                    let word = stream.from.message().await.ok().flatten()?;
-                    if matches!(to_agent(word), Ok(ToAgent::Offer { .. })) {
-                        return Some(now() - began);
-                    }
-                }
-            };
-            let at = tokio::time::timeout(limit, offered).await.ok().flatten();
-            // The stream stays open until here.
-            drop(stream.to);
-            at
-        });
-    }
-    let mut times = Vec::new();
-    while let Some(at) = tasks.join_next().await {
-        times.extend(at?);
-    }
-    say(&format!(
-        "streams: one request with a job for each agent: {} of {many} have their offer; {}; load {}",
-        times.len(),
-        spread(&times),
-        load()
-    ));
-    Ok(())
 }

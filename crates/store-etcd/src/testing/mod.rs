@@ -42,7 +42,7 @@ pub struct Cluster {
     authority: Authority,
     client: Issued,
     cells: AtomicU32,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Cluster {
@@ -78,7 +78,7 @@ impl Cluster {
             .collect();
         started.iter_mut().for_each(Process::wait);
         let client = authority.issue("gallra", Lifetime::Now);
-        Self { members: started, authority, client, cells: AtomicU32::new(0), _dir: dir }
+        Self { members: started, authority, client, cells: AtomicU32::new(0), dir }
     }
 
     /// Client addresses.
@@ -92,6 +92,15 @@ impl Cluster {
     /// When there are not so many.
     pub fn endpoint(&self, member: usize) -> String {
         self.member(member).endpoint()
+    }
+
+    /// How large a member's file is.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn file_bytes(&self, member: usize) -> u64 {
+        let file = self.dir.path().join(format!("m{member}/member/snap/db"));
+        std::fs::metadata(file).expect("a member has a file").len()
     }
 
     /// Who signs the certificates.
