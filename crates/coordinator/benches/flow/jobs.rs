@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gallra_flow::permit::Asking;
+use gallra_model::copy::CopyListing;
 use gallra_model::job::{Action, JobSpec};
 use gallra_model::outcome::Counts;
 use gallra_model::permit::{Denial, Permit};
@@ -98,6 +99,14 @@ fn said(host: &Host, spec: &JobSpec, permit: &Permit) -> Receipt {
     let at = host.core.time.now();
     let count = |action| u64::from(spec.action == action);
     let counts = Counts { erased: count(Action::Erase), absent: count(Action::Confirm), ..Counts::default() };
+    // Only a backup target is asked about copies, and none of this one's holds anything of anybody.
+    let listing = spec.question.as_ref().map(|_| CopyListing {
+        repository: Digest::of(b"repository"),
+        listed: at,
+        run_under_way: false,
+        copies: Vec::new(),
+        reclaimed: None,
+    });
     Receipt {
         commitment: permit.commitment,
         previous: None,
@@ -105,7 +114,7 @@ fn said(host: &Host, spec: &JobSpec, permit: &Permit) -> Receipt {
         attempt: permit.attempt,
         agent: spec.agent.clone(),
         target: spec.target.clone(),
-        kind: TargetKind::Files,
+        kind: if listing.is_some() { TargetKind::Restic } else { TargetKind::Files },
         action: spec.action,
         pseudonym: spec.pseudonym,
         spec: permit.spec,
@@ -119,7 +128,7 @@ fn said(host: &Host, spec: &JobSpec, permit: &Permit) -> Receipt {
         after: Tally::default(),
         checks: Vec::new(),
         older_than: None,
-        listing: None,
+        listing,
         kept: None,
         started: at,
         finished: at,
@@ -183,22 +192,26 @@ pub(crate) async fn measure(host: &Arc<Host>, engine: &str, callers: usize, many
     measured(host, &format!("{engine}/jobs-{callers}-callers"), callers, async |_| Ok(requests)).await
 }
 
-/// Whole requests: so many are told at once, the next when one is over.
-pub(crate) async fn requests(host: &Arc<Host>, engine: &str, callers: usize, many: usize) -> Outcome<()> {
+/// Whole requests, from the end to the final proof: so many are told at once, the next when one is over. `what` says of which jobs.
+pub(crate) async fn requests(host: &Arc<Host>, what: &str, callers: usize, many: usize) -> Outcome<()> {
     let ends = waiting(sold(host, &format!("req{callers}"), many).await?);
     drop(host.counted.taken());
     let theirs = Arc::clone(host);
-    let name = format!("{engine}/requests-{callers}-callers");
+    let name = format!("{what}-{callers}-callers");
+    let whole = Arc::new(Mutex::new(Vec::new()));
+    let spent = Arc::clone(&whole);
     let time = tokio::spawn(time_passes(Arc::clone(host)));
     let outcome = measured(host, &name, callers, async move |_| {
         at_once(many, callers, move |n| {
-            let (host, ends) = (Arc::clone(&theirs), Arc::clone(&ends));
+            let (host, ends, spent) = (Arc::clone(&theirs), Arc::clone(&ends), Arc::clone(&spent));
             async move {
+                let began = now();
                 let request = host.ends(taken(&ends, n)?).await?;
                 let mut moved = host.core.store.watch(gallra_store::keys::jobs_of(&request));
                 while !host.is_done(&request).await? {
                     let _ = tokio::time::timeout(Duration::from_secs(1), moved.next()).await;
                 }
+                spent.lock().unwrap_or_else(PoisonError::into_inner).push(began.elapsed());
                 Ok(request)
             }
         })
@@ -206,12 +219,16 @@ pub(crate) async fn requests(host: &Arc<Host>, engine: &str, callers: usize, man
     })
     .await;
     time.abort();
+    say(&format!("  {name}: a whole request {}", spread(&whole.lock().unwrap_or_else(PoisonError::into_inner))));
     outcome
 }
 
+/// How often the clock moves on while whole requests are measured: a request waits for it once, or twice where there are copies.
+const TICK: Duration = Duration::from_millis(25);
+
 /// The look again after the last copy went is due ten minutes after it: a demonstration's clock moves on.
 async fn time_passes(host: Arc<Host>) {
-    let mut tick = tokio::time::interval(Duration::from_millis(100));
+    let mut tick = tokio::time::interval(TICK);
     loop {
         tick.tick().await;
         let on = host.core.time.now().checked_add(jiff::SignedDuration::from_mins(11));
