@@ -200,7 +200,7 @@ pub(crate) async fn requests(host: &Arc<Host>, what: &str, callers: usize, many:
     let name = format!("{what}-{callers}-callers");
     let whole = Arc::new(Mutex::new(Vec::new()));
     let spent = Arc::clone(&whole);
-    let time = tokio::spawn(time_passes(Arc::clone(host)));
+    let time = tokio::spawn(time_passes(Arc::clone(host), callers));
     let outcome = measured(host, &name, callers, async move |_| {
         at_once(many, callers, move |n| {
             let (host, ends, spent) = (Arc::clone(&theirs), Arc::clone(&ends), Arc::clone(&spent));
@@ -223,12 +223,10 @@ pub(crate) async fn requests(host: &Arc<Host>, what: &str, callers: usize, many:
     outcome
 }
 
-/// How often the clock moves on while whole requests are measured: a request waits for it once, or twice where there are copies.
-const TICK: Duration = Duration::from_millis(25);
-
-/// The look again after the last copy went is due ten minutes after it: a demonstration's clock moves on.
-async fn time_passes(host: Arc<Host>) {
-    let mut tick = tokio::time::interval(TICK);
+/// The look again after the last copy went is due ten minutes after it: a demonstration's clock moves on. A request waits for it once,
+/// or twice where there are copies, which only one caller alone would notice; and each time the loops look at what has come due.
+async fn time_passes(host: Arc<Host>, callers: usize) {
+    let mut tick = tokio::time::interval(Duration::from_millis(if callers == 1 { 25 } else { 100 }));
     loop {
         tick.tick().await;
         let on = host.core.time.now().checked_add(jiff::SignedDuration::from_mins(11));
