@@ -1,9 +1,9 @@
 //! Many requests at once, and the coordinator or the agent killed from outside in their middle: nothing that was acknowledged is lost,
 //! nothing is counted twice, nobody else's files are touched (I4, I6, I8). The peer of the runs with kills of
 //! `crates/coordinator/benches/restate`; `./dev --part killed` makes a table of both.
+#![allow(clippy::indexing_slicing, reason = "a panic is a failed test")]
 
 use std::path::PathBuf;
-use std::time::Instant as Moment;
 
 use gallra_cli::demo::site::wait_for;
 use gallra_model::Instant;
@@ -18,6 +18,7 @@ use gallra_wire::v1::job_service_client::JobServiceClient;
 use gallra_wire::v1::receipt_service_client::ReceiptServiceClient;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use tokio::time::Instant as Moment;
 
 /// Files of each service, beside the folder itself.
 const FILES: usize = 12;
