@@ -18,7 +18,7 @@ use gallra_coordinator::{leader, ledger, replica, state};
 use gallra_model::cause::{Cause, Ground, Salts, commit_customer, commit_service};
 use gallra_model::request::{JobRecord, JobState, Request};
 use gallra_model::selector::ExternalId;
-use gallra_model::target::{Inventory, Mode, Role, Scope, TargetInfo, TargetKind};
+use gallra_model::target::{CopyLife, Inventory, Mode, Role, Scope, TargetInfo, TargetKind};
 use gallra_model::{AgentName, Clock, Day, Instant, Nonce, RequestId};
 use gallra_proof::key::SigningKey;
 use gallra_store::epochs::{Gathered, OnDisk};
@@ -72,6 +72,18 @@ pub(crate) fn files(target: &str) -> Outcome<TargetInfo> {
         copy_life: None,
         covers: Vec::new(),
         by_address: false,
+    })
+}
+
+/// The backups of those files.
+pub(crate) fn backups(target: &str, covered: &str) -> Outcome<TargetInfo> {
+    Ok(TargetInfo {
+        kind: TargetKind::Restic,
+        category: "backup".parse()?,
+        mode: Mode::Observe,
+        copy_life: Some(CopyLife::AtMost { days: 1 }),
+        covers: vec![covered.parse()?],
+        ..files(target)?
     })
 }
 

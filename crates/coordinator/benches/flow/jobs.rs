@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gallra_flow::permit::Asking;
+use gallra_model::copy::CopyListing;
 use gallra_model::job::{Action, JobSpec};
 use gallra_model::outcome::Counts;
 use gallra_model::permit::{Denial, Permit};
@@ -102,6 +103,14 @@ pub(crate) async fn inspected(host: &Arc<Host>, request: &gallra_model::RequestI
 pub(crate) fn said_of(spec: &JobSpec, permit: &Permit, at: Instant) -> Receipt {
     let count = |action| u64::from(spec.action == action);
     let counts = Counts { erased: count(Action::Erase), absent: count(Action::Confirm), ..Counts::default() };
+    // Only a backup target is asked about copies, and none of this one's holds anything of anybody.
+    let listing = spec.question.as_ref().map(|_| CopyListing {
+        repository: Digest::of(b"repository"),
+        listed: at,
+        run_under_way: false,
+        copies: Vec::new(),
+        reclaimed: None,
+    });
     Receipt {
         commitment: permit.commitment,
         previous: None,
@@ -109,7 +118,7 @@ pub(crate) fn said_of(spec: &JobSpec, permit: &Permit, at: Instant) -> Receipt {
         attempt: permit.attempt,
         agent: spec.agent.clone(),
         target: spec.target.clone(),
-        kind: TargetKind::Files,
+        kind: if listing.is_some() { TargetKind::Restic } else { TargetKind::Files },
         action: spec.action,
         pseudonym: spec.pseudonym,
         spec: permit.spec,
@@ -123,7 +132,7 @@ pub(crate) fn said_of(spec: &JobSpec, permit: &Permit, at: Instant) -> Receipt {
         after: Tally::default(),
         checks: Vec::new(),
         older_than: None,
-        listing: None,
+        listing,
         kept: None,
         started: at,
         finished: at,
@@ -187,22 +196,26 @@ pub(crate) async fn measure(host: &Arc<Host>, engine: &str, callers: usize, many
     measured(host, &format!("{engine}/jobs-{callers}-callers"), callers, async |_| Ok(requests)).await
 }
 
-/// Whole requests: so many are told at once, the next when one is over.
-pub(crate) async fn requests(host: &Arc<Host>, engine: &str, callers: usize, many: usize) -> Outcome<()> {
+/// Whole requests, from the end to the final proof: so many are told at once, the next when one is over. `what` says of which jobs.
+pub(crate) async fn requests(host: &Arc<Host>, what: &str, callers: usize, many: usize) -> Outcome<()> {
     let ends = waiting(sold(host, &format!("req{callers}"), many).await?);
     drop(host.counted.taken());
     let theirs = Arc::clone(host);
-    let name = format!("{engine}/requests-{callers}-callers");
-    let time = tokio::spawn(time_passes(Arc::clone(host)));
+    let name = format!("{what}-{callers}-callers");
+    let whole = Arc::new(Mutex::new(Vec::new()));
+    let spent = Arc::clone(&whole);
+    let time = tokio::spawn(time_passes(Arc::clone(host), callers));
     let outcome = measured(host, &name, callers, async move |_| {
         at_once(many, callers, move |n| {
-            let (host, ends) = (Arc::clone(&theirs), Arc::clone(&ends));
+            let (host, ends, spent) = (Arc::clone(&theirs), Arc::clone(&ends), Arc::clone(&spent));
             async move {
+                let began = now();
                 let request = host.ends(taken(&ends, n)?).await?;
                 let mut moved = host.core.store.watch(gallra_store::keys::jobs_of(&request));
                 while !host.is_done(&request).await? {
                     let _ = tokio::time::timeout(Duration::from_secs(1), moved.next()).await;
                 }
+                spent.lock().unwrap_or_else(PoisonError::into_inner).push(began.elapsed());
                 Ok(request)
             }
         })
@@ -210,12 +223,14 @@ pub(crate) async fn requests(host: &Arc<Host>, engine: &str, callers: usize, man
     })
     .await;
     time.abort();
+    say(&format!("  {name}: a whole request {}", spread(&whole.lock().unwrap_or_else(PoisonError::into_inner))));
     outcome
 }
 
-/// The look again after the last copy went is due ten minutes after it: a demonstration's clock moves on.
-async fn time_passes(host: Arc<Host>) {
-    let mut tick = tokio::time::interval(Duration::from_millis(100));
+/// The look again after the last copy went is due ten minutes after it: a demonstration's clock moves on. A request waits for it once,
+/// or twice where there are copies, which only one caller alone would notice; and each time the loops look at what has come due.
+async fn time_passes(host: Arc<Host>, callers: usize) {
+    let mut tick = tokio::time::interval(Duration::from_millis(if callers == 1 { 25 } else { 100 }));
     loop {
         tick.tick().await;
         let on = host.core.time.now().checked_add(jiff::SignedDuration::from_mins(11));

@@ -13,12 +13,12 @@ mod jobs;
 mod streams;
 mod waiting;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use figures::Outcome;
 use gallra_store_etcd::testing::{Cluster, Options};
-use host::{Host, On, files};
+use host::{Host, On, backups, files};
 
 /// Of a request that waits in masses: twelve, as a provider's plans have.
 const TARGETS: usize = 12;
@@ -58,11 +58,14 @@ async fn main() -> Outcome<()> {
                 if !none && !is(part) {
                     continue;
                 }
+                if part == "requests" {
+                    requests(&on, &disk, engine, (callers, many)).await?;
+                    continue;
+                }
                 let host = Arc::new(Host::new(&on, &disk, vec![files("www")?]).await?);
                 match part {
                     "ends" => ends::measure(&host, engine, callers, many).await?,
-                    "jobs" => jobs::measure(&host, engine, callers, many).await?,
-                    _ => jobs::requests(&host, engine, callers, many).await?,
+                    _ => jobs::measure(&host, engine, callers, many).await?,
                 }
                 host.stop().await;
             }
@@ -87,6 +90,19 @@ async fn main() -> Outcome<()> {
     }
     for many in sizes(&[10_000], &[1_000_000]).into_iter().filter(|_| is("burst")) {
         burst::measure(&disk, many).await?;
+    }
+    Ok(())
+}
+
+/// Plans of four jobs and of six: a finished request never has five. Files that go have four (inspect, erase, confirm, and confirm once
+/// the copies are gone), and their backups two (inspect, observe).
+async fn requests(on: &On, disk: &Path, engine: &str, (callers, many): (usize, usize)) -> Outcome<()> {
+    let four = vec![files("www")?];
+    let six = vec![files("www")?, backups("repo", "www")?];
+    for (jobs, targets) in [(4, four), (6, six)] {
+        let host = Arc::new(Host::new(on, disk, targets).await?);
+        jobs::requests(&host, &format!("{engine}/requests-of-{jobs}-jobs"), callers, many).await?;
+        host.stop().await;
     }
     Ok(())
 }
