@@ -121,7 +121,7 @@ fn clock_from_wire(clock: v1::ClockKind) -> Result<Clock, Status> {
     match clock {
         v1::ClockKind::Real => Ok(Clock::Real),
         v1::ClockKind::Simulated => Ok(Clock::Simulated),
-        v1::ClockKind::Unspecified => Err(Status::invalid_argument("clock: unspecified or unknown")),
+        v1::ClockKind::Unspecified => Err(crate::details::invalid_text("clock: unspecified or unknown")),
     }
 }
 
@@ -234,6 +234,8 @@ fn denial_from_wire(reason: v1::DenialReason) -> Result<Denial, Status> {
         v1::DenialReason::Clock => Denial::Clock,
         v1::DenialReason::NoAddress => Denial::NoAddress,
         v1::DenialReason::NotLogged => Denial::NotLogged,
-        v1::DenialReason::Unspecified => return Err(Status::invalid_argument("denied.reason: unspecified or unknown")),
+        v1::DenialReason::Unspecified => {
+            return Err(crate::details::invalid_text("denied.reason: unspecified or unknown"));
+        }
     })
 }
