@@ -152,7 +152,7 @@ async fn open_logs(
     }
     let witnesses = config.witnesses()?;
     if !witnesses.is_empty() {
-        logs.in_force.set_vouch(Arc::new(Witnesses(witnesses)));
+        logs.in_force.set_vouch(Arc::new(Witnesses::new(witnesses)));
     }
     ledger::write_public(layout, logs.in_force.public())?;
     Ok(logs)
