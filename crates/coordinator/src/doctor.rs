@@ -114,7 +114,9 @@ impl Core {
                 let at = text.find("-----BEGIN CERTIFICATE-----")?;
                 gallra_store_etcd::validity(text.get(at..)?)
             });
-            findings::certificate(&name, until.map(|validity| validity.until), real_now())
+            let ours = *path == self.premises.root.join("server.pem");
+            let next = if ours { findings::RESTART } else { findings::READ_AGAIN };
+            findings::certificate(&name, until.map(|validity| validity.until), real_now(), next)
         };
         self.premises.certificates.iter().map(one).collect()
     }

@@ -180,6 +180,9 @@ async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
     if request.done.is_empty() && core.is_of_an_ended_log(id).await? {
         request.facts.push("log_ended".to_owned());
     }
+    if request.done.is_empty() && core.ledger.is_stopped().is_some() {
+        request.facts.push("log_stopped".to_owned());
+    }
     let said = opened(&stored)?;
     let told = stored.iter().zip(&said).zip(standing(&said));
     let restores = told.map(|((stored, one), stands)| restore_to_wire(stored, one, stands)).collect();
