@@ -4,6 +4,7 @@
 
 mod certificates;
 mod faults;
+mod figures;
 mod load;
 mod taken_back;
 
