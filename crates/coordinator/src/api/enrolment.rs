@@ -32,7 +32,7 @@ impl v1::enrolment_service_server::EnrolmentService for Api {
 impl From<NotJoined> for Status {
     fn from(error: NotJoined) -> Self {
         match error {
-            NotJoined::Token => Self::permission_denied("the join token is not valid: ask the operator for a new one"),
+            NotJoined::Token => details::not_allowed("the join token is not valid: ask the operator for a new one"),
             NotJoined::Core(error) => error.into(),
         }
     }
