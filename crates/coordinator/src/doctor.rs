@@ -132,10 +132,9 @@ impl Core {
     async fn of_agents(&self) -> Result<Vec<Agent>, CoreError> {
         let records: Vec<AgentRecord> = state::all(&*self.store, &keys::agents(), "agent").await?;
         let mut agents = Vec::with_capacity(records.len());
-        for AgentRecord { name, .. } in records {
-            let connected = self.is_connected(&name).await?;
+        for (name, presence) in self.presences(records.into_iter().map(|record| record.name)).await? {
             let quarantined = self.standing(&name).await?.quarantined;
-            agents.push(Agent { name, connected, quarantined });
+            agents.push(Agent { name, presence, quarantined });
         }
         Ok(agents)
     }

@@ -213,7 +213,8 @@ impl Coordinator {
                 // Goes before everything, and says nothing that these tests are about.
                 ToCoordinator::Journal { .. }
                 | ToCoordinator::Suppression { .. }
-                | ToCoordinator::Checkpoint { .. } => {}
+                | ToCoordinator::Checkpoint { .. }
+                | ToCoordinator::Alive => {}
                 word @ (ToCoordinator::Hello { .. }
                 | ToCoordinator::AskBegin { .. }
                 | ToCoordinator::AskOn { .. }
@@ -226,7 +227,7 @@ impl Coordinator {
     }
 
     pub(crate) fn welcome(&mut self) {
-        self.say(ToAgent::Welcome { generation: 1, clock: Clock::Real, now: now() });
+        self.say(ToAgent::Welcome { generation: 1, clock: Clock::Real, now: now(), heartbeat_seconds: 0 });
     }
 
     /// Offers a job, waits for the asking, and gives the permit that would answer it.

@@ -197,6 +197,9 @@ async fn serve(
             session.tell_time().await?;
         }
         if let Some(word) = word {
+            if core.fleet.is_beat(agent, number, &word) {
+                continue;
+            }
             session.hear(word).await?;
         }
         session.dispatch().await?;
@@ -217,7 +220,8 @@ impl Session<'_> {
     /// Welcomes the agent, and tells it what it missed.
     async fn begin(&mut self, credits: u32) -> Result<(), Status> {
         let (generation, clock, now) = (self.core.generation, self.core.time.kind(), self.core.time.now());
-        self.say(&ToAgent::Welcome { generation, clock, now }).await?;
+        let heartbeat_seconds = self.core.fleet.asks_to_beat(self.agent, self.number);
+        self.say(&ToAgent::Welcome { generation, clock, now, heartbeat_seconds }).await?;
         self.tell_order().await?;
         self.take_over().await?;
         self.input(&Input::Hello { credits }).await?;
@@ -326,6 +330,7 @@ impl Session<'_> {
                 let (agent, going_on) = (self.agent.clone(), Some(attempt));
                 self.answer(Asking { agent, job, spec, nonce, permitted_on_this_stream: false, going_on }).await
             }
+            ToCoordinator::Alive => Ok(()),
             ToCoordinator::Checkpoint { note } => Ok(self.core.ledger.heard(self.agent, note.as_deref()).await?),
             ToCoordinator::Suppression { through } => self.begin_suppressions(through).await,
             ToCoordinator::Restore { envelope } => self.hear_restore(&envelope).await,

@@ -1,6 +1,7 @@
 //! What is bad enough to be said, how bad it is, and what to do about it: functions of values. Names agents, endpoints and files, and
 //! nobody.
 
+use gallra_flow::heartbeat::Presence;
 use gallra_model::hold::Halt;
 use gallra_model::{AgentName, Instant};
 use gallra_store::epochs::Due;
@@ -192,35 +193,42 @@ pub(super) fn issuer(missing: Option<&str>) -> Finding {
 pub struct Agent {
     /// Its name.
     pub name: AgentName,
-    /// Whether its stream is open, at whichever coordinator.
-    pub connected: bool,
+    /// Whether it is there, at whichever coordinator.
+    pub presence: Presence,
     /// Since when it is quarantined.
     pub quarantined: Option<Instant>,
 }
 
-/// Agents that are silent or quarantined.
+/// Agents that are silent or quarantined, and how many had no time yet to come back.
 pub(super) fn agents(all: &[Agent]) -> Vec<Finding> {
     const PART: &str = "agents";
     let bad = all.iter().filter_map(|agent| {
-        let found = match (agent.quarantined, agent.connected) {
+        let found = match (agent.quarantined, agent.presence) {
             (Some(since), _) => finding(
                 Severity::Critical,
                 PART,
                 format!("quarantined since {since}: its journal went back"),
                 "look at the host, then gallra agent approve",
             ),
-            (None, false) => finding(
+            (None, Presence::Silent) => finding(
                 Severity::Warning,
                 PART,
-                "not connected: its jobs wait",
+                "silent: it has no stream, or says nothing on it; its jobs wait",
                 "see that gallra-agent runs there and reaches this",
             ),
-            (None, true) => return None,
+            (None, Presence::Awaited | Presence::There) => return None,
         };
         Some(at(found, agent.name.as_str()))
     });
-    let bad: Vec<Finding> = bad.collect();
-    if bad.is_empty() { vec![finding(Severity::Ok, PART, format!("all {} connected", all.len()), "")] } else { bad }
+    let mut found: Vec<Finding> = bad.collect();
+    let awaited = all.iter().filter(|agent| agent.presence == Presence::Awaited).count();
+    if awaited > 0 {
+        let what = format!("{awaited} of {} not back yet: who answers has just changed", all.len());
+        found.push(finding(Severity::Ok, PART, what, ""));
+    } else if found.is_empty() {
+        found.push(finding(Severity::Ok, PART, format!("all {} connected", all.len()), ""));
+    }
+    found
 }
 
 /// Requests that are open, and overdue among them.
