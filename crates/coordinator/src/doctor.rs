@@ -114,7 +114,9 @@ impl Core {
                 let at = text.find("-----BEGIN CERTIFICATE-----")?;
                 gallra_store_etcd::validity(text.get(at..)?)
             });
-            findings::certificate(&name, until.map(|validity| validity.until), real_now())
+            let ours = *path == self.premises.root.join("server.pem");
+            let next = if ours { findings::RESTART } else { findings::READ_AGAIN };
+            findings::certificate(&name, until.map(|validity| validity.until), real_now(), next)
         };
         self.premises.certificates.iter().map(one).collect()
     }
@@ -130,10 +132,9 @@ impl Core {
     async fn of_agents(&self) -> Result<Vec<Agent>, CoreError> {
         let records: Vec<AgentRecord> = state::all(&*self.store, &keys::agents(), "agent").await?;
         let mut agents = Vec::with_capacity(records.len());
-        for AgentRecord { name, .. } in records {
-            let connected = self.is_connected(&name).await?;
+        for (name, presence) in self.presences(records.into_iter().map(|record| record.name)).await? {
             let quarantined = self.standing(&name).await?.quarantined;
-            agents.push(Agent { name, connected, quarantined });
+            agents.push(Agent { name, presence, quarantined });
         }
         Ok(agents)
     }

@@ -1,6 +1,8 @@
 //! Which agents are connected, and what each stream holds. Owns nothing durable: everything here is rebuilt from the store
 //! when a stream opens (decision 4).
 
+mod pulse;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,6 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gallra_flow::dispatch::{self, Input, Stream};
 use gallra_model::{AgentName, JobId};
 use tokio::sync::{Notify, watch};
+
+use pulse::{Looking, Pulse};
 
 /// All open streams.
 pub struct Fleet {
@@ -17,6 +21,7 @@ pub struct Fleet {
     /// Notified whenever a stream takes an input: `AdvanceClock` waits on it.
     pub moved: Notify,
     clock_moves: watch::Sender<u64>,
+    looking: Looking,
 }
 
 struct Open {
@@ -24,6 +29,7 @@ struct Open {
     stream: Stream,
     /// The global guard's count up to which the agent was told of the emergency stop.
     told: u64,
+    pulse: Pulse,
 }
 
 impl Default for Fleet {
@@ -33,6 +39,7 @@ impl Default for Fleet {
             opened: AtomicU64::new(0),
             moved: Notify::new(),
             clock_moves: watch::Sender::new(0),
+            looking: Looking::default(),
         }
     }
 }
@@ -46,7 +53,8 @@ impl Fleet {
     pub fn open(&self, agent: &AgentName) -> u64 {
         let mut streams = self.streams();
         let number = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
-        streams.insert(agent.clone(), Open { number, stream: Stream::default(), told: 0 });
+        let pulse = Pulse::new(streams.len());
+        streams.insert(agent.clone(), Open { number, stream: Stream::default(), told: 0, pulse });
         drop(streams);
         self.moved.notify_waiters();
         number

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use gallra_identity::access;
 use gallra_identity::{Caller, CallerRole};
+use gallra_wire::details;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
@@ -77,7 +78,7 @@ fn admit(request: &http::Request<Body>, installation: &str) -> Result<Caller, St
     if access::allowed(method, caller.role) {
         Ok(caller)
     } else {
-        Err(Status::permission_denied("this role may not call this"))
+        Err(details::not_allowed("this role may not call this"))
     }
 }
 

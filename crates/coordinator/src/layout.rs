@@ -169,20 +169,7 @@ impl EtcdConfig {
     /// # Errors
     /// As [`EtcdConfig::read`].
     pub fn read_for(&self, layout: &Layout, cell: &str) -> anyhow::Result<gallra_store_etcd::Config> {
-        let file = |path: &Path| {
-            let path = layout.path_of(path);
-            fs::read_to_string(&path).with_context(|| format!("etcd: {} cannot be read", path.display()))
-        };
-        let tls = match (&self.authority, &self.certificate, &self.key) {
-            (None, None, None) => None,
-            (Some(ca), Some(certificate), Some(key)) => Some(gallra_store_etcd::Tls {
-                ca: file(ca)?,
-                certificate: file(certificate)?,
-                key: file(key)?,
-                server_name: self.server_name.clone(),
-            }),
-            _ => anyhow::bail!("coordinator.toml: etcd: authority, certificate and key are given together"),
-        };
+        let tls = self.tls(layout)?;
         let cell = cell.parse().context("the cell's name")?;
         let config = gallra_store_etcd::Config::new(self.endpoints.clone(), cell, tls);
         let mut config = config.context("coordinator.toml: etcd.endpoints")?;
@@ -193,6 +180,27 @@ impl EtcdConfig {
         config.lease = std::time::Duration::from_secs(self.lease_seconds.into());
         config.quota_bytes = self.quota_bytes;
         Ok(config)
+    }
+
+    /// What the files hold now; none where none is configured.
+    ///
+    /// # Errors
+    /// Names the key, or the file.
+    pub fn tls(&self, layout: &Layout) -> anyhow::Result<Option<gallra_store_etcd::Tls>> {
+        let file = |path: &Path| {
+            let path = layout.path_of(path);
+            fs::read_to_string(&path).with_context(|| format!("etcd: {} cannot be read", path.display()))
+        };
+        Ok(match (&self.authority, &self.certificate, &self.key) {
+            (None, None, None) => None,
+            (Some(ca), Some(certificate), Some(key)) => Some(gallra_store_etcd::Tls {
+                ca: file(ca)?,
+                certificate: file(certificate)?,
+                key: file(key)?,
+                server_name: self.server_name.clone(),
+            }),
+            _ => anyhow::bail!("coordinator.toml: etcd: authority, certificate and key are given together"),
+        })
     }
 }
 

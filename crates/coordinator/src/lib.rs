@@ -44,6 +44,7 @@ pub mod planning;
 pub mod policies;
 pub mod purge;
 pub mod quarantine;
+mod renewing;
 pub mod replica;
 pub mod replicate;
 pub mod restore;

@@ -6,6 +6,8 @@ mod http;
 mod read;
 mod timed;
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -45,6 +47,7 @@ pub struct Metrics {
     stop_pulled: Gauge,
     leads: Gauge,
     store_answers: Gauge,
+    quota_share: Gauge<f64, AtomicU64>,
     read_at: tokio::sync::Mutex<Option<std::time::Instant>>,
     registry: Registry,
 }
@@ -73,6 +76,7 @@ impl Default for Metrics {
             stop_pulled: Gauge::default(),
             leads: Gauge::default(),
             store_answers: Gauge::default(),
+            quota_share: Gauge::default(),
             read_at: tokio::sync::Mutex::default(),
             registry: Registry::with_prefix("gallra"),
         };
@@ -100,7 +104,7 @@ impl Metrics {
         on.register("requests_overdue", "Open requests of which a promised day has passed", self.overdue.clone());
         on.register("requests_review", "Open requests that somebody has to look at", self.review.clone());
         on.register("copies_overdue", "Copies that are there past their promised day", self.copies_overdue.clone());
-        on.register("agents", "Agents: registered, and connected here", self.agents.clone());
+        on.register("agents", "Agents: registered, connected here, and silent", self.agents.clone());
         on.register("log_entries", "Entries in the log", self.log_entries.clone());
         on.register(
             "log_waiting",
@@ -116,6 +120,11 @@ impl Metrics {
         on.register("stop_pulled", "Whether the emergency stop is pulled", self.stop_pulled.clone());
         on.register("leads", "Whether this coordinator leads", self.leads.clone());
         on.register("store_answers", "Whether the store answered when it was last asked", self.store_answers.clone());
+        on.register(
+            "store_quota_share",
+            "Share of the store's quota in use, of 1; -1 without",
+            self.quota_share.clone(),
+        );
     }
 
     pub(crate) fn event(&self, kind: &'static str) {

@@ -23,6 +23,7 @@ use crate::ledger::{self, Witnesses};
 use crate::logs::{self, Logs};
 use crate::metrics::{Metrics, Timed};
 use crate::policies::{Rules, StoredPolicy};
+use crate::renewing;
 use crate::signing::Signing;
 
 /// Where a coordinator's state is.
@@ -43,7 +44,9 @@ impl Engine {
     pub async fn of(layout: &Layout, config: &Config) -> anyhow::Result<Self> {
         let backups = layout.path("backups");
         if let Some(etcd) = &config.etcd {
-            let store = Arc::new(Etcd::open(&etcd.read(layout)?).await.context("the store in etcd cannot be opened")?);
+            let cell = etcd.read(layout)?;
+            let store = Arc::new(Etcd::open(&cell).await.context("the store in etcd cannot be opened")?);
+            renewing::watch(&store, cell.tls, etcd, layout);
             let effects = Arc::new(Gathered::new(Arc::clone(&store) as Arc<dyn Cluster>, backups));
             return Ok(Self { store: Arc::clone(&store) as Arc<dyn Store>, effects, cluster: Some(store) });
         }
@@ -152,7 +155,7 @@ async fn open_logs(
     }
     let witnesses = config.witnesses()?;
     if !witnesses.is_empty() {
-        logs.in_force.set_vouch(Arc::new(Witnesses(witnesses)));
+        logs.in_force.set_vouch(Arc::new(Witnesses::new(witnesses)));
     }
     ledger::write_public(layout, logs.in_force.public())?;
     Ok(logs)

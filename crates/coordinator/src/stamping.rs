@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use gallra_log::note::Note;
 use gallra_model::manifest::Manifest;
 use gallra_proof::manifest;
+use gallra_retry::Waits;
 use gallra_stamp::{Authority, Roots, Why};
 use gallra_store::{Txn, keys};
 use gallra_verify::timestamp;
@@ -23,8 +24,10 @@ use crate::ledger::{Ledger, Signed};
 
 /// How long an authority may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long none is asked after all were asked in vain, at least.
-const REST: Duration = Duration::from_secs(60);
+/// How long none is asked after all were asked in vain: at first and at most, and for as long as one of them asks for.
+const REST: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(900));
+/// How often it is looked whether there is another manifest.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// Who is asked, and how often.
 pub struct Stamping {
@@ -47,8 +50,8 @@ enum Came {
     Stamped,
     /// There was none to be stamped.
     Nothing,
-    /// Nobody answered as they should.
-    InVain,
+    /// Nobody answered as they should; the longest that any asks to be left alone.
+    InVain(Option<Duration>),
     /// What answers is not believed under so many manifests: asking again may cost, and helps nobody.
     Unbelieved(usize),
 }
@@ -70,18 +73,22 @@ impl Stamping {
         if self.authorities.is_empty() {
             return;
         }
-        let mut moves = core.ledger.moves();
+        let (mut moves, mut waits) = (core.ledger.moves(), Waits::new(REST.0, REST.1));
         loop {
-            match self.stamp(core).await {
+            let came = self.stamp(core).await;
+            if matches!(came, Ok(Came::Stamped | Came::Nothing | Came::Unbelieved(_))) {
+                waits.reset();
+            }
+            match came {
                 Ok(Came::Stamped) => tokio::time::sleep(self.every).await,
                 Ok(Came::Nothing) => {
                     let _ = timeout(self.every, moves.changed()).await;
                 }
-                Ok(Came::InVain) => tokio::time::sleep(REST).await,
+                Ok(Came::InVain(hint)) => tokio::time::sleep(waits.next_wait_after(hint)).await,
                 Ok(Came::Unbelieved(manifests)) => self.rest_under(core, manifests).await,
                 Err(error) => {
                     tracing::warn!(%error, "no time stamp on the log's checkpoint; it is asked for again");
-                    tokio::time::sleep(REST).await;
+                    tokio::time::sleep(waits.next_wait()).await;
                 }
             }
         }
@@ -91,7 +98,7 @@ impl Stamping {
     async fn rest_under(&self, core: &Core, manifests: usize) {
         let until = Instant::now() + self.every;
         while Instant::now() < until {
-            tokio::time::sleep_until(until.min(Instant::now() + REST)).await;
+            tokio::time::sleep_until(until.min(Instant::now() + LOOK)).await;
             if core.manifests().await.is_ok_and(|all| all.len() != manifests) {
                 return;
             }
@@ -114,7 +121,7 @@ impl Stamping {
             return Ok(Came::Unbelieved(manifests.len()));
         }
         let text = text(&signed)?;
-        let mut unbelieved = false;
+        let (mut unbelieved, mut hint) = (false, None);
         for authority in &self.authorities {
             match authority.ask(text.as_bytes(), random()?, |token| believed(token, &text, &roots)).await {
                 Ok(stamped) => {
@@ -133,11 +140,19 @@ impl Stamping {
                          names this one's root (`gallra key manifest edit --authority NAME=FILE`)"
                     );
                 }
-                Err(error) => tracing::warn!(%error, "no time stamp on the log's checkpoint from this authority"),
+                Err(error) => {
+                    hint = hint.max(asked_for(&error.why));
+                    tracing::warn!(%error, "no time stamp on the log's checkpoint from this authority");
+                }
             }
         }
-        Ok(if unbelieved { Came::Unbelieved(manifests.len()) } else { Came::InVain })
+        Ok(if unbelieved { Came::Unbelieved(manifests.len()) } else { Came::InVain(hint) })
     }
+}
+
+/// How long an authority asks to be left alone.
+fn asked_for(why: &Why) -> Option<Duration> {
+    if let Why::Later { after, .. } = why { gallra_retry::after(after) } else { None }
 }
 
 /// Whose stamps a manifest's readers believe. One that cannot be read is kept: their check refuses all tokens then.
@@ -198,6 +213,14 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_authority_is_left_alone_for_as_long_as_it_asks() {
+        let later = |after: &str| asked_for(&Why::Later { status: 429, after: after.to_owned() });
+        assert_eq!((later("90"), later("soon")), (Some(Duration::from_secs(90)), None));
+        assert_eq!(asked_for(&Why::Status(503)), None);
+        assert_eq!(None.max(later("90")).max(None), Some(Duration::from_secs(90)), "the longest counts");
+    }
 
     #[test]
     fn an_address_that_cannot_be_asked_is_refused_before_anything_is_served() {

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod contract;
 pub mod copy;
 pub mod dispatch;
+pub mod heartbeat;
 pub mod job;
 pub mod permit;
 pub mod remains;

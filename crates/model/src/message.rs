@@ -79,6 +79,8 @@ pub enum ToCoordinator {
         /// Signed by the agent's evidence key.
         envelope: Envelope,
     },
+    /// The agent is there and works: said as often as the coordinator's welcome asked for.
+    Alive,
 }
 
 /// From coordinator to agent.
@@ -93,6 +95,9 @@ pub enum ToAgent {
         clock: Clock,
         /// Its time.
         now: Instant,
+        /// Seconds between two heartbeats that it wants of this agent; 0: none.
+        #[serde(default)]
+        heartbeat_seconds: u32,
     },
     /// The coordinator's simulated clock moved. Never sent under a real clock.
     ClockMoved {

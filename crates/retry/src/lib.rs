@@ -56,6 +56,14 @@ pub fn hint(status: &tonic::Status) -> Option<Duration> {
     status.get_details_retry_info()?.retry_delay
 }
 
+/// How long an HTTP server asks to be left alone: what its `Retry-After` says, where that is seconds. A date there is read by nobody
+/// here: it would hang on two machines' clocks.
+pub fn after(header: &str) -> Option<Duration> {
+    let header = header.trim();
+    let seconds = header.bytes().all(|byte| byte.is_ascii_digit()).then(|| header.parse().ok())??;
+    Some(Duration::from_secs(seconds))
+}
+
 /// Tenths of a token that a budget holds at most, and at first: ten retries in a burst.
 const FULL: u32 = 100;
 /// What a retry costs, in the same tenths; each first try brings one back.
@@ -174,6 +182,22 @@ mod tests {
         let mut waits = Waits::new(FIRST, LONGEST);
         assert_eq!(waits.next_wait_after(hint(&busy)), asked);
         assert_eq!(waits.next_wait_after(Some(LONGEST_HINT * 9)), LONGEST_HINT);
+    }
+
+    #[test]
+    fn an_http_servers_hint_is_seconds_or_nothing() {
+        for (header, seconds) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("99999999999999999999", None),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", None),
+        ] {
+            assert_eq!(after(header), seconds.map(Duration::from_secs), "{header:?}");
+        }
     }
 
     async fn failing(limits: Limits, budget: &Budget, verdict: Verdict) -> u32 {

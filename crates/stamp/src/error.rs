@@ -36,6 +36,14 @@ pub enum Why {
     /// Another status than 200.
     #[error("answered with HTTP status {0}: see whether the address is that of its RFC 3161 service")]
     Status(u16),
+    /// Another status than 200, with a `Retry-After`.
+    #[error("answered with HTTP status {status}, and wants to be asked later")]
+    Later {
+        /// The status.
+        status: u16,
+        /// What the header says, for who asks again.
+        after: String,
+    },
     /// Another content type.
     #[error("answered with something else than application/timestamp-reply: see whether the address is right")]
     ContentType,

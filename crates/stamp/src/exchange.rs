@@ -2,7 +2,7 @@
 //! the connection.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HOST};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -58,7 +58,12 @@ where
 
 async fn body(answer: Response<Incoming>) -> Result<Bytes, Why> {
     if answer.status() != StatusCode::OK {
-        return Err(Why::Status(answer.status().as_u16()));
+        let status = answer.status().as_u16();
+        let after = answer.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok());
+        return Err(match after {
+            Some(after) => Why::Later { status, after: after.to_owned() },
+            None => Why::Status(status),
+        });
     }
     let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(REPLY)) {

@@ -41,6 +41,10 @@ impl Cluster for Etcd {
         Ok(said.into_iter().map(|finding| (finding.urgent, finding.text)).collect())
     }
 
+    async fn quota_share(&self) -> Result<Option<f64>, StoreError> {
+        self.fullest().await.map(Some)
+    }
+
     async fn forget_history(&self) -> Result<(), StoreError> {
         self.compact(self.revision().await?).await
     }

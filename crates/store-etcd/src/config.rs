@@ -48,7 +48,7 @@ impl fmt::Display for Cell {
 }
 
 /// Whom we trust, and who we are; all PEM.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Tls {
     /// The authority of etcd's server certificates.
     pub ca: String,

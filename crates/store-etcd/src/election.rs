@@ -93,6 +93,7 @@ async fn put_leader(shared: &Shared, lease: &Lease, who: &str) -> Result<Option<
     let nobody = Compare::create_revision(key.clone(), CompareOp::Equal, 0);
     let put = TxnOp::put(key.clone(), who, Some(PutOptions::new().with_lease(lease.id)));
     let txn = Txn::new().when([nobody]).and_then([put]);
+    shared.believed()?;
     let before = shared.newest();
     let asked = shared.members.ask(Twice::Harmful, |client| {
         let txn = txn.clone();

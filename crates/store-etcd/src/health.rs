@@ -7,6 +7,7 @@ use etcd_client::{AlarmAction, AlarmOptions, AlarmType};
 use gallra_store::StoreError;
 
 use crate::members::{Member, Twice};
+use crate::tls::Validity;
 use crate::{Etcd, fault::Fault};
 
 /// etcd's own quota where none was set (`--quota-backend-bytes`).
@@ -18,6 +19,8 @@ const LOOSE_PERCENT: u64 = 50;
 const LOOSE_BYTES: u64 = 100 * 1024 * 1024;
 /// So long without a word from etcd, and changes are not heard.
 const SILENT: Duration = Duration::from_secs(15);
+/// Days before its end from which a server's certificate is spoken of, and from which it is urgent.
+const CERTIFICATE_DAYS: (i64, i64) = (60, 14);
 
 /// One member, as it describes itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub struct MemberHealth {
     pub endpoint: String,
     /// What it says, or why it says nothing.
     pub status: Result<MemberStatus, String>,
+    /// Whether it would take a new connection: how long its certificate holds, or why one is refused, on either side.
+    pub door: Result<Option<Validity>, String>,
 }
 
 /// What a member says.
@@ -73,6 +78,8 @@ pub struct Health {
     pub quota: u64,
     /// For how long the feed of changes has heard nothing; none where it never has.
     pub silent_for: Option<Duration>,
+    /// When this was looked at, in seconds since 1970 UTC.
+    pub at: i64,
 }
 
 /// Something that a person should know, and what to do about it.
@@ -91,19 +98,18 @@ impl Etcd {
     /// When not even one answers.
     pub async fn health(&self) -> Result<Health, StoreError> {
         let shared = &self.shared;
+        // Members that are well may be those of another cluster, or of an earlier time.
+        shared.revision().await?;
         let list =
             shared.members.ask(Twice::Harmless, |client| async move { client.cluster_client().member_list().await });
         let list = list.await.map_err(|fault| fault.of_read("listing etcd's members"))?;
         let alarms = self.alarms().await?;
         let mut members = Vec::new();
         for member in shared.members.all() {
-            let mut status = status(member, shared.members.answer_within).await;
-            if status.is_err()
-                && let Some(refusal) = shared.members.refusal(member).await
-            {
-                status = Err(refusal.hint);
-            }
-            members.push(MemberHealth { endpoint: member.endpoint.clone(), status });
+            let (status, door) =
+                tokio::join!(status(&member, shared.members.answer_within), shared.members.knock(&member));
+            let door = door.map_err(|refusal| refusal.hint);
+            members.push(MemberHealth { endpoint: member.endpoint.clone(), status, door });
         }
         let told = members.iter().filter_map(|member| member.status.as_ref().ok()?.quota).min();
         Ok(Health {
@@ -113,7 +119,27 @@ impl Etcd {
             alarms,
             quota: told.or(shared.quota).unwrap_or(DEFAULT_QUOTA_BYTES),
             silent_for: shared.feed.silent_for(),
+            at: seconds(),
         })
+    }
+
+    /// The share of its quota that the fullest member uses: bytes in use, without the empty pages of its file.
+    ///
+    /// # Errors
+    /// When no member answers.
+    pub async fn fullest(&self) -> Result<f64, StoreError> {
+        let shared = &self.shared;
+        let (mut fullest, mut why) = (None, String::new());
+        for member in shared.members.all() {
+            match status(&member, shared.members.answer_within).await {
+                Ok(said) => {
+                    let quota = said.quota.or(shared.quota).unwrap_or(DEFAULT_QUOTA_BYTES);
+                    fullest = Some(share(said.in_use, quota).max(fullest.unwrap_or_default()));
+                }
+                Err(silent) => why = silent,
+            }
+        }
+        fullest.ok_or(StoreError::Unavailable { hint: why })
     }
 
     /// Takes the alarm back that a used-up quota raised. Worth it only after space was made: etcd raises it again else.
@@ -141,6 +167,11 @@ impl Etcd {
         let raised = raised.await.map_err(|fault| fault.of_read("listing etcd's alarms"))?;
         Ok(raised.alarms().iter().filter_map(|raised| Some((raised.member_id(), alarm(raised.alarm())?))).collect())
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share for a figure: some bytes of many gigabytes are nothing to it")]
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
 }
 
 fn alarm(raised: AlarmType) -> Option<Alarm> {
@@ -216,12 +247,13 @@ impl Health {
     fn of_member(&self, member: &MemberHealth) -> Vec<Finding> {
         let endpoint = &member.endpoint;
         let finding = |urgent, text: String| Finding { urgent, text };
-        let status = match &member.status {
-            Ok(status) => status,
-            Err(why) => return vec![finding(false, format!("{endpoint} does not answer: {why}"))],
+        let status = match (&member.status, &member.door) {
+            (Ok(status), _) => status,
+            (Err(_), Err(why)) => return vec![finding(true, format!("{endpoint} does not answer: {why}"))],
+            (Err(why), Ok(_)) => return vec![finding(false, format!("{endpoint} does not answer: {why}"))],
         };
         let percent = |part: u64, whole: u64| part.saturating_mul(100).checked_div(whole).unwrap_or(100);
-        let mut findings = Vec::new();
+        let mut findings = self.of_door(member).into_iter().collect::<Vec<_>>();
         let full = percent(status.in_use, self.quota);
         if full >= FULL_PERCENT {
             findings.push(finding(
@@ -246,6 +278,33 @@ impl Health {
         findings.extend(status.errors.iter().map(|error| finding(true, format!("{endpoint} says: {error}"))));
         findings
     }
+
+    /// Connections of before go on when a certificate ends; the next one is not made.
+    fn of_door(&self, member: &MemberHealth) -> Option<Finding> {
+        let endpoint = &member.endpoint;
+        match &member.door {
+            Err(why) => Some(Finding {
+                urgent: true,
+                text: format!("{endpoint} answers on connections that stand, and takes no new one: {why}"),
+            }),
+            Ok(Some(shown)) => {
+                let days = (shown.until - self.at).div_euclid(86_400);
+                (days < CERTIFICATE_DAYS.0).then(|| Finding {
+                    urgent: days < CERTIFICATE_DAYS.1,
+                    text: format!(
+                        "{endpoint}'s server certificate ends in {days} days: put a new one in its place, it is read at each new connection"
+                    ),
+                })
+            }
+            Ok(None) => None,
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "certificates are of real machines, and only `doctor` is told")]
+fn seconds() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -269,10 +328,20 @@ mod tests {
     }
 
     fn healthy(ids: &[u64]) -> Health {
-        let members =
-            ids.iter().map(|id| MemberHealth { endpoint: format!("m{id}"), status: Ok(member(*id)) }).collect();
+        let members = ids
+            .iter()
+            .map(|id| MemberHealth { endpoint: format!("m{id}"), status: Ok(member(*id)), door: Ok(None) })
+            .collect();
         let counted = ids.iter().map(|id| (format!("m{id}"), *id)).collect();
-        Health { cluster: 7, members, counted, alarms: Vec::new(), quota: 2 * GIB, silent_for: Some(Duration::ZERO) }
+        Health {
+            cluster: 7,
+            members,
+            counted,
+            alarms: Vec::new(),
+            quota: 2 * GIB,
+            silent_for: Some(Duration::ZERO),
+            at: 0,
+        }
     }
 
     fn with(change: impl FnOnce(&mut MemberStatus)) -> Vec<Finding> {
@@ -313,6 +382,16 @@ mod tests {
         assert!(urgent(changed(|h| h.silent_for = None), "feed"));
         assert!(urgent(changed(|h| h.silent_for = Some(SILENT * 2)), "feed"));
         assert!(!urgent(changed(|h| h.counted.extend([("b".to_owned(), 2), ("c".to_owned(), 3)])), "2 of 3 members"));
+        let until = |days: i64| Ok(Some(Validity { from: -1, until: days * 86_400 }));
+        let door = |door: Result<Option<Validity>, String>| {
+            let mut health = healthy(&[1]);
+            health.members[0].door = door;
+            health.findings()
+        };
+        assert_eq!(door(until(61)), []);
+        assert!(!urgent(door(until(30)), "ends in 30 days"));
+        assert!(urgent(door(until(13)), "ends in 13 days"));
+        assert!(urgent(door(Err("it has expired".to_owned())), "takes no new one: it has expired"));
         assert_eq!(healthy(&[1, 2]).findings().len(), 1, "two members");
     }
 }

@@ -27,8 +27,8 @@ mod tls;
 mod together;
 mod write;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use etcd_client::ResponseHeader;
@@ -66,6 +66,8 @@ struct Shared {
     cluster: u64,
     /// Highest revision that was ever answered.
     newest: AtomicU64,
+    /// Why nothing is believed or sent any more: once set it stays, since a cluster that went back soon counts as far as it did before.
+    stale: OnceLock<&'static str>,
     feed: feed::Heard,
     lease: std::time::Duration,
     quota: Option<u64>,
@@ -137,6 +139,7 @@ impl Etcd {
             reads,
             cluster,
             newest: AtomicU64::new(0),
+            stale: OnceLock::new(),
             feed: feed::Heard::default(),
             lease: config.lease,
             quota: config.quota_bytes,
@@ -147,6 +150,15 @@ impl Etcd {
         let feed = tokio::spawn(feed::run(Arc::clone(&shared), from));
         let reads = tokio::spawn(together::run(Arc::clone(&shared), queue));
         Ok(Self { shared, feed, reads })
+    }
+
+    /// Shows another client certificate, or trusts another authority, from the next call on: nothing is lost, and nobody has to
+    /// restart anything.
+    ///
+    /// # Errors
+    /// Where certificate, key or authority cannot be used; then everything stays as it was.
+    pub async fn renew(&self, tls: Tls) -> Result<(), StoreError> {
+        self.shared.members.renew(tls).await
     }
 
     /// The cluster's own id: another one after etcd was restored from a snapshot.
@@ -190,18 +202,20 @@ impl Shared {
     /// Looks at what stands over every answer. `before` is [`Shared::newest`] from before the call: a cluster does not go back.
     fn seen(&self, header: Option<&ResponseHeader>, before: u64) -> Result<Revision, Fault> {
         let Some(header) = header else { return Err(Fault::new(Kind::Unknown, "an answer without a header")) };
-        if header.cluster_id() != self.cluster {
-            return Err(Fault::new(
-                Kind::Stale,
-                "another cluster answers than the one that this coordinator began with",
-            ));
-        }
         let revision = u64::try_from(header.revision()).unwrap_or(0);
-        if revision < before {
-            return Err(Fault::new(Kind::Stale, "the cluster went back to an earlier revision"));
+        if header.cluster_id() != self.cluster {
+            self.stale.get_or_init(|| "another cluster answers than the one that this coordinator began with");
+        } else if revision < before {
+            self.stale.get_or_init(|| "the cluster went back to an earlier revision");
         }
+        self.believed()?;
         self.newest.fetch_max(revision, Ordering::AcqRel);
         Ok(Revision(revision))
+    }
+
+    /// Whether this is the cluster still that this began with, as far as was seen. Asked before anything is sent, too.
+    fn believed(&self) -> Result<(), Fault> {
+        self.stale.get().map_or(Ok(()), |why| Err(Fault::new(Kind::Stale, *why)))
     }
 }
 

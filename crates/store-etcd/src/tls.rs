@@ -33,8 +33,19 @@ pub struct Validity {
 /// When the first certificate of a PEM text holds; none where it is none.
 pub fn validity(pem: &str) -> Option<Validity> {
     let pem = Pem::iter_from_buffer(pem.as_bytes()).next()?.ok()?;
-    let validity = pem.parse_x509().ok()?.validity().clone();
-    Some(Validity { from: validity.not_before.timestamp(), until: validity.not_after.timestamp() })
+    Some(of(pem.parse_x509().ok()?.validity()))
+}
+
+fn of(validity: &x509_parser::certificate::Validity) -> Validity {
+    Validity { from: validity.not_before.timestamp(), until: validity.not_after.timestamp() }
+}
+
+/// Whether what is shown can be shown: it is read, and the key is the certificate's.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn usable(tls: &Tls) -> Result<(), String> {
+    client(tls).map(drop).map_err(|why| why.to_string())
 }
 
 pub(crate) fn options(tls: &Tls) -> TlsOptions {
@@ -51,8 +62,9 @@ pub(crate) fn options(tls: &Tls) -> TlsOptions {
 /// believes itself connected, and what a call sees of it is a connection that closed.
 ///
 /// # Errors
-/// The refusal, or whatever else is in the way; success says no more than that nothing was said.
-pub(crate) async fn knock(tls: &Tls, endpoint: &str) -> io::Result<()> {
+/// The refusal, or whatever else is in the way; success says no more than that nothing was said, and how long the server's
+/// certificate holds.
+pub(crate) async fn knock(tls: &Tls, endpoint: &str) -> io::Result<Option<Validity>> {
     let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what);
     let uri: Uri = endpoint.parse().map_err(|_| bad("no endpoint"))?;
     let (host, port) = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or_default());
@@ -61,9 +73,13 @@ pub(crate) async fn knock(tls: &Tls, endpoint: &str) -> io::Result<()> {
     let config = client(tls).map_err(io::Error::other)?;
     let tcp = TcpStream::connect(format!("{host}:{port}")).await?;
     let mut stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
+    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| {
+        let (_, certificate) = x509_parser::parse_x509_certificate(chain.first()?).ok()?;
+        Some(of(certificate.validity()))
+    });
     match tokio::time::timeout(SILENT, stream.read(&mut [0; 1])).await {
-        Ok(read) => read.map(|_| ()),
-        Err(_) => Ok(()),
+        Ok(read) => read.map(|_| shown),
+        Err(_) => Ok(shown),
     }
 }
 
@@ -100,7 +116,7 @@ fn server_s(why: &CertificateError) -> String {
     #[expect(clippy::wildcard_enum_match_arm, reason = "an open enum; the rest speaks for itself")]
     let next = match why {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "it has expired: give that member a new one and restart it, members one after another"
+            "it has expired: put a new one in its place (--cert-file of that member, read at each new connection)"
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "it is not valid yet: compare the clocks"

@@ -21,6 +21,7 @@ const NEVER: i64 = -1;
 /// Carries a checked transaction out.
 pub(crate) async fn commit(shared: &Shared, txn: &Txn) -> Result<Revision, StoreError> {
     for _ in 0..MAX_LOOKS {
+        shared.believed().map_err(|fault| fault.of_write("writing"))?;
         let before = shared.newest();
         let asked = shared.members.ask(Twice::Harmful, |client| {
             let request = request(&shared.prefix, txn);

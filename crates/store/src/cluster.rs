@@ -41,6 +41,14 @@ pub trait Cluster: Election {
         Ok(Vec::new())
     }
 
+    /// The share of its quota that the engine uses, from 0 to 1; none where there is no quota.
+    ///
+    /// # Errors
+    /// The engine's, where nobody answers.
+    async fn quota_share(&self) -> Result<Option<f64>, StoreError> {
+        Ok(None)
+    }
+
     /// What the engine wants done by whoever leads, for as long as the term lasts.
     async fn while_leading(&self, term: &Term) {
         term.ended().await;

@@ -35,6 +35,8 @@ pub enum Answer {
     Fork,
     /// Any other status.
     Refused(StatusCode),
+    /// Any other status, with a `Retry-After`: what that says, for who asks again.
+    Later(StatusCode, String),
 }
 
 /// There is no answer.
@@ -95,6 +97,9 @@ fn understood(head: &Response<()>, body: Bytes) -> Answer {
             let sized = head.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == SIZE_TYPE);
             stale_size(&body).filter(|_| sized).map_or(Answer::Fork, Answer::Stale)
         }
-        other => Answer::Refused(other),
+        other => match head.headers().get(header::RETRY_AFTER).and_then(|after| after.to_str().ok()) {
+            Some(after) => Answer::Later(other, after.to_owned()),
+            None => Answer::Refused(other),
+        },
     }
 }

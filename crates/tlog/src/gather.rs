@@ -109,6 +109,9 @@ pub enum Withheld {
     /// Refused with this status.
     #[error("the witness answers {0}")]
     Refused(StatusCode),
+    /// Refused with this status, and a `Retry-After` with what it says.
+    #[error("the witness answers {0}, and wants to be asked later")]
+    Later(StatusCode, String),
     /// The lines are none of its, or do not verify.
     #[error("the witness's cosignature is not one: {0}")]
     NotVerified(#[from] NoteError),
@@ -137,13 +140,18 @@ pub struct Gathered {
 /// Asks all at once for their word on this note. Each has `within` for all of its answers, so that this bounds the whole, and who is
 /// late takes nobody else's word away. `consistency` makes the proof from an older size to the note's; it is asked for none from 0
 /// and none from the note's own size.
-pub async fn gather<C, F>(witnesses: &[Remote], note: &Note, consistency: C, within: Duration) -> Gathered
+pub async fn gather<'w, C, F>(
+    witnesses: impl IntoIterator<Item = &'w Remote>,
+    note: &Note,
+    consistency: C,
+    within: Duration,
+) -> Gathered
 where
     C: Fn(u64) -> F,
     F: Future<Output = Option<Vec<Hash>>>,
 {
     let consistency = &consistency;
-    let asked = witnesses.iter().map(|witness| async move {
+    let asked = witnesses.into_iter().map(|witness| async move {
         let answer = timeout(within, ask(witness, note, consistency)).await;
         (witness, answer.unwrap_or(Err(Withheld::Late)))
     });
@@ -222,5 +230,6 @@ where
         // Later drafts of the specification say 422 where the sizes are equal and the roots are not.
         Answer::Refused(StatusCode::UNPROCESSABLE_ENTITY) if old == size => Err(Withheld::Fork { size }),
         Answer::Refused(status) => Err(Withheld::Refused(status)),
+        Answer::Later(status, after) => Err(Withheld::Later(status, after)),
     }
 }

@@ -43,6 +43,8 @@ pub enum Reason {
     Unreadable,
     /// A key, a signature or a seal; or what would show somebody.
     NotSigned,
+    /// The caller's certificate does not go that far.
+    NotAllowed,
 }
 
 impl Reason {
@@ -62,6 +64,7 @@ impl Reason {
             Self::Deposed => "DEPOSED",
             Self::Unreadable => "UNREADABLE",
             Self::NotSigned => "NOT_SIGNED",
+            Self::NotAllowed => "NOT_ALLOWED",
         }
     }
 }
@@ -86,8 +89,24 @@ pub fn invalid(field: &str, why: impl std::fmt::Display) -> Status {
     Status::with_error_details(Code::InvalidArgument, format!("{field}: {why}"), details)
 }
 
-/// The same of a text that may begin with the field's name and a colon.
-pub fn invalid_text(text: String) -> Status {
+/// `FAILED_PRECONDITION`: the state does not allow it now.
+pub fn state(text: impl Into<String>) -> Status {
+    status(Code::FailedPrecondition, Reason::State, text.into(), None)
+}
+
+/// `NOT_FOUND`.
+pub fn missing(text: impl Into<String>) -> Status {
+    status(Code::NotFound, Reason::NotFound, text.into(), None)
+}
+
+/// `PERMISSION_DENIED`: with another certificate, perhaps.
+pub fn not_allowed(text: impl Into<String>) -> Status {
+    status(Code::PermissionDenied, Reason::NotAllowed, text.into(), None)
+}
+
+/// `INVALID_ARGUMENT` with a text that may begin with the field's name and a colon.
+pub fn invalid_text(text: impl Into<String>) -> Status {
+    let text = text.into();
     let is_field =
         |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'.');
     match text.split_once(": ") {
@@ -119,6 +138,19 @@ mod tests {
         assert_eq!(reason(&status).as_deref(), Some("INVALID_FIELD"));
         let whole = invalid_text("Only a sentence: with a colon".to_owned());
         assert!(whole.get_details_bad_request().is_none());
+    }
+
+    #[test]
+    fn every_refusal_has_a_word_for_programs() {
+        for (refused, code, word) in [
+            (invalid_text("covers: name what the hold covers"), Code::InvalidArgument, "INVALID_FIELD"),
+            (invalid_text("a sentence"), Code::InvalidArgument, "INVALID_FIELD"),
+            (super::state("not now"), Code::FailedPrecondition, "STATE"),
+            (missing("no such key"), Code::NotFound, "NOT_FOUND"),
+            (not_allowed("this role may not call this"), Code::PermissionDenied, "NOT_ALLOWED"),
+        ] {
+            assert_eq!((refused.code(), reason(&refused).as_deref()), (code, Some(word)), "{refused}");
+        }
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub fn request_of(message: &ToCoordinator) -> v1::SessionRequest {
         ToCoordinator::Restore { envelope } => {
             Ask::Restore(v1::SubmitRestore { envelope: Some(envelope_to_wire(envelope)) })
         }
+        ToCoordinator::Alive => Ask::Alive(v1::Alive {}),
     };
     v1::SessionRequest { say: Some(say) }
 }
@@ -106,6 +107,7 @@ pub fn to_coordinator(request: v1::SessionRequest) -> Result<ToCoordinator, Stat
         Ask::Restore(restore) => ToCoordinator::Restore {
             envelope: envelope_from_wire(parse::required("restore.envelope", restore.envelope)?),
         },
+        Ask::Alive(v1::Alive {}) => ToCoordinator::Alive,
     })
 }
 
@@ -121,17 +123,18 @@ fn clock_from_wire(clock: v1::ClockKind) -> Result<Clock, Status> {
     match clock {
         v1::ClockKind::Real => Ok(Clock::Real),
         v1::ClockKind::Simulated => Ok(Clock::Simulated),
-        v1::ClockKind::Unspecified => Err(Status::invalid_argument("clock: unspecified or unknown")),
+        v1::ClockKind::Unspecified => Err(crate::details::invalid_text("clock: unspecified or unknown")),
     }
 }
 
 /// The coordinator's words to the wire.
 pub fn response_of(message: &ToAgent) -> v1::SessionResponse {
     let say = match message {
-        ToAgent::Welcome { generation, clock, now } => Answer::Welcome(v1::Welcome {
+        ToAgent::Welcome { generation, clock, now, heartbeat_seconds } => Answer::Welcome(v1::Welcome {
             generation: *generation,
             clock: clock_to_wire(*clock).into(),
             now: now.to_string(),
+            heartbeat_seconds: *heartbeat_seconds,
         }),
         ToAgent::ClockMoved { now } => Answer::ClockMoved(v1::ClockMoved { now: now.to_string() }),
         ToAgent::Offer { spec, trace } => {
@@ -168,6 +171,7 @@ pub fn to_agent(response: v1::SessionResponse) -> Result<ToAgent, Status> {
             generation: welcome.generation,
             clock: clock_from_wire(welcome.clock())?,
             now: parse::instant("welcome.now", &welcome.now)?,
+            heartbeat_seconds: welcome.heartbeat_seconds,
         },
         Answer::ClockMoved(moved) => ToAgent::ClockMoved { now: parse::instant("clock_moved.now", &moved.now)? },
         // What is no traceparent costs a span, never a job.
@@ -234,6 +238,8 @@ fn denial_from_wire(reason: v1::DenialReason) -> Result<Denial, Status> {
         v1::DenialReason::Clock => Denial::Clock,
         v1::DenialReason::NoAddress => Denial::NoAddress,
         v1::DenialReason::NotLogged => Denial::NotLogged,
-        v1::DenialReason::Unspecified => return Err(Status::invalid_argument("denied.reason: unspecified or unknown")),
+        v1::DenialReason::Unspecified => {
+            return Err(crate::details::invalid_text("denied.reason: unspecified or unknown"));
+        }
     })
 }

@@ -66,7 +66,7 @@ pub fn target_to_wire(target: &TargetInfo) -> v1::Target {
 /// `INVALID_ARGUMENT` naming the field.
 pub fn inventory_from_wire(inventory: v1::Inventory) -> Result<Inventory, Status> {
     if inventory.targets.len() > MAX_TARGETS {
-        return Err(Status::invalid_argument(format!("inventory.targets: at most {MAX_TARGETS}")));
+        return Err(crate::details::invalid_text(format!("inventory.targets: at most {MAX_TARGETS}")));
     }
     Ok(Inventory {
         agent: parse::field("inventory.agent", &inventory.agent)?,
@@ -76,7 +76,7 @@ pub fn inventory_from_wire(inventory: v1::Inventory) -> Result<Inventory, Status
 }
 
 fn target_from_wire(target: v1::Target) -> Result<TargetInfo, Status> {
-    let unknown = |field: &str| Status::invalid_argument(format!("target.{field}: unspecified or unknown"));
+    let unknown = |field: &str| crate::details::invalid_text(format!("target.{field}: unspecified or unknown"));
     let kind = match target.kind() {
         v1::TargetKind::Files => TargetKind::Files,
         v1::TargetKind::Maildir => TargetKind::Maildir,

@@ -72,6 +72,8 @@ struct Drive {
     outward: VecDeque<ToCoordinator>,
     inward: VecDeque<ToPrivileged>,
     alarm: Option<Instant>,
+    /// The next heartbeat on this stream, and the time between two.
+    beat: Option<(Instant, Duration)>,
     waits: Waits,
     spans: spans::Spans,
 }
@@ -106,6 +108,7 @@ impl Drive {
             outward: VecDeque::new(),
             inward: VecDeque::new(),
             alarm: None,
+            beat: None,
             waits: retry::waits(),
             spans: spans::Spans::default(),
         }
@@ -117,7 +120,7 @@ impl Drive {
 
     /// Waits for the next thing to happen. Cancelling it loses nothing.
     async fn next(&mut self) -> Result<Option<Input>, Closed> {
-        let Self { end, dialling, stream, outward, inward, alarm, .. } = self;
+        let Self { end, dialling, stream, outward, inward, alarm, beat, .. } = self;
         let (to, from) = match stream {
             Some(stream) => (Some(&stream.to), Some(&mut stream.from)),
             None => (None, None),
@@ -133,6 +136,12 @@ impl Drive {
             said = receive(from), if room => Ok(Some(said.map_or(Input::Broken, Input::Said))),
             dialled = poll(dialling) => { *dialling = None; Ok(Some(self.connected(dialled))) }
             () = ring(*alarm) => { *alarm = None; Ok(Some(self.rung())) }
+            // Behind whatever waits: a stream that takes nothing has no use for heartbeats.
+            () = ring(beat.map(|(at, _)| at)), if outward.is_empty() => {
+                outward.push_back(ToCoordinator::Alive);
+                *beat = beat.map(|(_, every)| (Instant::now() + every, every));
+                Ok(None)
+            }
         }
     }
 
@@ -192,6 +201,11 @@ impl Drive {
                 tracing::info!("connected");
                 self.alarm = Some(Instant::now() + LASTING);
             }
+            Effect::Beat { every_seconds: 0 } => self.beat = None,
+            Effect::Beat { every_seconds } => {
+                let every = Duration::from_secs(every_seconds.into());
+                self.beat = Some((Instant::now() + every, every));
+            }
             Effect::Calm => self.waits.reset(),
             Effect::Send(message) => {
                 self.spans.say(&message);
@@ -213,6 +227,7 @@ impl Drive {
     fn hang_up(&mut self) {
         self.stream = None;
         self.dialling = None;
+        self.beat = None;
         self.outward.clear();
     }
 }

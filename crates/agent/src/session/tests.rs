@@ -84,7 +84,7 @@ impl Bench {
 
 fn welcome() -> ToAgent {
     let now = "2026-03-01T03:00:00Z".parse().expect("a literal");
-    ToAgent::Welcome { generation: 7, clock: Clock::Real, now }
+    ToAgent::Welcome { generation: 7, clock: Clock::Real, now, heartbeat_seconds: 0 }
 }
 
 fn stored(text: &str) -> ToAgent {
@@ -183,4 +183,20 @@ fn streams_that_die_young_are_dialled_less_and_less_often() {
     ring_now(&mut drive);
     drive.take(Input::Broken);
     assert!(alarm(&drive) < Duration::from_secs(1), "one that lasted starts over: {:?}", alarm(&drive));
+}
+
+#[test]
+fn a_stream_beats_as_often_as_it_was_asked_to() {
+    let mut bench = bench();
+    bench.ready();
+    let mut theirs = bench.door.blocking_recv().expect("it dials");
+    assert!(matches!(theirs.from_agent.blocking_recv(), Some(ToCoordinator::Hello { .. })));
+    let now = "2026-03-01T03:00:00Z".parse().expect("a literal");
+    let welcome = ToAgent::Welcome { generation: 7, clock: Clock::Real, now, heartbeat_seconds: 1 };
+    theirs.to_agent.blocking_send(welcome).expect("open");
+    for _ in 0..2 {
+        assert_eq!(theirs.from_agent.blocking_recv(), Some(ToCoordinator::Alive));
+    }
+    bench.stop.take().expect("once").send(()).expect("it lives");
+    bench.session.join().expect("no panic").expect("the privileged half lives");
 }

@@ -95,10 +95,10 @@ struct Enrolment {
 impl EnrolmentService for Enrolment {
     async fn enrol(&self, request: Request<EnrolRequest>) -> Result<Response<EnrolResponse>, Status> {
         let EnrolRequest { agent, csr_pem, evidence_key, .. } = request.into_inner();
-        VerifyingKey::from_hex(&evidence_key).map_err(|_| Status::invalid_argument("evidence_key"))?;
+        VerifyingKey::from_hex(&evidence_key).map_err(|_| gallra_wire::details::invalid_text("evidence_key"))?;
         let signed = self.authority.sign_csr(&csr_pem, CallerRole::Agent, &agent, now(), day());
         Ok(Response::new(EnrolResponse {
-            certificate_pem: signed.map_err(|_| Status::invalid_argument("csr_pem"))?,
+            certificate_pem: signed.map_err(|_| gallra_wire::details::invalid_text("csr_pem"))?,
             authority_pem: self.authority.certificate_pem().to_owned(),
             permit_key: self.permit_key.clone(),
             session_address: self.session_address.clone(),
@@ -213,7 +213,8 @@ impl Coordinator {
                 // Goes before everything, and says nothing that these tests are about.
                 ToCoordinator::Journal { .. }
                 | ToCoordinator::Suppression { .. }
-                | ToCoordinator::Checkpoint { .. } => {}
+                | ToCoordinator::Checkpoint { .. }
+                | ToCoordinator::Alive => {}
                 word @ (ToCoordinator::Hello { .. }
                 | ToCoordinator::AskBegin { .. }
                 | ToCoordinator::AskOn { .. }
@@ -226,7 +227,7 @@ impl Coordinator {
     }
 
     pub(crate) fn welcome(&mut self) {
-        self.say(ToAgent::Welcome { generation: 1, clock: Clock::Real, now: now() });
+        self.say(ToAgent::Welcome { generation: 1, clock: Clock::Real, now: now(), heartbeat_seconds: 0 });
     }
 
     /// Offers a job, waits for the asking, and gives the permit that would answer it.

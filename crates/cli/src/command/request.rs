@@ -254,6 +254,11 @@ fn show(request: &v1::Request, format: Format) {
         let how = format!("a promise on some target is not carried out: gallra plan show {} says which", request.id);
         pairs.push(("unmet", how));
     }
+    if request.facts.iter().any(|fact| fact == "log_stopped") {
+        let how =
+            "the log is stopped, nothing is signed or permitted: gallra log show says why, gallra doctor what to do";
+        pairs.push(("waits for", how.to_owned()));
+    }
     pairs.extend(request.obligations.iter().map(|obligation| ("kept", kept(obligation))));
     pairs.extend(request.unproven.iter().map(|target| ("unproven", target.clone())));
     if !request.gap.is_empty() {

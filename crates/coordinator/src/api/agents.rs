@@ -5,7 +5,7 @@ use std::time::Duration;
 use gallra_model::AgentName;
 use gallra_model::target::Inventory;
 use gallra_store::keys;
-use gallra_wire::{parse, v1};
+use gallra_wire::{details, parse, v1};
 use tonic::{Request, Response, Status};
 
 use super::Api;
@@ -27,7 +27,7 @@ impl v1::agent_registry_service_server::AgentRegistryService for Api {
         let name: AgentName = parse::field("name", &request.name)?;
         let seconds = if request.valid_seconds == 0 { VALID.0 } else { request.valid_seconds };
         if seconds > VALID.1 {
-            return Err(Status::invalid_argument(format!("valid_seconds: at most {}", VALID.1)));
+            return Err(details::invalid_text(format!("valid_seconds: at most {}", VALID.1)));
         }
         let (token, expires) = self.core.invite_agent(&name, Duration::from_secs(seconds.into())).await?;
         Ok(Response::new(v1::InviteAgentResponse { token: token.to_string(), expires: expires.to_string() }))

@@ -5,7 +5,7 @@ use gallra_model::copy::{CopyRecord, CopyState, Expected};
 use gallra_model::time::day_of;
 use gallra_model::{Day, RequestId};
 use gallra_store::keys;
-use gallra_wire::{parse, v1};
+use gallra_wire::{details, parse, v1};
 use tonic::{Request, Response, Status};
 
 use super::Api;
@@ -36,7 +36,7 @@ impl v1::backup_service_server::BackupService for Api {
             oldest_first.sort_by_key(|copy| copy.began);
             copies.extend(oldest_first.into_iter().map(|copy| to_wire(&view, copy, today)));
             if copies.len() > MAX_COPIES {
-                return Err(Status::failed_precondition("more copies than one answer holds: name a request"));
+                return Err(details::state("more copies than one answer holds: name a request"));
             }
         }
         copies.retain(|copy| copy.overdue || !request.overdue_only);

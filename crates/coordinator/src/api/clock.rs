@@ -6,7 +6,7 @@ use std::time::Duration;
 use gallra_flow::clock::Standing;
 use gallra_model::Instant;
 use gallra_wire::session::clock_to_wire;
-use gallra_wire::{parse, v1};
+use gallra_wire::{details, parse, v1};
 use tonic::{Request, Response, Status};
 
 use super::Api;
@@ -35,7 +35,7 @@ impl v1::clock_service_server::ClockService for Api {
         let to: Instant = parse::instant("to", &request.to)?;
         let wait = if request.wait_seconds == 0 { WAIT.0 } else { request.wait_seconds.min(WAIT.1) };
         self.core.time.advance(to).map_err(|error| match error {
-            ClockError::Real | ClockError::Back(_) => Status::failed_precondition(error.to_string()),
+            ClockError::Real | ClockError::Back(_) => details::state(error.to_string()),
         })?;
         self.core.fleet.clock_moved();
         tokio::time::timeout(Duration::from_secs(wait.into()), settle(&self.core))

@@ -4,7 +4,7 @@ use gallra_flow::remains::Remains;
 use gallra_model::RequestId;
 use gallra_model::contract::{Contract, ContractState};
 use gallra_proof::subject::Identifier;
-use gallra_wire::{parse, v1};
+use gallra_wire::{details, parse, v1};
 use tonic::{Request, Response, Status};
 
 use super::Api;
@@ -76,7 +76,7 @@ impl v1::contract_service_server::ContractService for Api {
         let settled = parse::day("settled", &request.settled)?;
         if !request.contract.is_empty() {
             if !request.service.is_empty() || request.version != 0 {
-                return Err(Status::invalid_argument("contract: goes without service and version"));
+                return Err(details::invalid_text("contract: goes without service and version"));
             }
             let part = parse::field("contract", &request.contract)?;
             return Ok(Response::new(to_wire(&self.core.settle_time_before(&part, settled).await?)));
@@ -130,7 +130,7 @@ impl v1::contract_service_server::ContractService for Api {
             address: parse::field("address", &request.address)?,
             time: match (request.withdraw, request.from.as_str(), request.until.as_str()) {
                 (true, "", "") => None,
-                (true, _, _) => return Err(Status::invalid_argument("withdraw: goes without from and until")),
+                (true, _, _) => return Err(details::invalid_text("withdraw: goes without from and until")),
                 (false, from, "") => Some((parse::beginning("from", from)?, None)),
                 (false, from, until) => Some((parse::beginning("from", from)?, Some(parse::end("until", until)?))),
             },
@@ -189,5 +189,5 @@ fn identifiers(told: &[v1::Identifier]) -> Result<Vec<Identifier>, Status> {
     told.iter()
         .map(read)
         .collect::<Result<_, _>>()
-        .map_err(|error| Status::invalid_argument(format!("identifiers: {error}")))
+        .map_err(|error| details::invalid_text(format!("identifiers: {error}")))
 }

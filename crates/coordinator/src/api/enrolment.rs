@@ -3,7 +3,7 @@
 use gallra_identity::Secret;
 use gallra_model::AgentName;
 use gallra_proof::key::VerifyingKey;
-use gallra_wire::{parse, v1};
+use gallra_wire::{details, parse, v1};
 use tonic::{Request, Response, Status};
 
 use super::Api;
@@ -16,7 +16,7 @@ impl v1::enrolment_service_server::EnrolmentService for Api {
         let name: AgentName = parse::field("agent", &request.agent)?;
         let secret: Secret = parse::field("secret", &request.secret)?;
         let evidence = VerifyingKey::from_hex(&request.evidence_key)
-            .map_err(|error| Status::invalid_argument(format!("evidence_key: {error}")))?;
+            .map_err(|error| details::invalid_text(format!("evidence_key: {error}")))?;
         let joining = Joining { name: &name, evidence: &evidence, csr_pem: &request.csr_pem };
         let certificate_pem = self.core.join_agent(&secret, &joining).await?;
         Ok(Response::new(v1::EnrolResponse {
@@ -32,7 +32,7 @@ impl v1::enrolment_service_server::EnrolmentService for Api {
 impl From<NotJoined> for Status {
     fn from(error: NotJoined) -> Self {
         match error {
-            NotJoined::Token => Self::permission_denied("the join token is not valid: ask the operator for a new one"),
+            NotJoined::Token => details::not_allowed("the join token is not valid: ask the operator for a new one"),
             NotJoined::Core(error) => error.into(),
         }
     }

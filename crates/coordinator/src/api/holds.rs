@@ -5,7 +5,7 @@ use gallra_model::hold::{Hold, Level, Review};
 use gallra_model::selector::ExternalId;
 use gallra_model::time::day_of;
 use gallra_wire::v1::place_hold_request::Covers;
-use gallra_wire::{parse, v1};
+use gallra_wire::{details, parse, v1};
 use tonic::{Request, Response, Status};
 
 use super::Api;
@@ -55,7 +55,7 @@ impl v1::hold_service_server::HoldService for Api {
     ) -> Result<Response<v1::ListHoldsResponse>, Status> {
         let request = request.into_inner();
         let holds = match (request.released_too, request.due_only) {
-            (true, true) => return Err(Status::invalid_argument("due_only: a hold that lies no more is never due")),
+            (true, true) => return Err(details::invalid_text("due_only: a hold that lies no more is never due")),
             (false, true) => self.core.due_holds().await?,
             (released_too, false) => self.core.list_holds(released_too).await?,
         };
@@ -73,7 +73,7 @@ impl Api {
 async fn level(core: &Core, covers: Covers) -> Result<Level, Status> {
     Ok(match covers {
         Covers::Everything(true) => Level::Global,
-        Covers::Everything(false) => return Err(Status::invalid_argument("covers: name what the hold covers")),
+        Covers::Everything(false) => return Err(details::invalid_text("covers: name what the hold covers")),
         Covers::Category(word) => Level::Category { category: parse::field("category", &word)? },
         Covers::Target(target) => Level::Target {
             agent: parse::field("target.agent", &target.agent)?,

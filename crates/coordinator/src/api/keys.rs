@@ -4,7 +4,7 @@ use gallra_model::Digest;
 use gallra_proof::key::VerifyingKey;
 use gallra_proof::register::Known;
 use gallra_wire::session::envelope_from_wire;
-use gallra_wire::{parse, v1};
+use gallra_wire::{details, parse, v1};
 use tonic::{Request, Response, Status};
 
 use super::Api;
@@ -21,7 +21,7 @@ impl v1::key_service_server::KeyService for Api {
     ) -> Result<Response<v1::CauseKey>, Status> {
         let by = gate::caller(&request)?.name;
         let key = VerifyingKey::from_hex(&request.into_inner().public_key)
-            .map_err(|error| Status::invalid_argument(format!("public_key: {error}")))?;
+            .map_err(|error| details::invalid_text(format!("public_key: {error}")))?;
         Ok(Response::new(to_wire(&self.core.register_cause_key(&key, &by).await?)))
     }
 
@@ -46,7 +46,7 @@ impl v1::key_service_server::KeyService for Api {
         request: Request<v1::SubmitManifestRequest>,
     ) -> Result<Response<v1::SubmitManifestResponse>, Status> {
         let by = gate::caller(&request)?.name;
-        let envelope = request.into_inner().envelope.ok_or_else(|| Status::invalid_argument("envelope: missing"))?;
+        let envelope = request.into_inner().envelope.ok_or_else(|| details::invalid_text("envelope: missing"))?;
         let submitted = self.core.submit_manifest(&envelope_from_wire(envelope), &by).await?;
         Ok(Response::new(v1::SubmitManifestResponse {
             version: submitted.manifest.version,
@@ -64,13 +64,13 @@ impl v1::key_service_server::KeyService for Api {
             (v1::KeyEnd::Retired, None) => Ending::Retired,
             (v1::KeyEnd::Revoked, None) => Ending::Revoked,
             (v1::KeyEnd::Compromised, Some(since)) => Ending::Compromised(since),
-            (v1::KeyEnd::Unspecified, _) => return Err(Status::invalid_argument("end: which end?")),
-            (_, Some(_)) => return Err(Status::invalid_argument("since: of compromised keys only")),
-            (_, None) => return Err(Status::invalid_argument("since: needed for a compromised key")),
+            (v1::KeyEnd::Unspecified, _) => return Err(details::invalid_text("end: which end?")),
+            (_, Some(_)) => return Err(details::invalid_text("since: of compromised keys only")),
+            (_, None) => return Err(details::invalid_text("since: needed for a compromised key")),
         };
         self.core.end_key(&keyid, ending, &by).await?;
         let known = self.core.known_keys().await?;
-        let known = known.get(&keyid).ok_or_else(|| Status::not_found("no such key"))?;
+        let known = known.get(&keyid).ok_or_else(|| details::missing("no such key"))?;
         Ok(Response::new(known_to_wire(known, &self.core)))
     }
 

@@ -2,7 +2,7 @@
 
 use gallra_log::evidence::Evidence;
 use gallra_log::tile::Tile;
-use gallra_wire::{parse, v1};
+use gallra_wire::{details, parse, v1};
 use tonic::{Request, Response, Status};
 
 use super::Api;
@@ -17,7 +17,7 @@ impl v1::log_service_server::LogService for Api {
 
     async fn get_tile(&self, request: Request<v1::GetTileRequest>) -> Result<Response<v1::GetTileResponse>, Status> {
         let path = request.into_inner().path;
-        path.parse::<Tile>().map_err(|why| Status::invalid_argument(format!("path: {why}")))?;
+        path.parse::<Tile>().map_err(|why| details::invalid_text(format!("path: {why}")))?;
         let tile = self.core.ledger.tile(&path).await?.ok_or(CoreError::NotFound("tile in the published tree"))?;
         Ok(Response::new(v1::GetTileResponse { tile }))
     }

@@ -5,7 +5,7 @@ use gallra_model::plan::Anchors;
 use gallra_model::time::day_of;
 use gallra_model::{RequestId, plan::Plan};
 use gallra_planner::Facts;
-use gallra_wire::{parse, v1};
+use gallra_wire::{details, parse, v1};
 use tonic::{Request, Response, Status};
 
 use super::Api;
@@ -45,7 +45,7 @@ impl v1::plan_service_server::PlanService for Api {
         let ended = parse::optional_day("ended", &request.ended)?.unwrap_or_else(|| day_of(now));
         let settled = parse::optional_day("settled", &request.settled)?;
         if settled.is_some_and(|settled| settled < ended) {
-            return Err(Status::invalid_argument("settled: before the end"));
+            return Err(details::invalid_text("settled: before the end"));
         }
         let anchors = Anchors {
             contract_ended: Some(ended),
@@ -67,12 +67,12 @@ impl Api {
         let id: RequestId = parse::field("request", &asked.request)?;
         let others = [&asked.service, &asked.ended, &asked.settled];
         if others.into_iter().any(|field| !field.is_empty()) {
-            return Err(Status::invalid_argument("request: its service and its dates are its own: leave them empty"));
+            return Err(details::invalid_text("request: its service and its dates are its own: leave them empty"));
         }
         let loaded = state::load(&*self.core.store, &id).await?;
         let request = &loaded.view.request;
         if request.about.purge_day().is_some() {
-            return Err(Status::failed_precondition("a purge is planned for its day, and never anew"));
+            return Err(details::state("a purge is planned for its day, and never anew"));
         }
         let (policy, inventories) = (self.core.rules_of(request).await?.policy, self.core.inventories().await?);
         let current = request.plan.map(|plan| (plan.number, plan.digest));
@@ -87,7 +87,7 @@ impl Api {
 
 /// The plan of these facts, and what the checker says about it.
 fn doubted(facts: &Facts<'_>) -> Result<Response<v1::GetPlanResponse>, Status> {
-    let plan: Plan = gallra_planner::plan(facts).map_err(|error| Status::failed_precondition(error.to_string()))?;
+    let plan: Plan = gallra_planner::plan(facts).map_err(|error| details::state(error.to_string()))?;
     let problems = gallra_planner::check(&plan, facts).iter().map(ToString::to_string).collect();
     answer(serde_json::to_vec(&plan).map_err(|_| Status::internal("the plan cannot be written"))?, problems)
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use gallra_model::Digest;
-use gallra_wire::{parse, v1};
+use gallra_wire::{details, parse, v1};
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
@@ -85,7 +85,7 @@ fn stored(core: &Core, name: String, packs: Vec<v1::PolicyPack>, by: String) -> 
     let count = packs.len();
     let packs: BTreeMap<_, _> = packs.into_iter().map(|pack| (pack.name, pack.text)).collect();
     if packs.len() != count {
-        return Err(Status::invalid_argument("packs: two have the same name"));
+        return Err(details::invalid_text("packs: two have the same name"));
     }
     Ok(StoredPolicy { name, packs, by, at: core.time.now(), cause: None })
 }

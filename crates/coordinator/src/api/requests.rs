@@ -9,7 +9,7 @@ use gallra_model::restore::{Restore, standing};
 use gallra_model::time::day_of;
 use gallra_model::{Day, RequestId};
 use gallra_store::{KeyRange, keys};
-use gallra_wire::{parse, v1};
+use gallra_wire::{details, parse, v1};
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
@@ -68,7 +68,7 @@ impl v1::request_service_server::RequestService for Api {
     ) -> Result<Response<v1::ListUnsettledResponse>, Status> {
         let page = match request.into_inner().page_token.as_str() {
             "" => 0,
-            token => token.parse().map_err(|_| Status::invalid_argument("page_token: not one of ours"))?,
+            token => token.parse().map_err(|_| details::invalid_text("page_token: not one of ours"))?,
         };
         let shown = self.core.show_unsettled(page).await?;
         let contracts = shown.contracts.iter().map(|one| v1::UnsettledContract {
@@ -159,7 +159,7 @@ pub(super) fn from(range: &KeyRange, token: &str) -> Result<KeyRange, Status> {
     if token.is_empty() {
         return Ok(range.clone());
     }
-    let key = gallra_store::Key::parse(token).map_err(|_| Status::invalid_argument("page_token: not one of ours"))?;
+    let key = gallra_store::Key::parse(token).map_err(|_| details::invalid_text("page_token: not one of ours"))?;
     Ok(range.clone().starting_at(&key))
 }
 
@@ -179,6 +179,9 @@ async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
     }
     if request.done.is_empty() && core.is_of_an_ended_log(id).await? {
         request.facts.push("log_ended".to_owned());
+    }
+    if request.done.is_empty() && core.ledger.is_stopped().is_some() {
+        request.facts.push("log_stopped".to_owned());
     }
     let said = opened(&stored)?;
     let told = stored.iter().zip(&said).zip(standing(&said));

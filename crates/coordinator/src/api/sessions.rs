@@ -19,7 +19,7 @@ use gallra_model::target::Inventory;
 use gallra_model::{AgentName, Clock, Instant, JobId};
 use gallra_store::{Change, Key, Txn, keys};
 use gallra_wire::session::{response_of, to_coordinator};
-use gallra_wire::v1;
+use gallra_wire::{details, v1};
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -43,8 +43,8 @@ impl v1::agent_service_server::AgentService for Api {
 
     async fn session(&self, request: Request<Streaming<v1::SessionRequest>>) -> Result<Response<Words>, Status> {
         let caller = gate::caller(&request)?;
-        let name: AgentName = caller.name.parse().map_err(|_| Status::permission_denied("not an agent's name"))?;
-        self.core.agent(&name).await.map_err(|_| Status::permission_denied("no such agent is registered"))?;
+        let name: AgentName = caller.name.parse().map_err(|_| details::not_allowed("not an agent's name"))?;
+        self.core.agent(&name).await.map_err(|_| details::not_allowed("no such agent is registered"))?;
         let (send, receive) = mpsc::channel(OUTBOX);
         let core = Arc::clone(&self.core);
         let inbound = request.into_inner();
@@ -114,10 +114,10 @@ async fn serve(
 ) -> Result<(), Status> {
     let Some(first) = inbound.message().await? else { return Ok(()) };
     let ToCoordinator::Hello { inventory, generation, credits } = to_coordinator(first)? else {
-        return Err(Status::invalid_argument("the first word on a stream is hello"));
+        return Err(details::invalid_text("the first word on a stream is hello"));
     };
     if generation > core.generation {
-        return Err(Status::failed_precondition("the agent has seen a newer coordinator: this one is out of date"));
+        return Err(details::state("the agent has seen a newer coordinator: this one is out of date"));
     }
     core.check_key_of(agent).await?;
     store_inventory(core, agent, &inventory).await?;
@@ -202,6 +202,7 @@ async fn serve(
         match next {
             Next::Nothing => continue,
             Next::Dispatch => {}
+            Next::Word(word) if core.fleet.is_beat(agent, number, &word) => continue,
             Next::Word(word) => session.hear(*word).await?,
         }
         session.dispatch().await?;
@@ -221,7 +222,7 @@ enum Next {
 async fn store_inventory(core: &Core, agent: &AgentName, inventory: &Inventory) -> Result<(), Status> {
     let record = core.agent(agent).await?;
     if inventory.agent != *agent || inventory.evidence_key != record.evidence_key {
-        return Err(Status::permission_denied("the inventory names another agent or another evidence key"));
+        return Err(details::not_allowed("the inventory names another agent or another evidence key"));
     }
     let txn = Txn::new().put(keys::inventory(agent), encode(inventory)?);
     core.store.commit(txn).await.map_err(CoreError::from)?;
@@ -232,7 +233,8 @@ impl Session<'_> {
     /// Welcomes the agent, and tells it what it missed.
     async fn begin(&mut self, credits: u32) -> Result<(), Status> {
         let (generation, clock, now) = (self.core.generation, self.core.time.kind(), self.core.time.now());
-        self.say(&ToAgent::Welcome { generation, clock, now }).await?;
+        let heartbeat_seconds = self.core.fleet.asks_to_beat(self.agent, self.number);
+        self.say(&ToAgent::Welcome { generation, clock, now, heartbeat_seconds }).await?;
         self.tell_order().await?;
         self.take_over().await?;
         self.input(&Input::Hello { credits }).await?;
@@ -324,7 +326,7 @@ impl Session<'_> {
 
     async fn hear(&mut self, word: ToCoordinator) -> Result<(), Status> {
         match word {
-            ToCoordinator::Hello { .. } => Err(Status::invalid_argument("hello is said once on a stream")),
+            ToCoordinator::Hello { .. } => Err(details::invalid_text("hello is said once on a stream")),
             ToCoordinator::Journal { mark, now } => {
                 self.core.see_journal(self.agent, mark).await?;
                 self.hear_clock(now);
@@ -337,7 +339,7 @@ impl Session<'_> {
             | ToCoordinator::Restore { .. }
                 if !self.journal_seen =>
             {
-                Err(Status::invalid_argument("say where the journal stands first"))
+                Err(details::invalid_text("say where the journal stands first"))
             }
             ToCoordinator::AskBegin { job, spec, nonce } => {
                 self.core.check_key_of(self.agent).await?;
@@ -350,6 +352,7 @@ impl Session<'_> {
                 let (agent, going_on) = (self.agent.clone(), Some(attempt));
                 self.answer(Asking { agent, job, spec, nonce, permitted_on_this_stream: false, going_on }).await
             }
+            ToCoordinator::Alive => Ok(()),
             ToCoordinator::Checkpoint { note } => Ok(self.core.ledger.heard(self.agent, note.as_deref()).await?),
             ToCoordinator::Suppression { through } => self.begin_suppressions(through).await,
             ToCoordinator::Restore { envelope } => self.hear_restore(&envelope).await,

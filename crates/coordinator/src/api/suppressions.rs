@@ -2,7 +2,7 @@
 
 use gallra_model::AgentName;
 use gallra_model::selector::Selector;
-use gallra_wire::{parse, v1};
+use gallra_wire::{details, parse, v1};
 use tonic::{Request, Response, Status};
 
 use super::Api;
@@ -17,7 +17,7 @@ impl v1::suppression_service_server::SuppressionService for Api {
     ) -> Result<Response<v1::ListSuppressionsResponse>, Status> {
         let v1::ListSuppressionsRequest { request, service, customer } = request.into_inner();
         if !service.is_empty() && !customer.is_empty() {
-            return Err(Status::invalid_argument("service, customer: give one of them"));
+            return Err(details::invalid_text("service, customer: give one of them"));
         }
         let request = optional("request", &request)?;
         let (service, customer) = (optional("service", &service)?, optional("customer", &customer)?);

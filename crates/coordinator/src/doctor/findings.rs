@@ -1,6 +1,7 @@
 //! What is bad enough to be said, how bad it is, and what to do about it: functions of values. Names agents, endpoints and files, and
 //! nobody.
 
+use gallra_flow::heartbeat::Presence;
 use gallra_model::hold::Halt;
 use gallra_model::{AgentName, Instant};
 use gallra_store::epochs::Due;
@@ -152,14 +153,18 @@ pub(super) fn stop(halt: Option<&Halt>) -> Finding {
     finding(severity, PART, what, "look at its reason, then gallra start; nothing is erased until then")
 }
 
+/// What to do with a certificate of a listener.
+pub(super) const RESTART: &str = "make a new one and restart the coordinator";
+/// What to do with one that is shown to etcd.
+pub(super) const READ_AGAIN: &str = "put a new one, with its key, in its place: both are read again within seconds";
+
 /// A certificate by its last second; none where it cannot be read.
-pub(super) fn certificate(name: &str, until: Option<i64>, now: Instant) -> Finding {
+pub(super) fn certificate(name: &str, until: Option<i64>, now: Instant, next: &str) -> Finding {
     const PART: &str = "certificate";
     let Some(until) = until else {
         return at(finding(Severity::Critical, PART, "cannot be read", "put back what was there"), name);
     };
     let days = (until - now.as_second()).div_euclid(86_400);
-    let next = "make a new one and restart the coordinator";
     at(
         if until <= now.as_second() {
             finding(Severity::Critical, PART, "has ended", next)
@@ -188,35 +193,42 @@ pub(super) fn issuer(missing: Option<&str>) -> Finding {
 pub struct Agent {
     /// Its name.
     pub name: AgentName,
-    /// Whether its stream is open, at whichever coordinator.
-    pub connected: bool,
+    /// Whether it is there, at whichever coordinator.
+    pub presence: Presence,
     /// Since when it is quarantined.
     pub quarantined: Option<Instant>,
 }
 
-/// Agents that are silent or quarantined.
+/// Agents that are silent or quarantined, and how many had no time yet to come back.
 pub(super) fn agents(all: &[Agent]) -> Vec<Finding> {
     const PART: &str = "agents";
     let bad = all.iter().filter_map(|agent| {
-        let found = match (agent.quarantined, agent.connected) {
+        let found = match (agent.quarantined, agent.presence) {
             (Some(since), _) => finding(
                 Severity::Critical,
                 PART,
                 format!("quarantined since {since}: its journal went back"),
                 "look at the host, then gallra agent approve",
             ),
-            (None, false) => finding(
+            (None, Presence::Silent) => finding(
                 Severity::Warning,
                 PART,
-                "not connected: its jobs wait",
+                "silent: it has no stream, or says nothing on it; its jobs wait",
                 "see that gallra-agent runs there and reaches this",
             ),
-            (None, true) => return None,
+            (None, Presence::Awaited | Presence::There) => return None,
         };
         Some(at(found, agent.name.as_str()))
     });
-    let bad: Vec<Finding> = bad.collect();
-    if bad.is_empty() { vec![finding(Severity::Ok, PART, format!("all {} connected", all.len()), "")] } else { bad }
+    let mut found: Vec<Finding> = bad.collect();
+    let awaited = all.iter().filter(|agent| agent.presence == Presence::Awaited).count();
+    if awaited > 0 {
+        let what = format!("{awaited} of {} not back yet: who answers has just changed", all.len());
+        found.push(finding(Severity::Ok, PART, what, ""));
+    } else if found.is_empty() {
+        found.push(finding(Severity::Ok, PART, format!("all {} connected", all.len()), ""));
+    }
+    found
 }
 
 /// Requests that are open, and overdue among them.
@@ -295,13 +307,14 @@ mod tests {
 
     #[test]
     fn a_certificate_is_spoken_of_before_it_ends() {
-        let days = |days: i64| said(&certificate("server.pem", Some(now().as_second() + days * 86_400), now()));
+        let days =
+            |days: i64| said(&certificate("server.pem", Some(now().as_second() + days * 86_400), now(), RESTART));
         assert_eq!(
             [days(60), days(59), days(14), days(13), days(0), days(-1)],
             [OK, WARNING, WARNING, CRITICAL, CRITICAL, CRITICAL]
         );
-        assert_eq!(said(&certificate("server.pem", None, now())), CRITICAL);
-        assert_eq!(certificate("server.pem", None, now()).place, "server.pem");
+        assert_eq!(said(&certificate("server.pem", None, now(), RESTART)), CRITICAL);
+        assert_eq!(certificate("server.pem", None, now(), RESTART).place, "server.pem");
     }
 
     #[test]
@@ -311,9 +324,12 @@ mod tests {
 
     #[test]
     fn agents_are_named_where_something_is_wrong() {
-        let agent = |name: &str, connected, quarantined| Agent { name: name.parse().unwrap(), connected, quarantined };
-        assert_eq!(agents(&[agent("web1", true, None)]).iter().map(said).collect::<Vec<_>>(), [OK]);
-        let found = agents(&[agent("web1", true, None), agent("web2", false, None), agent("web3", true, Some(now()))]);
+        let agent = |name: &str, presence, quarantined| Agent { name: name.parse().unwrap(), presence, quarantined };
+        let (there, silent) = (Presence::There, Presence::Silent);
+        assert_eq!(agents(&[agent("web1", there, None)]).iter().map(said).collect::<Vec<_>>(), [OK]);
+        assert_eq!(agents(&[agent("web1", Presence::Awaited, None)]).iter().map(said).collect::<Vec<_>>(), [OK]);
+        let found =
+            agents(&[agent("web1", there, None), agent("web2", silent, None), agent("web3", there, Some(now()))]);
         let places: Vec<_> = found.iter().map(|found| (found.place.as_str(), said(found))).collect();
         assert_eq!(places, [("web2", WARNING), ("web3", CRITICAL)]);
     }

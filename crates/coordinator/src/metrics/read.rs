@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use gallra_flow::heartbeat::Presence;
 use gallra_model::copy::CopyState;
 use gallra_model::request::{Request, RequestState};
 use gallra_model::time::day_of;
@@ -14,6 +15,7 @@ use gallra_store::store::MAX_PAGE_ENTRIES;
 use super::Metrics;
 use crate::core::Core;
 use crate::error::{CoreError, decode};
+use crate::jobs::AgentRecord;
 use crate::state;
 
 /// How long what was read is good enough.
@@ -65,8 +67,16 @@ impl Metrics {
 
     async fn read(&self, core: &Core) -> Result<(), CoreError> {
         self.stop_pulled.set(core.halted().await?.halt.is_some().into());
-        let agents = core.store.range(&keys::agents().range(), MAX_PAGE_ENTRIES).await?.entries.len();
-        self.agents.get_or_create(&[("state", "registered")]).set(figure(agents));
+        let agents: Vec<AgentRecord> = state::all(&*core.store, &keys::agents(), "agent").await?;
+        self.agents.get_or_create(&[("state", "registered")]).set(figure(agents.len()));
+        let presences = core.presences(agents.into_iter().map(|agent| agent.name)).await?;
+        let silent = presences.values().filter(|presence| **presence == Presence::Silent).count();
+        self.agents.get_or_create(&[("state", "silent")]).set(figure(silent));
+        let share = match &core.premises.cluster {
+            Some(cluster) => cluster.quota_share().await?,
+            None => None,
+        };
+        self.quota_share.set(share.unwrap_or(-1.0));
         self.log_entries.set(i64::try_from(core.ledger.committed().await?.0).unwrap_or(i64::MAX));
         self.log_waiting.set(figure(core.ledger.waiting().await?));
         self.count_requests(core).await

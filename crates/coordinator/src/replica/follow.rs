@@ -40,6 +40,7 @@ pub(super) async fn leader(core: &Core) {
             Ok(entry) => {
                 let term = entry.map(|entry| entry.version);
                 if term.is_some() && term != last {
+                    core.fleet.begin_grace();
                     match core.ledger.pass_all_on().await {
                         Ok(()) => last = term,
                         Err(error) => tracing::warn!(%error, "the leader was not told whom this one has heard"),

@@ -62,7 +62,7 @@ async fn a_witnesss_word_is_on_what_is_published_and_a_silent_one_holds_nothing_
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = format!("http://{}", silent.local_addr().expect("bound")).parse().expect("an address");
     let silent = Remote::new("silent", address, vec![signer().public().clone()]).expect("a witness");
-    place.ledger().set_vouch(Arc::new(Witnesses(vec![silent, witness(&place, Arc::clone(&newest)).await])));
+    place.ledger().set_vouch(Arc::new(Witnesses::new(vec![silent, witness(&place, Arc::clone(&newest)).await])));
     for (from, to) in [(0, 3), (3, 300)] {
         tokio::time::timeout(Duration::from_secs(60), place.log(from..to)).await.expect("it is not held up");
         assert_eq!(newest.lock().expect("not poisoned").size, to);
@@ -84,7 +84,7 @@ async fn i7_a_witness_that_has_seen_more_stops_the_log_before_it_signs() {
     let newest = Arc::new(Mutex::new(Head::EMPTY));
     place.log(0..4).await;
     let copy = place.back_up().await;
-    place.ledger().set_vouch(Arc::new(Witnesses(vec![witness(&place, Arc::clone(&newest)).await])));
+    place.ledger().set_vouch(Arc::new(Witnesses::new(vec![witness(&place, Arc::clone(&newest)).await])));
     place.ledger().hear_vouching().await.expect("heard");
     place.log(4..9).await;
     assert_eq!((newest.lock().expect("not poisoned").size, place.stopped()), (9, None));
@@ -92,7 +92,7 @@ async fn i7_a_witness_that_has_seen_more_stops_the_log_before_it_signs() {
     // The store goes back, and so does what lay beside it: only the witness knows.
     std::fs::remove_file(place.path("log/published")).expect("removed");
     place.restore(&copy).await;
-    place.ledger().set_vouch(Arc::new(Witnesses(vec![witness(&place, Arc::clone(&newest)).await])));
+    place.ledger().set_vouch(Arc::new(Witnesses::new(vec![witness(&place, Arc::clone(&newest)).await])));
     place.ledger().hear_vouching().await.expect("heard");
     let stopped = place.stopped().expect("stopped");
     assert!(stopped.contains("has cosigned 9 entries") && stopped.contains("the witness one"), "{stopped}");

@@ -74,6 +74,11 @@ pub enum Effect {
     Wait,
     /// The stream is in use: say [`Input::Lasted`] when it has been for some seconds.
     Watch,
+    /// Say [`ToCoordinator::Alive`] this often from now on, for as long as the stream lasts; 0: never.
+    Beat {
+        /// Seconds between two.
+        every_seconds: u32,
+    },
     /// The stream lasts: the next wait is short again.
     Calm,
     /// Send on the stream.
@@ -156,9 +161,11 @@ fn dialled(state: Session) -> (Session, Vec<Effect>) {
 
 fn said(state: Session, message: ToAgent) -> (Session, Vec<Effect>) {
     let told = match (state.link, message) {
-        (Link::Greeting, ToAgent::Welcome { generation, clock, now }) => {
+        (Link::Greeting, ToAgent::Welcome { generation, clock, now, heartbeat_seconds }) => {
             let highest = state.generation.max(generation);
-            let effects = vec![Effect::Watch, Effect::Tell(ToPrivileged::Connected { generation, clock, now })];
+            let connected = ToPrivileged::Connected { generation, clock, now };
+            let effects =
+                vec![Effect::Watch, Effect::Beat { every_seconds: heartbeat_seconds }, Effect::Tell(connected)];
             return (Session { link: Link::Open, generation: highest, ..state }, effects);
         }
         (Link::Open, ToAgent::ClockMoved { now }) => ToPrivileged::ClockMoved { now },

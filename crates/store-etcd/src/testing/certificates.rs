@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -17,6 +18,8 @@ pub enum Lifetime {
     Past,
     /// It is not valid yet.
     Future,
+    /// From now on, for so many seconds.
+    Seconds(u32),
 }
 
 /// A certificate and its key, PEM.
@@ -89,6 +92,7 @@ impl Authority {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test's certificate is to run out by the machine's clock")]
 fn params(name: &str, lifetime: Lifetime) -> CertificateParams {
     let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
     params.distinguished_name.push(DnType::CommonName, name);
@@ -96,6 +100,12 @@ fn params(name: &str, lifetime: Lifetime) -> CertificateParams {
         Lifetime::Now => (2020, 2100),
         Lifetime::Past => (2020, 2021),
         Lifetime::Future => (2099, 2100),
+        Lifetime::Seconds(seconds) => {
+            params.not_before = date_time_ymd(2020, 1, 1);
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+            params.not_after = date_time_ymd(1970, 1, 1) + now + Duration::from_secs(seconds.into());
+            return params;
+        }
     };
     params.not_before = date_time_ymd(from, 1, 1);
     params.not_after = date_time_ymd(until, 1, 1);

@@ -4,6 +4,7 @@
 mod certificates;
 mod process;
 mod proxy;
+mod snapshot;
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,9 +12,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use etcd_client::{Client, ConnectOptions};
 use tempfile::TempDir;
 
+use certificates::AUTHORITY;
 pub use certificates::{Authority, Issued, Lifetime};
 use process::Process;
 pub use proxy::{Passes, Proxy};
+pub use snapshot::PutBack;
 
 use crate::config::{Cell, Config, Tls};
 
@@ -193,6 +196,24 @@ impl Cluster {
         let member = self.member_mut(member);
         member.restart();
         member.wait();
+    }
+
+    /// Gives all members other server certificates; each shows them from its next connection on.
+    ///
+    /// # Panics
+    /// When they cannot be written.
+    pub fn renew_servers(&self, lifetime: Lifetime) {
+        self.authority.issue("member", lifetime).write(self.dir.path(), "member");
+    }
+
+    /// Has one member lead in the place of another.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn hand_over(&self, from: usize, to: usize) {
+        let status = self.raw_member(to).await.status().await.expect("answers");
+        let id = status.header().expect("a header").member_id();
+        self.raw_member(from).await.move_leader(id).await.expect("hands over");
     }
 
     /// Stops a member in its tracks: its connections stay open, and nobody answers.

@@ -85,6 +85,18 @@ impl Process {
         self.child.wait().expect("it ends");
     }
 
+    /// What it was told of one thing.
+    pub(super) fn told(&self, name: &str) -> &str {
+        let told = self.arguments.iter().find_map(|one| one.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='));
+        told.expect("an argument of every member")
+    }
+
+    /// Tells it something else from its next start on.
+    pub(super) fn tell(&mut self, name: &str, value: &str) {
+        self.arguments.retain(|one| !one.starts_with(&format!("--{name}=")));
+        self.arguments.push(format!("--{name}={value}"));
+    }
+
     pub(super) fn restart(&mut self) {
         (self.child, self.ready) = spawn(&self.arguments, &self.log);
     }

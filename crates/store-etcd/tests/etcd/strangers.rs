@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use etcd_client::{Permission, PermissionType};
 use gallra_store::{Election as _, Store as _, StoreError, Txn};
-use gallra_store_etcd::testing::{Authority, Cluster, Issued, Lifetime, Options};
+use gallra_store_etcd::testing::{Authority, Cluster, Issued, Lifetime, Options, PutBack};
 use gallra_store_etcd::{Config, Etcd, Tls, validity};
 
 use super::{bounded, hear, key, prefix};
@@ -74,6 +74,57 @@ async fn a_store_is_made_once_and_opened_where_it_was_made() {
     shows(&restored.to_string(), &["another cluster", "docs/etcd.md"]);
     drop(Etcd::adopt(&config).await.expect("who knows says so"));
     Etcd::open(&config).await.expect("opens from then on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_went_back_is_believed_no_more_however_far_it_counts() {
+    let mut cluster = Cluster::start(1);
+    let config = cluster.config();
+    let store = Etcd::create(&config).await.expect("makes");
+    let snapshot = cluster.snapshot();
+    for n in 0..5 {
+        store.commit(Txn::new().put(key("a/b"), n.to_string())).await.expect("writes");
+    }
+    cluster.put_back(&snapshot, PutBack::TheSame);
+    let read = bounded("it answers", store.get(&key("a/b"))).await.expect_err("it went back");
+    assert!(matches!(read, StoreError::Format { .. }), "{read}");
+    shows(&read.to_string(), &["went back", "stop all coordinators"]);
+    // Soon it counts as far as it did before.
+    let mut raw = cluster.raw().await;
+    for n in 0..20 {
+        raw.put("other/key", n.to_string(), None).await.expect("writes");
+    }
+    let read = store.get(&key("a/b")).await.expect_err("it went back");
+    assert!(matches!(read, StoreError::Format { .. }), "{read}");
+    let written = store.commit(Txn::new().put(key("a/c"), "x")).await.expect_err("it went back");
+    assert!(matches!(written, StoreError::Format { .. }), "not sent, and so of no open outcome: {written}");
+    let term = bounded("nor is a leader elected", store.campaign("one")).await;
+    assert!(matches!(term, Err(StoreError::Format { .. })), "{term:?}");
+    // To whoever comes then it is the same cluster: what is older than others know is for the log to find.
+    let again = Etcd::open(&config).await.expect("opens");
+    assert_eq!(again.get(&key("a/c")).await.expect("reads"), None, "it was not carried out");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewed_certificate_is_shown_from_the_next_call_on_and_an_unfit_one_never() {
+    let cluster = Cluster::start(1);
+    let mut config = cluster.config();
+    config.give_up_after = Duration::from_secs(1);
+    let store = Etcd::create(&config).await.expect("makes");
+    let (one, other) =
+        (cluster.authority().issue("gallra", Lifetime::Past), cluster.authority().issue("gallra", Lifetime::Now));
+    let mixed = Issued { certificate: one.certificate.clone(), key: other.key.clone() };
+    for unfit in [mixed, Issued { certificate: String::new(), key: String::new() }] {
+        let why = store.renew(cluster.tls(&unfit)).await.expect_err("cannot be shown");
+        assert!(matches!(why, StoreError::Denied { .. }), "{why}");
+        store.commit(Txn::new().put(key("a/b"), "x")).await.expect("everything is as it was");
+    }
+    // The connection is a new one: it can be seen which is shown.
+    store.renew(cluster.tls(&one)).await.expect("that it has ended is etcd's to say");
+    let denied = bounded("it is refused", store.get(&key("a/b"))).await.expect_err("it has ended");
+    shows(&denied.to_string(), &["our client certificate", "expired"]);
+    store.renew(cluster.tls(&other)).await.expect("fits");
+    bounded("it is let in", store.commit(Txn::new().put(key("a/b"), "y"))).await.expect("writes");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -49,6 +49,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "identity",
             "tlog",
             "stamp",
+            // Authorities and witnesses that are away are asked again by the rules of all others (0043).
+            "retry",
             "crash",
             "telemetry",
         ],

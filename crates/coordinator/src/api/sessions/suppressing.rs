@@ -3,6 +3,7 @@
 
 use gallra_model::message::ToAgent;
 use gallra_model::suppression::Item;
+use gallra_wire::details;
 use tonic::Status;
 
 use super::Session;
@@ -14,7 +15,7 @@ impl Session<'_> {
     /// The agent says how far its list goes.
     pub(super) async fn begin_suppressions(&mut self, through: u64) -> Result<(), Status> {
         if self.suppressed.is_some() {
-            return Err(Status::invalid_argument("suppression: said once on a stream"));
+            return Err(details::invalid_text("suppression: said once on a stream"));
         }
         self.core.adopt_suppressions(self.agent, through).await?;
         self.suppressed = Some(through);

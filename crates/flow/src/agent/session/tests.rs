@@ -11,7 +11,7 @@ fn ready() -> Input {
 
 fn welcome(generation: u64) -> Input {
     let now = "2026-03-01T03:00:00Z".parse().expect("a literal");
-    Input::Said(ToAgent::Welcome { generation, clock: Clock::Real, now })
+    Input::Said(ToAgent::Welcome { generation, clock: Clock::Real, now, heartbeat_seconds: 20 })
 }
 
 fn stored() -> Input {
@@ -49,7 +49,14 @@ fn a_stream_is_greeted_then_used_then_dialled_again_with_the_highest_generation(
         panic!("{effects:?}")
     };
     let (state, effects) = step(state, welcome(9));
-    assert!(matches!(effects.as_slice(), [Effect::Watch, Effect::Tell(ToPrivileged::Connected { generation: 9, .. })]));
+    let [
+        Effect::Watch,
+        Effect::Beat { every_seconds: 20 },
+        Effect::Tell(ToPrivileged::Connected { generation: 9, .. }),
+    ] = effects.as_slice()
+    else {
+        panic!("{effects:?}")
+    };
     let (state, effects) = step(state, stored());
     assert!(matches!(effects.as_slice(), [Effect::Tell(ToPrivileged::ReceiptStored { .. })]));
     let (state, effects) = step(state, say());
