@@ -30,6 +30,17 @@ fn readable(story: &Story) -> Vec<String> {
     hits
 }
 
+/// How many files are in the archive.
+fn archived(story: &Story) -> usize {
+    let (folder, mut files) = (story.site.path("coordinator/archive"), 0);
+    for entry in std::fs::read_dir(folder).expect("an archive").map(|entry| entry.expect("reads")) {
+        if entry.path().is_dir() {
+            files += std::fs::read_dir(entry.path()).expect("a folder").count();
+        }
+    }
+    files
+}
+
 async fn stopped<T>(story: &mut Story, look: impl FnOnce(&Story) -> T) -> T {
     story.site.stop_agent().await.expect("it ends");
     story.site.stop_coordinator().await.expect("it ends");
@@ -62,6 +73,10 @@ async fn a_month_after_the_end_no_file_of_any_process_names_who_was_erased() {
     for days in [5, 12, 20, 27, 31] {
         story.advance_days(day(2026, 3, 1), days).await.expect("the clock moves");
     }
-    let after = stopped(&mut story, readable).await;
+    // Meanwhile it left the store, for a file that is searched as all others are.
+    let (after, files) = stopped(&mut story, |story| (readable(story), archived(story))).await;
+    assert_eq!(files, 1, "the request is in the archive");
+    let (_, _, stage) = story.newest_proof(&request).await.expect("its proof is there all the same");
+    assert_eq!(stage, v1::Stage::Final);
     assert_eq!(after, Vec::<String>::new(), "they still name who was erased a month ago");
 }

@@ -168,16 +168,36 @@ async fn weight(cluster: &Cluster) -> BTreeMap<&'static str, (u64, u64)> {
     found
 }
 
-/// The figures of decision 0039: what one request of one customer leaves in the store.
+/// Has finished requests leave etcd for a folder, and its coordinator say so of the installation's folder of keys alike.
+async fn archives(story: &mut Story) {
+    story.site.stop_coordinator().await.expect("stops");
+    let config = story.site.path("coordinator/coordinator.toml");
+    let text = std::fs::read_to_string(&config).expect("reads");
+    let folder = story.site.path("shared-archive");
+    std::fs::write(&config, format!("archive = {folder:?}\n{text}")).expect("writes");
+    story.site.start_coordinator().await.expect("starts");
+}
+
+/// The figures of decision 0039: what one request of one customer leaves in the store. And of 0041: what stays of it there when it
+/// has left for the archive, where its proof is as it was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_finished_request_leaves_in_the_store_is_bounded() {
     let (cluster, folder) = (Cluster::start(1), tempfile::tempdir().expect("a folder"));
     let mut story = begun(&cluster, folder.path(), 5).await;
+    archives(&mut story).await;
     let before = weight(&cluster).await;
     let request = story.end_and_settle().await.expect("a request");
     let planned = weight(&cluster).await;
     done(&mut story, &request).await;
     let after = weight(&cluster).await;
+    let mut days = 100;
+    let left = wait_for("the request to leave the store", async || {
+        days += 1;
+        story.advance_days(day(2026, 1, 31), days).await.ok()?;
+        let now = weight(&cluster).await;
+        now.contains_key("archived").then_some(now)
+    });
+    let archived = left.await.unwrap_or_else(|late| panic!("{late:#}: {}", logs(&story)));
     let since = |late: &BTreeMap<&'static str, (u64, u64)>| {
         let all = late.iter().map(|(family, now)| {
             let then = before.get(family).copied().unwrap_or_default();
@@ -185,11 +205,17 @@ async fn what_a_finished_request_leaves_in_the_store_is_bounded() {
         });
         all.filter(|(_, entries, bytes)| (*entries, *bytes) != (0, 0)).collect::<Vec<_>>()
     };
-    for (when, late) in [("planned", &planned), ("done", &after)] {
+    for (when, late) in [("planned", &planned), ("done", &after), ("archived", &archived)] {
         for (family, entries, bytes) in since(late) {
             writeln!(std::io::stdout(), "{when}: {family}: {entries} entries, {bytes} bytes").expect("prints");
         }
     }
-    let bytes: u64 = since(&after).iter().map(|(_, _, bytes)| bytes).sum();
-    assert!(bytes < 400_000, "one target, six jobs: {bytes} bytes");
+    let bytes = |late| since(late).iter().map(|(_, _, bytes)| bytes).sum::<u64>();
+    assert!(bytes(&after) < 400_000, "one target, six jobs: {} bytes", bytes(&after));
+    assert!(bytes(&archived) < 20_000, "in the archive: {} bytes are left in the store", bytes(&archived));
+    for family in ["plan", "job", "receipt", "proof", "asked", "statement", "copy"] {
+        assert_eq!(archived.get(family), before.get(family), "{family}");
+    }
+    is_final(&story, &request).await;
+    assert_eq!(receipts(&story, &request).await.iter().filter(|(_, action)| action == "erase").count(), 1);
 }

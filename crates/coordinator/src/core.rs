@@ -13,6 +13,7 @@ use gallra_store::epochs::Effects;
 use gallra_store::{Entry, Keyring, Store, StoreError, Txn, keys};
 use tokio::sync::{Notify, watch};
 
+use crate::archive::Archive;
 use crate::brake::Brake;
 use crate::clock::Time;
 use crate::doctor::Premises;
@@ -53,6 +54,8 @@ pub(crate) use until_committed;
 pub struct Core {
     /// All state.
     pub store: Arc<dyn Store>,
+    /// Finished requests that left the store: [`Core::store`] reads them as if they had not.
+    pub archive: Arc<Archive>,
     /// Seals, blind indexes and pseudonyms.
     pub keyring: Arc<Keyring>,
     /// What turning a key epoch does beside transactions.

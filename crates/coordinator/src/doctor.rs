@@ -18,6 +18,7 @@ use gallra_store::{Cluster, embedded, keys};
 
 pub use findings::{Agent, Finding, Severity};
 
+use crate::archive;
 use crate::asked::crypto;
 use crate::clock::real_now;
 use crate::core::Core;
@@ -56,6 +57,8 @@ impl Core {
             Err(error) => all.push(findings::failed("agents", &error)),
         }
         all.push(or_failed("requests", self.of_requests().await));
+        let looked = archive::look(&*self.store, &self.archive).await;
+        all.push(or_failed("archive", looked.map(|looked| findings::archive(&looked, self.archive.is_used()))));
         all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         all
     }

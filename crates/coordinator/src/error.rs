@@ -79,7 +79,7 @@ const fn of_store(error: &StoreError) -> (Code, Reason, Option<Duration>) {
         StoreError::Denied { .. } => (Code::Unavailable, Reason::StoreDenied, None),
         StoreError::Refused(_) => (Code::ResourceExhausted, Reason::TooLarge, None),
         StoreError::InUse | StoreError::Failed { .. } => (Code::Unavailable, Reason::StoreUnavailable, None),
-        StoreError::Format { .. } => (Code::DataLoss, Reason::Unreadable, None),
+        StoreError::Format { .. } | StoreError::Archive { .. } => (Code::DataLoss, Reason::Unreadable, None),
     }
 }
 

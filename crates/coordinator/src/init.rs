@@ -95,6 +95,8 @@ fn config(init: &Init, policy: String) -> Config {
         brake_ends_per_day: crate::brake::ENDS_PER_DAY,
         others: Vec::new(),
         keys: None,
+        archive: None,
+        archive_after_days: crate::archive::AFTER_DAYS,
         etcd: None,
         log: LogConfig { origin: init.log_origin.clone(), ..LogConfig::default() },
         telemetry: TelemetryConfig::default(),

@@ -19,6 +19,7 @@
 //! log/                 what was published last, kept out of the store's backups so that one that went back is found (0027)
 //! keys/                key-wrapping keys by epoch (0700): outside the store and its backups (decision 12)
 //! store/               the embedded store
+//! archive/             finished requests, one file each, where `archive` names no other folder: what the store says is there is nowhere else
 //! backups/             copies of the store, one or more of the current key epoch; without `keys/` they name nobody
 //! generation           the highest generation of the store that was served from here: not in the store, so that one that went back is
 //!                      not served
@@ -67,6 +68,13 @@ pub struct Config {
     /// the same one. Unset: `keys`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<PathBuf>,
+    /// The folder that finished requests leave the store for, absolute or from this directory: where several coordinators share the
+    /// store, all of them name the same one. Unset: `archive`; on etcd finished requests stay in the store then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<PathBuf>,
+    /// Days after which a finished request of which nobody says anything any more leaves the store: 1 to 3650.
+    #[serde(default = "archive_after_days", skip_serializing_if = "is_archive_after_days")]
+    pub archive_after_days: u32,
     /// The state is in etcd, and other coordinators may work on it; unset: in `store/`, and this one is alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etcd: Option<EtcdConfig>,
@@ -204,6 +212,15 @@ impl EtcdConfig {
     }
 }
 
+fn archive_after_days() -> u32 {
+    crate::archive::AFTER_DAYS
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_archive_after_days(days: &u32) -> bool {
+    *days == archive_after_days()
+}
+
 fn cell() -> String {
     "main".to_owned()
 }
@@ -287,6 +304,11 @@ fn hear_agents() -> u32 {
 }
 
 impl Config {
+    /// Whether finished requests leave the store: on etcd only where the folder that all coordinators share is named.
+    pub fn archives(&self) -> bool {
+        self.etcd.is_none() || self.archive.is_some()
+    }
+
     /// Who cosigns the log's checkpoints.
     ///
     /// # Errors
@@ -318,6 +340,13 @@ impl Config {
             let label = gallra_identity::is_label(name);
             anyhow::ensure!(label, "coordinator.toml: {key}: expected 1 to 63 of a-z, 0-9 and '-'");
         }
+        let days = crate::archive::LEAST_DAYS..=crate::archive::MOST_DAYS;
+        anyhow::ensure!(
+            days.contains(&config.archive_after_days),
+            "coordinator.toml: archive_after_days: expected {} to {}",
+            days.start(),
+            days.end()
+        );
         config.origin()?;
         config.witnesses()?;
         Ok(config)
@@ -395,6 +424,11 @@ impl Layout {
     /// Where the key-wrapping keys are.
     pub fn keys(&self, config: &Config) -> PathBuf {
         self.path_of(config.keys.as_deref().unwrap_or_else(|| Path::new("keys")))
+    }
+
+    /// Where finished requests are that left the store.
+    pub fn archive(&self, config: &Config) -> PathBuf {
+        self.path_of(config.archive.as_deref().unwrap_or_else(|| Path::new("archive")))
     }
 
     /// A path as a configuration names it: absolute, or from the directory.

@@ -110,6 +110,7 @@ pub async fn run_due(core: &Core) -> Result<usize, CoreError> {
             break;
         }
     }
+    core.archive_in_passing().await;
     // Last, so that what was signed in this pass is in the log. The log's own task does the same at once.
     if let Err(error) = core.ledger.follow(core.time.now()).await {
         tracing::error!(%error, "a pass over the log failed; it is tried again");

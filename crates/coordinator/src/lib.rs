@@ -6,6 +6,7 @@
 
 pub mod addresses;
 pub mod api;
+pub mod archive;
 mod asked;
 pub mod brake;
 pub mod causes;

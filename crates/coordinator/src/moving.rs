@@ -8,6 +8,7 @@ use gallra_store::transfer::{Moved, transfer};
 use gallra_store::{Embedded, Store, StoreError, keys};
 use gallra_store_etcd::{Config, Etcd};
 
+use crate::archive::{Archive, look};
 use crate::layout::Layout;
 
 /// Where the state goes.
@@ -33,10 +34,11 @@ pub async fn run(layout: &Layout, to: Engine) -> anyhow::Result<()> {
     )?;
     let etcd = etcd.read(layout)?;
     let folder = layout.path("store");
-    let moved = match to {
+    let (moved, there): (Moved, Box<dyn Store>) = match to {
         Engine::Etcd => {
             let from = Embedded::open(&folder).context("store/ cannot be opened")?;
-            walk(&from, &empty_or_begun(&etcd).await?).await?
+            let to = empty_or_begun(&etcd).await?;
+            (walk(&from, &to).await?, Box::new(to))
         }
         Engine::Embedded => {
             let from = Etcd::open(&etcd).await.context("the store in etcd cannot be opened")?;
@@ -46,15 +48,21 @@ pub async fn run(layout: &Layout, to: Engine) -> anyhow::Result<()> {
                 Err(StoreError::Format { .. }) => Embedded::open(&folder),
                 made => made,
             };
-            walk(&from, &to.context("store/ cannot be made")?).await?
+            let to = to.context("store/ cannot be made")?;
+            (walk(&from, &to).await?, Box::new(to))
         }
     };
     let next = match to {
         Engine::Etcd => "serve works on etcd from now on; store/ is served no more, and may be removed",
         Engine::Embedded => "remove [etcd] from coordinator.toml: then serve works on store/",
     };
+    let archive = Archive::of(layout, &config);
+    let archive = match look(&*there, &archive).await?.told() {
+        told if told.is_empty() => told,
+        told => format!("{told}`archive` in the coordinator.toml of every coordinator has to name that folder\n"),
+    };
     let Moved { entries, bytes } = moved;
-    writeln!(std::io::stderr(), "moved {entries} entries of {bytes} bytes, read back and compared; {next}")?;
+    writeln!(std::io::stderr(), "{archive}moved {entries} entries of {bytes} bytes, read back and compared; {next}")?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use gallra_store::epochs::{Effects, Gathered, OnDisk};
 use gallra_store::{Cluster, Embedded, Keyring, Store, keys};
 use gallra_store_etcd::Etcd;
 
+use crate::archive::{Archive, WithArchive};
 use crate::clock::Time;
 use crate::core::Core;
 use crate::doctor::Premises;
@@ -89,7 +90,9 @@ async fn open_as(
     let config = layout.config()?;
     let Engine { store, effects, cluster } = engine;
     let metrics = Arc::<Metrics>::default();
+    let archive = Archive::of(layout, &config);
     let store: Arc<dyn Store> = Arc::new(Timed::new(store, Arc::clone(&metrics)));
+    let store: Arc<dyn Store> = Arc::new(WithArchive::new(store, Arc::clone(&archive)));
     let generation = store.get(&keys::meta_generation()).await?.context(
         "the store has no generation: run init, or `store copy` again if it was being moved; a store that was moved away is \
          served no more",
@@ -112,6 +115,7 @@ async fn open_as(
     Ok(Core {
         effects,
         store,
+        archive,
         keyring: Arc::new(keyring),
         rules: Arc::new(rules),
         followed: Arc::default(),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use gallra_store::{Cluster, Fenced, Revision, Term};
 use tokio::sync::watch;
 
+use crate::archive;
 use crate::core::Core;
 use crate::leader;
 use crate::ledger;
@@ -90,7 +91,8 @@ async fn lead_once(
     core.leads.store(true, Ordering::Relaxed);
     tracing::info!(term = %since, "this coordinator leads");
     let engine = cluster.while_leading(&term);
-    let leading = async { tokio::join!(leader::run(&led), ledger::run(&led), stamping.run(&led), engine) };
+    let leading =
+        async { tokio::join!(leader::run(&led), ledger::run(&led), stamping.run(&led), archive::run(&led), engine) };
     tokio::select! {
         _ = leading => {}
         why = term.ended() => tracing::warn!(%why, "this coordinator leads no longer"),

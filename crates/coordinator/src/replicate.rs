@@ -73,11 +73,16 @@ pub fn run(told: &Replicate) -> anyhow::Result<()> {
     let server = Authority::from_pem(&cert, &key)?.issue_server(&names, real_now(), leaf_validity())?;
     write_credential(&to.path("server.pem"), &server)?;
     let keys = fs::canonicalize(from.keys(&config)).context("the folder of the key-wrapping keys")?;
+    // Where it is not made yet, as it is named: relative, it would be another folder.
+    let archive = config.archive.as_ref().map(|_| from.archive(&config));
+    let archive = archive.map(|folder| fs::canonicalize(&folder).or_else(|_| std::path::absolute(&folder))).transpose();
+    let archive = archive.context("the archive's folder")?;
     let mut others: Vec<String> = std::iter::once(config.listen.clone()).chain(config.others.iter().cloned()).collect();
     others.retain(|other| *other != told.listen);
     let first = config.listen.clone();
     let mut new = config;
     new.keys = Some(keys);
+    new.archive = archive;
     new.others = others;
     new.listen.clone_from(&told.listen);
     new.enrol_listen.clone_from(&told.enrol_listen);
@@ -89,10 +94,11 @@ pub fn run(told: &Replicate) -> anyhow::Result<()> {
     writeln!(
         out,
         "made {}; add \"{}\" to `others` in the coordinator.toml of {first} and of every other one, and restart them one by one; \
-         the key-wrapping keys are shared: {} has to be the same folder on every machine",
+         the key-wrapping keys are shared: {} has to be the same folder on every machine{}",
         told.to.display(),
         told.listen,
-        new.keys.as_deref().unwrap_or(Path::new("")).display()
+        new.keys.as_deref().unwrap_or(Path::new("")).display(),
+        new.archive.as_deref().map(|folder| format!("; so has the archive, {}", folder.display())).unwrap_or_default()
     )?;
     Ok(())
 }

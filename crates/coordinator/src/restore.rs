@@ -16,6 +16,7 @@ use gallra_store::transfer::put_back;
 use gallra_store::{Embedded, Expect, Frozen, Store, StoreError, Txn, embedded, keys};
 use gallra_store_etcd::{Config as Cell, Etcd};
 
+use crate::archive::{self, Archive};
 use crate::clock::real_now;
 use crate::error::{decode, encode};
 use crate::layout::{EtcdConfig, Layout};
@@ -105,6 +106,8 @@ impl Here<'_> {
                 text += &lost(now, from).await?;
             }
         }
+        let archive = Archive::of(self.layout, &self.layout.config()?);
+        text += &archive::look(from, &archive).await?.told();
         let next = generation::above(&known);
         text += &format!("generation {} becomes {next}; the emergency stop is pulled\n", found.generation);
         Ok(Looked { found, next, text })

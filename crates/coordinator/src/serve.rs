@@ -16,7 +16,7 @@ use crate::gate::GateLayer;
 use crate::layout::Layout;
 use crate::opening::{Engine, open_over, split_pem};
 use crate::stamping::Stamping;
-use crate::{api, leader, ledger, metrics, replica};
+use crate::{api, archive, leader, ledger, metrics, replica};
 
 /// Most calls under way on one connection.
 const MAX_STREAMS: u32 = 256;
@@ -102,7 +102,7 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
 
 /// What the leader does, where nobody else can.
 async fn lead_alone(core: &Core, stamping: &Stamping) {
-    tokio::join!(leader::run(core), ledger::run(core), stamping.run(core));
+    tokio::join!(leader::run(core), ledger::run(core), stamping.run(core), archive::run(core));
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpIncoming> {

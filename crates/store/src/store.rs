@@ -92,6 +92,12 @@ pub enum StoreError {
         /// What differs, and what to do.
         hint: String,
     },
+    /// What left the store for a file beside it cannot be read there. It is not gone as far as anybody knows here.
+    #[error("the archive cannot be read: {hint}")]
+    Archive {
+        /// Which file, what is wrong with it, and what to do.
+        hint: String,
+    },
     /// The device, the operating system or the engine failed; nothing was written.
     #[error("store failure while {during}: {hint}")]
     Failed {

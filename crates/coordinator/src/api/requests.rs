@@ -8,7 +8,7 @@ use gallra_model::request::{Approvals, JobState, Obligation, RequestState};
 use gallra_model::restore::{Restore, standing};
 use gallra_model::time::day_of;
 use gallra_model::{Day, RequestId};
-use gallra_store::{KeyRange, keys};
+use gallra_store::{KeyRange, StoreError, keys};
 use gallra_wire::{details, parse, v1};
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
@@ -56,7 +56,14 @@ impl v1::request_service_server::RequestService for Api {
             if request.open_only && over {
                 continue;
             }
-            requests.push(read(&self.core, &stored.id).await?);
+            requests.push(match read(&self.core, &stored.id).await {
+                // Of this one only its own record can be shown; who asks for it by itself hears why.
+                Err(CoreError::Store(StoreError::Archive { hint })) => {
+                    tracing::error!(request = %stored.id, hint, "a request is listed without what left the store");
+                    unreadable(stored, day_of(self.core.time.now()))
+                }
+                other => other?,
+            });
         }
         let next_page_token = page.more.map(|key| key.to_string()).unwrap_or_default();
         Ok(Response::new(v1::ListRequestsResponse { requests, next_page_token }))
@@ -143,7 +150,7 @@ impl v1::request_service_server::RequestService for Api {
                         Ok(next) if next != last => break next,
                         Ok(_) => {}
                         Err(error) => {
-                            let _ = send.send(Err(error)).await;
+                            let _ = send.send(Err(error.into())).await;
                             return;
                         }
                     }
@@ -163,7 +170,15 @@ pub(super) fn from(range: &KeyRange, token: &str) -> Result<KeyRange, Status> {
     Ok(range.clone().starting_at(&key))
 }
 
-async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, Status> {
+/// A request whose other records cannot be read where they are.
+fn unreadable(request: gallra_model::request::Request, today: Day) -> v1::Request {
+    let (jobs, copies, obligations) = (Vec::new(), Vec::new(), Vec::new());
+    let mut shown = to_wire(&View { request, jobs, copies, obligations, plan: None }, Vec::new(), &[], today);
+    shown.facts.push("archive_unreadable".to_owned());
+    shown
+}
+
+async fn read(core: &Core, id: &RequestId) -> Result<v1::Request, CoreError> {
     // First: the facts are at least as new as what is listed.
     let stored = core.restores(id).await?;
     let mut loaded = state::load(&*core.store, id).await?;

@@ -6,6 +6,7 @@ use gallra_model::hold::Halt;
 use gallra_model::{AgentName, Instant};
 use gallra_store::epochs::Due;
 
+use crate::archive::Looked;
 use crate::brake::BRAKE;
 use crate::restore::RESTORE;
 
@@ -44,6 +45,7 @@ fn at(mut finding: Finding, place: impl Into<String>) -> Finding {
     finding
 }
 
+const ARCHIVE: &str = "archive";
 const STORE: &str = "store";
 /// Days before its end from which a certificate is spoken of, and from which it is urgent.
 const CERTIFICATE_DAYS: (i64, i64) = (60, 14);
@@ -54,6 +56,26 @@ const FREE_TIMES: (u64, u64) = (4, 2);
 pub(super) fn failed(part: &'static str, why: &dyn std::fmt::Display) -> Finding {
     let next = "what the text names, then run this again; docs/etcd.md, section 4, where it is of etcd";
     finding(Severity::Critical, part, format!("cannot be examined: {why}"), next)
+}
+
+/// What left the store, and whether it is where it should be.
+pub(super) fn archive(looked: &Looked, used: bool) -> Finding {
+    let Looked { folder, named, missing, first, another } = looked;
+    if let Some(why) = another {
+        let next = "what the text names; until then finished requests stay in the store, and those that left it may not be shown";
+        return finding(Severity::Critical, ARCHIVE, why.clone(), next);
+    }
+    if let Some(first) = first {
+        let what = format!("of {named} finished requests that left the store {missing} have no file, or a damaged one");
+        let next = "put the folder back from its own backup: docs/operations.md, section 6";
+        return at(finding(Severity::Critical, ARCHIVE, what, next), format!("{folder}: {first}"));
+    }
+    if !used {
+        let next =
+            "name a folder that all coordinators share as `archive` in coordinator.toml: docs/etcd.md, section 7";
+        return finding(Severity::Ok, ARCHIVE, "finished requests stay in the store", next);
+    }
+    at(finding(Severity::Ok, ARCHIVE, format!("{named} finished requests left the store"), ""), folder.clone())
 }
 
 /// An engine of several: what it said itself, each with its advice in the text.

@@ -65,6 +65,7 @@ const fn kind(error: &StoreError) -> &'static str {
         StoreError::Denied { .. } => "denied",
         StoreError::InUse | StoreError::Closed => "closed",
         StoreError::Format { .. } => "format",
+        StoreError::Archive { .. } => "archive",
         StoreError::Failed { .. } => "failed",
     }
 }

@@ -2,6 +2,7 @@
 //! (decision 3, I1): each round has exactly one winner, the loser is told so, and both are on record.
 
 mod addresses;
+mod archived;
 mod arrivals;
 mod claims;
 mod holders;

@@ -80,6 +80,8 @@ families! {
     Asked = "asked",
     /// Statements that a proof stands on, beside receipts and plans.
     Statement = "statement",
+    /// Requests whose records are in the archive.
+    Archived = "archived",
     /// Key manifests.
     KeyManifest = "key-manifest",
     /// Key events.

@@ -15,6 +15,7 @@
 //! | | `meta/clock` | the last instant at which the machine's clock was believed | |
 //! | | `meta/purge` | local day and request of the newest rolling purge | |
 //! | | `meta/unsettled` | day, size and pages of the newest list of ended contracts that nobody settles | |
+//! | | `meta/archive` | which folder is this store's archive: what its file `store` says | |
 //! | | `meta/closed-epoch/<epoch>` | nothing: no more is written under this key epoch | epoch |
 //! | guard | `guard/global`, `…/category/<word>`, `…/target/<agent>/<target>`, `…/customer/<id>`, `…/contract/<id>`, `…/request/<id>` | `Guard`: a counter, raised by all that may stop an act (decision 3), and the holds that lie there | |
 //! | | `guard/any-hold` | the newest hold's id: a final proof expects that none came since it was made | |
@@ -43,6 +44,7 @@
 //! | asked | `asked/<request>` | commitments of a request's subjects, and the signed statement of what was asked | request made |
 //! | statement | `statement/<request>/<digest>` | another signed statement that a proof stands on, exact bytes | request made |
 //! | | `statement/<request>/copy-set` | what the newest copy set says, and its digest | |
+//! | archived | `archived/<request>` | in which file its plans, jobs, receipts, restores, copies, proofs, statements and what was asked are; while it is there nobody writes them | request made |
 //! | pickup | `pickup/<reference>` | the request that a claim code fetches the proof of | |
 //! | claim-due | `claim-due/<due>/<request>` | nothing: whose claim code is destroyed when. An index, not the truth | due |
 //! | leak | `leak/<request>/<statement>`, `…/receipt/<digest>` | which field of what would show an identifier of which kind; not the identifier | request made |
@@ -110,15 +112,15 @@ pub use replica::{
     parse_replica_of_agent, replica_alive, replica_of_agent, replicas_alive, replicas_of_agent, replicas_of_agents,
 };
 pub use request::{
-    asked, copies_of, copy, copy_set, job, job_of_agent, job_request, jobs_of, jobs_of_agent, obligation,
-    obligations_of, parse_job, parse_request, plan, plans_of, proof, proofs_of, receipt, receipts_of, request,
-    requests, restore, restores_of, statement, statements_of,
+    LEAVING, archived, archived_all, asked, copies_of, copy, copy_set, job, job_of_agent, job_request, jobs_of,
+    jobs_of_agent, leaving, obligation, obligations_of, parse_archived, parse_job, parse_request, plan, plans_of,
+    proof, proofs_of, receipt, receipts_of, request, requests, restore, restores_of, statement, statements_of,
 };
 pub use rules::{
     all_instructed, guard_category, guard_contract, guard_customer, guard_global, guard_request, guard_target,
-    instructed, meta_clock, meta_closed_epoch, meta_epoch, meta_generation, meta_leader, meta_moved, meta_policy,
-    meta_purge, meta_schema, meta_unsettled, parse_instructed, policies, policy, policy_turn, policy_turns, unsettled,
-    unsettled_of, unsettled_page,
+    instructed, meta_archive, meta_clock, meta_closed_epoch, meta_epoch, meta_generation, meta_leader, meta_moved,
+    meta_policy, meta_purge, meta_schema, meta_unsettled, parse_instructed, policies, policy, policy_turn,
+    policy_turns, unsettled, unsettled_of, unsettled_page,
 };
 pub use signing::{
     claim_due, claims_due, key_ended, key_event, key_events, key_manifest, key_manifests, keys_ended, leak_of_receipt,

@@ -134,3 +134,39 @@ pub fn copy_set(request: &RequestId) -> Key {
 pub fn statements_of(request: &RequestId) -> KeyPrefix {
     part(Family::Statement, request)
 }
+
+/// Families of which each key is one request's alone, and which leave the store together when it is finished. What others are found
+/// by, or what is looked for among many requests (the request itself, jobs' index, obligations, claim references), is not among them.
+pub const LEAVING: [Family; 8] = [
+    Family::Plan,
+    Family::Job,
+    Family::Receipt,
+    Family::Restore,
+    Family::Copy,
+    Family::Proof,
+    Family::Asked,
+    Family::Statement,
+];
+
+/// Whose a key is, or the beginning of keys, where it is of a family that leaves the store ([`LEAVING`]); none for another one.
+pub fn leaving(text: &str) -> Option<RequestId> {
+    let mut segments = text.split('/');
+    let (_schema, word, id) = (segments.next()?, segments.next()?, segments.next()?);
+    let prefix = LEAVING.iter().find(|family| family.word() == word)?.prefix();
+    if text.starts_with(prefix.as_str()) { id.parse().ok() } else { None }
+}
+
+/// Where a request's records are that left the store.
+pub fn archived(request: &RequestId) -> Key {
+    archived_all().key(&request.to_string())
+}
+
+/// All requests whose records left the store, oldest first.
+pub fn archived_all() -> KeyPrefix {
+    Family::Archived.prefix()
+}
+
+/// Whose records a key of [`archived`] is about; none for another key.
+pub fn parse_archived(key: &Key) -> Option<RequestId> {
+    archived_all().rest(key)?.parse().ok()
+}

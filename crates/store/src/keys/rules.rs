@@ -57,6 +57,11 @@ pub fn meta_unsettled() -> Key {
     Family::Meta.prefix().key("unsettled")
 }
 
+/// Which folder is this store's archive of finished requests.
+pub fn meta_archive() -> Key {
+    Family::Meta.prefix().key("archive")
+}
+
 /// All pages of lists of ended contracts that nobody settles.
 pub fn unsettled() -> KeyPrefix {
     Family::Unsettled.prefix()

@@ -67,6 +67,8 @@ fn one_of_each() -> Vec<(Family, Key)> {
         (Family::Proof, proof(&request_id, 1)),
         (Family::Asked, asked(&request_id)),
         (Family::Statement, statement(&request_id, &digest)),
+        (Family::Archived, archived(&request_id)),
+        (Family::Meta, meta_archive()),
         (Family::KeyManifest, key_manifest(1)),
         (Family::KeyEvent, key_event(now, &digest)),
         (Family::KeyEnded, key_ended(&digest)),
@@ -233,4 +235,18 @@ fn whose_a_sealed_value_is_reads_back() {
         assert_eq!(parse_sealed(&sealed(&subject, what)), Some((subject, what)));
     }
     assert_eq!(parse_sealed(&subject_key(Epoch::FIRST, &subject)), None);
+}
+
+#[test]
+fn what_leaves_with_a_request_is_told_by_its_key_and_nothing_else_is() {
+    let mine = RequestId::from_bytes(id(3));
+    for (family, key) in one_of_each() {
+        let leaves = LEAVING.contains(&family);
+        assert_eq!(leaving(key.as_str()), leaves.then_some(mine), "{key}");
+        assert_eq!(leaving(family.prefix().as_str()), None, "{family:?}: a whole family is nobody's");
+    }
+    assert_eq!(leaving(receipts_of(&mine).as_str()), Some(mine));
+    assert_eq!(leaving(&receipt(&mine, &Digest::of(b"x")).as_str().replace("v1", "v2")), None);
+    assert_eq!(parse_archived(&archived(&mine)), Some(mine));
+    assert_eq!(parse_archived(&request(&mine)), None);
 }
