@@ -124,7 +124,7 @@ mod tests {
     async fn a_witness_that_is_away_is_left_alone_for_longer_each_time_and_for_as_long_as_it_asks() {
         let mut rest = Rest { until: None, waits: Waits::new(REST.0, REST.1) };
         let now = Instant::now();
-        let mut waited = |rest: &mut Rest, withheld: Option<&Withheld>| {
+        let waited = |rest: &mut Rest, withheld: Option<&Withheld>| {
             rest.note(now, withheld);
             rest.until.map(|until| until - now)
         };

@@ -79,7 +79,7 @@ async fn i7_no_kill_lets_two_trees_of_a_size_be_cosigned() {
                         assert_eq!(*cosigned.entry(old + 1).or_insert(root), root, "two trees of {}", old + 1);
                     }
                     Ok(Answer::Stale(_)) => {}
-                    Ok(other @ (Answer::Fork | Answer::Refused(_))) => panic!("{other:?}"),
+                    Ok(other @ (Answer::Fork | Answer::Refused(_) | Answer::Later(..))) => panic!("{other:?}"),
                     Err(_) => unanswered += 1,
                 }
             }
@@ -106,7 +106,7 @@ async fn i7_no_kill_lets_two_trees_of_a_size_be_cosigned() {
                     assert_eq!(size, old);
                     assert_eq!(cosigned.get(&(old + 1)), None, "cosigned, and forgotten");
                 }
-                other @ Answer::Refused(_) => panic!("{other:?}"),
+                other @ (Answer::Refused(_) | Answer::Later(..)) => panic!("{other:?}"),
             }
         }
         assert!(stands.len() <= 1);

@@ -13,7 +13,7 @@ use crate::tree::{Log, ORIGIN, key};
 fn lines(answer: Answer) -> Vec<Signature> {
     match answer {
         Answer::Lines(body) => Signature::parse_lines(std::str::from_utf8(&body).unwrap()).unwrap(),
-        other @ (Answer::Stale(_) | Answer::Fork | Answer::Refused(_)) => panic!("{other:?}"),
+        other @ (Answer::Stale(_) | Answer::Fork | Answer::Refused(_) | Answer::Later(..)) => panic!("{other:?}"),
     }
 }
 
@@ -101,7 +101,7 @@ async fn of_two_requests_at_once_one_sees_what_the_other_has_stored() {
             match answer.await.unwrap() {
                 Answer::Lines(_) => cosigned.push(at),
                 Answer::Stale(seen) => assert_eq!(seen, size + 3),
-                other @ (Answer::Fork | Answer::Refused(_)) => panic!("{other:?}"),
+                other @ (Answer::Fork | Answer::Refused(_) | Answer::Later(..)) => panic!("{other:?}"),
             }
         }
         assert_eq!(cosigned.len(), 1, "round {round}");
