@@ -10,7 +10,7 @@ use gallra_identity::Authority;
 use gallra_model::{Day, Digest, Instant, RequestId};
 use gallra_proof::key::SigningKey;
 use gallra_store::epochs::Effects;
-use gallra_store::{Entry, Keyring, Store, StoreError, Txn, keys};
+use gallra_store::{Entry, Keyring, Known, Store, StoreError, Txn, keys};
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Time;
@@ -52,6 +52,8 @@ pub(crate) use until_committed;
 pub struct Core {
     /// All state.
     pub store: Arc<dyn Store>,
+    /// Which schema it is in, as far as this process knows.
+    pub schema: Arc<Known>,
     /// Seals, blind indexes and pseudonyms.
     pub keyring: Arc<Keyring>,
     /// What turning a key epoch does beside transactions.

@@ -9,6 +9,7 @@ use gallra_store::{Embedded, Store, StoreError, keys};
 use gallra_store_etcd::{Config, Etcd};
 
 use crate::layout::Layout;
+use crate::schema;
 
 /// Where the state goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -36,10 +37,12 @@ pub async fn run(layout: &Layout, to: Engine) -> anyhow::Result<()> {
     let moved = match to {
         Engine::Etcd => {
             let from = Embedded::open(&folder).context("store/ cannot be opened")?;
+            schema::look(&from, &config).await?;
             walk(&from, &empty_or_begun(&etcd).await?).await?
         }
         Engine::Embedded => {
             let from = Etcd::open(&etcd).await.context("the store in etcd cannot be opened")?;
+            schema::look(&from, &config).await?;
             let alive = from.range(&keys::replicas_alive().range(), 1).await?;
             ensure!(alive.entries.is_empty(), "a coordinator works on the store in etcd: stop all of them first");
             let to = match Embedded::create(&folder) {
