@@ -10,7 +10,7 @@ use gallra_identity::Authority;
 use gallra_model::{Day, Instant, RequestId};
 use gallra_proof::key::SigningKey;
 use gallra_store::epochs::Effects;
-use gallra_store::{Entry, Keyring, Store, StoreError, Txn, keys};
+use gallra_store::{Entry, Keyring, Known, Store, StoreError, Txn, keys};
 use tokio::sync::{Notify, watch};
 
 use crate::archive::Archive;
@@ -56,6 +56,8 @@ pub struct Core {
     pub store: Arc<dyn Store>,
     /// Finished requests that left the store: [`Core::store`] reads them as if they had not.
     pub archive: Arc<Archive>,
+    /// Which schema it is in, as far as this process knows.
+    pub schema: Arc<Known>,
     /// Seals, blind indexes and pseudonyms.
     pub keyring: Arc<Keyring>,
     /// What turning a key epoch does beside transactions.

@@ -14,7 +14,7 @@ use gallra_model::request::Request;
 use gallra_proof::payload::{self, Opened};
 use gallra_store::epochs::{Due, EpochRecord, epoch_due};
 use gallra_store::store::MAX_PAGE_ENTRIES;
-use gallra_store::{Cluster, embedded, keys};
+use gallra_store::{Cluster, Schema, embedded, keys};
 
 pub use findings::{Agent, Finding, Severity};
 
@@ -25,7 +25,7 @@ use crate::core::Core;
 use crate::error::{CoreError, decode};
 use crate::guards;
 use crate::jobs::AgentRecord;
-use crate::state;
+use crate::{schema, state};
 
 /// What is beside the store that is looked at.
 pub struct Premises {
@@ -42,6 +42,7 @@ impl Core {
     pub async fn examine(&self) -> Vec<Finding> {
         let mut all = self.of_engine().await;
         all.push(or_failed("coordinators", self.of_coordinators().await));
+        all.push(or_failed("schema", self.of_schema().await));
         all.push(or_failed("log", self.of_log().await));
         all.push(or_failed("key-epoch", self.of_epoch().await));
         all.push(findings::clock(match self.time.look().1 {
@@ -93,6 +94,11 @@ impl Core {
         let alive = state::entries(&*self.store, &keys::replicas_alive()).await?.len();
         let led = self.leads.load(Ordering::Relaxed) || self.store.get(&keys::meta_leader()).await?.is_some();
         Ok(findings::coordinators(alive, led))
+    }
+
+    async fn of_schema(&self) -> Result<Finding, CoreError> {
+        let (schema, _) = Schema::of(&*self.store).await?;
+        Ok(findings::schema(&schema, self.schema.speaks(), &schema::living(self).await?))
     }
 
     async fn of_log(&self) -> Result<Finding, CoreError> {

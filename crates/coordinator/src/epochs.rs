@@ -19,6 +19,7 @@ use crate::clock::real_now;
 use crate::core::Core;
 use crate::error::{CoreError, decode, encode};
 use crate::layout::Layout;
+use crate::schema;
 
 /// Steps of a turning in one pass: some seconds, in which nothing else is moved by time.
 const STEPS: usize = 256;
@@ -112,10 +113,12 @@ pub async fn back_up(layout: &Layout) -> anyhow::Result<()> {
     let (path, copied) = match &config.etcd {
         None => {
             let store = Arc::new(Embedded::open(&layout.path("store")).context("the store cannot be opened")?);
+            schema::look(&*store, &config).await?;
             OnDisk::new(store, layout.path("backups")).back_up_now(&keyring, real_now()).await?
         }
         Some(etcd) => {
             let store = Etcd::open(&etcd.read(layout)?).await.context("the store in etcd cannot be opened")?;
+            schema::look(&store, &config).await?;
             keyring.share(&store).await?;
             Gathered::new(Arc::new(store), layout.path("backups")).back_up_now(&keyring, real_now()).await?
         }

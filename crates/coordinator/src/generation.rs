@@ -8,10 +8,52 @@ use std::os::unix::fs::OpenOptionsExt as _;
 
 use anyhow::{Context as _, ensure};
 
+use serde::{Deserialize, Serialize};
+
+use crate::error::{self, CoreError};
 use crate::layout::Layout;
 
 /// The file's name.
 pub const FILE: &str = "generation";
+
+/// A store's generation as it is stored, in the form that says that there is a schema to be looked at: a program that does not know of
+/// one reads a number only, and does not work on the store.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Beside {
+    generation: u64,
+    schema: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Either {
+    Bare(u64),
+    Beside(Beside),
+}
+
+/// A store's generation from its entry, in either form.
+///
+/// # Errors
+/// Where it is neither.
+pub fn decode(value: &[u8]) -> Result<u64, CoreError> {
+    Ok(match error::decode("generation", value)? {
+        Either::Bare(generation) => generation,
+        Either::Beside(beside) => beside.generation,
+    })
+}
+
+/// A store's generation for its entry; `beside`: in the form that only programs read which look at the schema.
+///
+/// # Errors
+/// Never in practice.
+pub fn encode(generation: u64, beside: bool) -> Result<Vec<u8>, CoreError> {
+    if beside {
+        error::encode(&Beside { generation, schema: gallra_store::keys::meta_schema().to_string() })
+    } else {
+        error::encode(&generation)
+    }
+}
 
 /// The highest generation that was served from a directory, or is about to be; 0 where none was.
 ///
@@ -70,6 +112,18 @@ pub fn follow(layout: &Layout, generation: u64) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_looks_at_no_schema_cannot_read_the_generation_beside_one() {
+        for beside in [false, true] {
+            assert_eq!(decode(&encode(7, beside).unwrap()).unwrap(), 7);
+        }
+        let value = encode(7, true).unwrap();
+        assert_eq!(String::from_utf8(value.clone()).unwrap(), r#"{"generation":7,"schema":"v1/meta/schema"}"#);
+        // As versions before 0042 read it.
+        assert!(error::decode::<u64>("generation", &value).is_err());
+        assert!(decode(b"\"7\"").is_err() && decode(b"{}").is_err());
+    }
 
     #[test]
     fn a_restore_is_above_all_that_is_known() {

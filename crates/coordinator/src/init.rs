@@ -14,8 +14,8 @@ mod manifest;
 
 use crate::clock::real_now;
 use crate::core::random;
-use crate::error::encode;
 use crate::layout::{Config, Layout, LogConfig, MetricsConfig, TelemetryConfig, make_private_dir, write_new};
+use crate::{generation, schema};
 
 /// What `init` is told.
 pub struct Init {
@@ -92,6 +92,7 @@ fn config(init: &Init, policy: String) -> Config {
         enrol_listen: init.enrol_listen.clone(),
         cell: "main".to_owned(),
         policy,
+        schema_at_most: None,
         brake_ends_per_day: crate::brake::ENDS_PER_DAY,
         others: Vec::new(),
         keys: None,
@@ -110,7 +111,9 @@ async fn make_store(layout: &Layout, init: &Init, origin: &str) -> anyhow::Resul
     make_private_dir(&layout.path("store"))?;
     let store = Embedded::create(&layout.path("store")).context("the store cannot be made")?;
     let log = SigningKey::from_pem(&layout.read(crate::ledger::KEY_FILE)?)?;
-    let txn = Txn::new().create(keys::meta_generation(), encode(&1_u64)?);
+    let txn = Txn::new()
+        .create(keys::meta_schema(), schema::OF_NEW.to_bytes())
+        .create(keys::meta_generation(), generation::encode(1, true)?);
     store.commit(manifest::write(layout, init, (origin, &log.verifying()), txn)?).await?;
     Ok(())
 }

@@ -58,6 +58,10 @@ pub struct Config {
     pub cell: String,
     /// Name of the policy pack in `policy/`: holds until `gallra policy apply`.
     pub policy: String,
+    /// The store's schema is raised no further than this while a new version is tried, so that the one before can still work on it.
+    /// Unset: as far as all coordinators speak.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_at_most: Option<u32>,
     /// More contract ends on one local day than this pull the emergency stop, until somebody has looked (`gallra start`).
     #[serde(default = "brake_ends_per_day")]
     pub brake_ends_per_day: u32,

@@ -51,6 +51,7 @@ pub mod replicate;
 pub mod restore;
 pub mod restores;
 pub mod resume;
+pub mod schema;
 pub mod serve;
 pub mod signing;
 pub mod stamping;

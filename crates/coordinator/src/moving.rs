@@ -10,6 +10,7 @@ use gallra_store_etcd::{Config, Etcd};
 
 use crate::archive::{Archive, look};
 use crate::layout::Layout;
+use crate::schema;
 
 /// Where the state goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -37,11 +38,13 @@ pub async fn run(layout: &Layout, to: Engine) -> anyhow::Result<()> {
     let (moved, there): (Moved, Box<dyn Store>) = match to {
         Engine::Etcd => {
             let from = Embedded::open(&folder).context("store/ cannot be opened")?;
+            schema::look(&from, &config).await?;
             let to = empty_or_begun(&etcd).await?;
             (walk(&from, &to).await?, Box::new(to))
         }
         Engine::Embedded => {
             let from = Etcd::open(&etcd).await.context("the store in etcd cannot be opened")?;
+            schema::look(&from, &config).await?;
             let alive = from.range(&keys::replicas_alive().range(), 1).await?;
             ensure!(alive.entries.is_empty(), "a coordinator works on the store in etcd: stop all of them first");
             let to = match Embedded::create(&folder) {

@@ -1,5 +1,6 @@
 //! Opening a coordinator: its directory, the engine that its state is in, and the keys; nothing is listened on, and nobody leads yet.
-//! Owns which engine a configuration means. Refuses a store without a generation: it was never initialised, or is another one.
+//! Owns which engine a configuration means. Refuses a store without a generation, which was never
+//! initialised or is another one, and one whose schema it does not speak.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,6 +11,7 @@ use gallra_model::Instant;
 use gallra_policy::Policy;
 use gallra_proof::key::SigningKey;
 use gallra_store::epochs::{Effects, Gathered, OnDisk};
+use gallra_store::schema::Agreed;
 use gallra_store::{Cluster, Embedded, Keyring, Store, keys};
 use gallra_store_etcd::Etcd;
 
@@ -25,6 +27,7 @@ use crate::logs::{self, Logs};
 use crate::metrics::{Metrics, Timed};
 use crate::policies::{Rules, StoredPolicy};
 use crate::renewing;
+use crate::schema;
 use crate::signing::Signing;
 
 /// Where a coordinator's state is.
@@ -91,6 +94,10 @@ async fn open_as(
     let Engine { store, effects, cluster } = engine;
     let metrics = Arc::<Metrics>::default();
     let archive = Archive::of(layout, &config);
+    let known = schema::look(&*store, &config).await?;
+    // Where others may raise it, nothing is written by who has not heard.
+    let store: Arc<dyn Store> =
+        if cluster.is_some() { Arc::new(Agreed::new(store, Arc::clone(&known))) } else { store };
     let store: Arc<dyn Store> = Arc::new(Timed::new(store, Arc::clone(&metrics)));
     let store: Arc<dyn Store> = Arc::new(WithArchive::new(store, Arc::clone(&archive)));
     let generation = store.get(&keys::meta_generation()).await?.context(
@@ -101,7 +108,7 @@ async fn open_as(
     let mark = mark.map(|entry| decode("clock mark", &entry.value)).transpose()?;
     let (key, cert) = split_pem(&layout.read("authority.pem")?)?;
     let first = first_policy(layout, &config.policy)?;
-    let generation = decode("generation", &generation.value)?;
+    let generation = generation::decode(&generation.value)?;
     generation::follow(layout, generation)?;
     let Logs { in_force: ledger, ended } = open_logs(layout, &config, &store, (generation, read_only)).await?;
     let rules = Rules::new(first).map_err(|problems| anyhow::anyhow!("policy/{}.toml: {problems}", config.policy))?;
@@ -116,6 +123,7 @@ async fn open_as(
         effects,
         store,
         archive,
+        schema: known,
         keyring: Arc::new(keyring),
         rules: Arc::new(rules),
         followed: Arc::default(),

@@ -16,8 +16,10 @@ use crate::archive;
 use crate::core::Core;
 use crate::leader;
 use crate::ledger;
+use crate::schema::{self, Living};
 use crate::stamping::Stamping;
 
+pub(crate) use follow::changed;
 pub use streams::Held;
 
 /// Real time: rest after the store did not answer.
@@ -32,6 +34,7 @@ pub async fn run(core: &Core, cluster: Arc<dyn Cluster>, stamping: &Stamping, st
         until(stopped.clone(), follow::leader(core)),
         until(stopped.clone(), follow::keys(core)),
         until(stopped.clone(), follow::epochs(core)),
+        until(stopped.clone(), schema::follow(core)),
         until(stopped, show(core, &*cluster)),
     );
 }
@@ -51,7 +54,7 @@ async fn told(stopped: &mut watch::Receiver<bool>) {
 
 /// Shows that this one is there, for as long as the store takes it.
 async fn show(core: &Core, cluster: &dyn Cluster) {
-    let about = serde_json::json!({ "since": core.time.now(), "address": core.session_address }).to_string();
+    let about = Living::said(core);
     loop {
         if let Err(error) = cluster.show(about.as_bytes()).await {
             tracing::warn!(%error, "other coordinators are not told that this one is there; it is tried again");
@@ -91,8 +94,16 @@ async fn lead_once(
     core.leads.store(true, Ordering::Relaxed);
     tracing::info!(term = %since, "this coordinator leads");
     let engine = cluster.while_leading(&term);
-    let leading =
-        async { tokio::join!(leader::run(&led), ledger::run(&led), stamping.run(&led), archive::run(&led), engine) };
+    let leading = async {
+        tokio::join!(
+            leader::run(&led),
+            ledger::run(&led),
+            stamping.run(&led),
+            archive::run(&led),
+            schema::run(&led),
+            engine
+        )
+    };
     tokio::select! {
         _ = leading => {}
         why = term.ended() => tracing::warn!(%why, "this coordinator leads no longer"),

@@ -13,14 +13,13 @@ use anyhow::{Context as _, ensure};
 use gallra_model::Instant;
 use gallra_model::hold::{Guard, Halt};
 use gallra_store::transfer::put_back;
-use gallra_store::{Embedded, Expect, Frozen, Store, StoreError, Txn, embedded, keys};
+use gallra_store::{Embedded, Expect, Frozen, Known, Speaks, Store, StoreError, Txn, embedded, keys};
 use gallra_store_etcd::{Config as Cell, Etcd};
 
 use crate::archive::{self, Archive};
 use crate::clock::real_now;
-use crate::error::{decode, encode};
 use crate::layout::{EtcdConfig, Layout};
-use crate::{generation, guards};
+use crate::{generation, guards, schema};
 
 pub use examine::{Examined, examine};
 
@@ -59,7 +58,8 @@ pub async fn run(layout: &Layout, told: Restore) -> anyhow::Result<String> {
     let config = layout.config()?;
     let keys = layout.keys(&config);
     let anchor = layout.read("anchor")?;
-    let here = Here { layout, keys: &keys, anchor: &anchor, dry_run: told.dry_run };
+    let speaks = schema::spoken(&config)?;
+    let here = Here { layout, keys: &keys, anchor: &anchor, speaks, dry_run: told.dry_run };
     match (told.from, &config.etcd) {
         (Source::File(file), None) => {
             ensure!(told.cell.is_none(), "--cell is for etcd, and coordinator.toml has no [etcd]");
@@ -76,6 +76,7 @@ struct Here<'a> {
     layout: &'a Layout,
     keys: &'a Path,
     anchor: &'a str,
+    speaks: Speaks,
     dry_run: bool,
 }
 
@@ -89,7 +90,9 @@ struct Looked {
 impl Here<'_> {
     /// Looks at what is to be put back, beside what is there now, if that can be read.
     async fn look(&self, from: &dyn Store, name: &str, now: Option<&dyn Store>) -> anyhow::Result<Looked> {
-        let found = examine(from, self.keys, self.anchor).await.with_context(|| format!("{name} is not put back"))?;
+        let not = || format!("{name} is not put back");
+        Known::open(from, self.speaks).await.with_context(not)?;
+        let found = examine(from, self.keys, self.anchor).await.with_context(not)?;
         let mut known = vec![found.generation, generation::read(self.layout)?];
         let mut text = format!(
             "{name}: {} entries and {} wrapped keys, all read; of this installation, and readable with keys/\n",
@@ -240,7 +243,7 @@ async fn finish(store: &dyn Store, looked: &Looked) -> anyhow::Result<()> {
     let before = store.get(&keys::meta_generation()).await?;
     let halt = halt(looked.found.newest, real_now());
     let txn = Txn::new().expect_as_read(&keys::meta_generation(), before.as_ref());
-    let txn = txn.put(keys::meta_generation(), encode(&looked.next)?);
+    let txn = schema::with_generation(store, txn, looked.next).await?;
     let txn = guards::change(store, txn, keys::guard_global(), |guard| {
         pull(guard, halt);
         Ok(())
@@ -293,7 +296,7 @@ async fn lost(now: &dyn Store, from: &dyn Store) -> anyhow::Result<String> {
 
 async fn generation_of(store: &dyn Store) -> anyhow::Result<Option<u64>> {
     let entry = store.get(&keys::meta_generation()).await?;
-    Ok(entry.map(|entry| decode("generation", &entry.value)).transpose()?)
+    Ok(entry.map(|entry| generation::decode(&entry.value)).transpose()?)
 }
 
 async fn give_up(store: &dyn Store) -> anyhow::Result<()> {

@@ -16,7 +16,7 @@ use crate::gate::GateLayer;
 use crate::layout::Layout;
 use crate::opening::{Engine, open_over, split_pem};
 use crate::stamping::Stamping;
-use crate::{api, archive, leader, ledger, metrics, replica};
+use crate::{api, archive, leader, ledger, metrics, replica, schema};
 
 /// Most calls under way on one connection.
 const MAX_STREAMS: u32 = 256;
@@ -46,6 +46,7 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
         cell = config.cell,
         clock = ?core.time.kind(),
         generation = core.generation,
+        schema = %core.schema.schema(),
         "coordinator ready"
     );
     let (stop, stopped) = tokio::sync::watch::channel(false);
@@ -85,10 +86,21 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
     });
     let serving = async { tokio::try_join!(main, enrol) };
     tokio::pin!(serving);
+    let mut refused = None;
+    let told = async {
+        tokio::select! {
+            () = signalled() => None,
+            why = core.schema.refused() => Some(why),
+        }
+    };
     tokio::select! {
         served = &mut serving => { served?; }
-        () = signalled() => {
-            tracing::info!("told to stop");
+        why = told => {
+            match &why {
+                None => tracing::info!("told to stop"),
+                Some(why) => tracing::error!(why, "this version may not work on the store any more"),
+            }
+            refused = why;
             core.stopping.send_replace(true);
             stop.send_replace(true);
             // Open streams of agents never end by themselves. A lead is given up meanwhile, so that another replica has it.
@@ -97,12 +109,13 @@ pub async fn run(layout: &Layout, demonstration: Option<Instant>) -> anyhow::Res
         }
     }
     leading.abort();
+    anyhow::ensure!(refused.is_none(), "stopped: {}", refused.unwrap_or_default());
     Ok(())
 }
 
 /// What the leader does, where nobody else can.
 async fn lead_alone(core: &Core, stamping: &Stamping) {
-    tokio::join!(leader::run(core), ledger::run(core), stamping.run(core), archive::run(core));
+    tokio::join!(leader::run(core), ledger::run(core), stamping.run(core), archive::run(core), schema::run(core));
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpIncoming> {

@@ -84,6 +84,8 @@ pub enum Denial {
     NoAddress,
     /// The plan is not in the log yet, or the log signs nothing: nothing is erased that was not written down before.
     NotLogged,
+    /// For a reason that only a newer coordinator has.
+    Other,
 }
 
 impl Denial {
@@ -103,6 +105,7 @@ impl Denial {
             Self::Clock => "clock",
             Self::NoAddress => "no-address",
             Self::NotLogged => "not-logged",
+            Self::Other => "other",
         }
     }
 }

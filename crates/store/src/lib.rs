@@ -12,6 +12,7 @@
 //! * [`cluster`]: several coordinators on one store: who is there.
 //! * [`keyring`]: keys per subject and per epoch, sealed values, blind indexes, pseudonyms.
 //! * [`epochs`]: turning of key epochs, so that what was destroyed becomes unreadable everywhere.
+//! * [`schema`]: which schema the store is in, and who may work on it.
 //! * [`transfer`]: from one engine into another.
 //! * [`search`]: offline proof that a text is, or is not, in a store.
 
@@ -24,6 +25,7 @@ pub mod epochs;
 pub mod key;
 pub mod keyring;
 pub mod keys;
+pub mod schema;
 pub mod search;
 pub mod store;
 pub mod transfer;
@@ -35,6 +37,7 @@ pub use election::{Election, Fenced, Term};
 pub use embedded::{Embedded, Frozen};
 pub use key::{Key, KeyPrefix, KeyRange};
 pub use keyring::{Epoch, Keyring, SubjectKey, Wrapped};
+pub use schema::{Known, Schema, Speaks};
 pub use store::{Entry, Page, Store, StoreError};
 pub use txn::{Expect, Revision, Txn};
 pub use watch::{Change, Watch};

@@ -8,8 +8,8 @@ use crate::key::Key;
 use crate::store::Entry;
 
 /// Most expectations, and most writes, in one transaction: etcd's own default (`--max-txn-ops`, 128), which it counts
-/// separately for the two, less the one place that is kept for a leader's fence.
-pub const MAX_TXN_OPS: usize = 127;
+/// separately for the two, less the two places that are kept for a leader's fence and for the store's schema.
+pub const MAX_TXN_OPS: usize = 126;
 /// Most bytes of keys and values in one transaction. etcd takes 1.5 MiB with its framing; this leaves room for that.
 pub const MAX_TXN_BYTES: usize = 1_500_000;
 
@@ -110,6 +110,8 @@ pub struct Txn {
     bytes: usize,
     /// Whether the first expectation is a leader's fence, which counts towards no bound.
     fenced: bool,
+    /// Whether the first one after that is the store's schema, which counts towards no bound either.
+    agreed: bool,
 }
 
 impl Txn {
@@ -168,9 +170,20 @@ impl Txn {
         self
     }
 
+    /// Expects, before all but a leader's fence, that the store's schema is the one that is known ([`crate::schema`]).
+    #[must_use]
+    pub(crate) fn agreed(mut self, key: Key, expect: Expect) -> Self {
+        let at = usize::from(self.fenced);
+        if std::mem::replace(&mut self.agreed, true) {
+            self.expects.remove(at);
+        }
+        self.expects.insert(at, (key, expect));
+        self
+    }
+
     /// Operations, as [`MAX_TXN_OPS`] counts them.
     fn ops(&self) -> usize {
-        (self.expects.len() - usize::from(self.fenced)).max(self.writes.len())
+        (self.expects.len() - usize::from(self.fenced) - usize::from(self.agreed)).max(self.writes.len())
     }
 
     fn write(mut self, write: Write) -> Self {

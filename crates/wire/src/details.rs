@@ -45,6 +45,8 @@ pub enum Reason {
     NotSigned,
     /// The caller's certificate does not go that far.
     NotAllowed,
+    /// The two sides speak versions of the stream's protocol that are too far apart.
+    Protocol,
 }
 
 impl Reason {
@@ -65,13 +67,27 @@ impl Reason {
             Self::Unreadable => "UNREADABLE",
             Self::NotSigned => "NOT_SIGNED",
             Self::NotAllowed => "NOT_ALLOWED",
+            Self::Protocol => "PROTOCOL",
         }
     }
 }
 
 /// A status with its reason, and when to try again where that helps.
 pub fn status(code: Code, reason: Reason, text: String, again: Option<Duration>) -> Status {
-    let mut details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, std::collections::HashMap::new());
+    status_about::<0>(code, reason, text, again, [])
+}
+
+/// The same with words for programs in the metadata of `ErrorInfo`.
+pub fn status_about<const N: usize>(
+    code: Code,
+    reason: Reason,
+    text: String,
+    again: Option<Duration>,
+    about: [(&str, String); N],
+) -> Status {
+    let about: std::collections::HashMap<_, _> =
+        about.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let mut details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, about);
     if let Some(again) = again {
         details.set_retry_info(Some(again));
     }

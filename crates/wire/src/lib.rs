@@ -6,6 +6,7 @@
 pub mod cause;
 pub mod details;
 pub mod parse;
+pub mod protocol;
 pub mod session;
 pub mod target;
 pub mod words;

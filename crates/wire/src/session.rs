@@ -7,6 +7,8 @@ use gallra_model::message::{ToAgent, ToCoordinator};
 use gallra_model::permit::Denial;
 use tonic::Status;
 
+use crate::details::invalid;
+use crate::protocol::PROTOCOL;
 use crate::v1::session_request::Say as Ask;
 use crate::v1::session_response::Say as Answer;
 use crate::{parse, target, v1};
@@ -44,6 +46,7 @@ pub fn request_of(message: &ToCoordinator) -> v1::SessionRequest {
             inventory: Some(target::inventory_to_wire(inventory)),
             generation: *generation,
             credits: *credits,
+            protocol: PROTOCOL,
         }),
         ToCoordinator::Journal { mark, now } => {
             Ask::Journal(v1::Journal { position: mark.position, head: mark.head.to_string(), now: now.to_string() })
@@ -77,7 +80,7 @@ pub fn request_of(message: &ToCoordinator) -> v1::SessionRequest {
 /// # Errors
 /// `INVALID_ARGUMENT` naming the field.
 pub fn to_coordinator(request: v1::SessionRequest) -> Result<ToCoordinator, Status> {
-    Ok(match parse::required("say", request.say)? {
+    Ok(match request.say.ok_or_else(unknown_word)? {
         Ask::Hello(hello) => ToCoordinator::Hello {
             inventory: target::inventory_from_wire(parse::required("hello.inventory", hello.inventory)?)?,
             generation: hello.generation,
@@ -111,6 +114,21 @@ pub fn to_coordinator(request: v1::SessionRequest) -> Result<ToCoordinator, Stat
     })
 }
 
+/// What the agent's first word says of its protocol; 0 where it is no greeting, which says nothing either.
+pub fn protocol_of_agent(request: &v1::SessionRequest) -> u32 {
+    if let Some(Ask::Hello(hello)) = &request.say { hello.protocol } else { 0 }
+}
+
+/// What the coordinator's first word says of its protocol; 0 where it is no welcome.
+pub fn protocol_of_coordinator(response: &v1::SessionResponse) -> u32 {
+    if let Some(Answer::Welcome(welcome)) = &response.say { welcome.protocol } else { 0 }
+}
+
+/// Nobody who keeps to the other side's version says one.
+fn unknown_word() -> Status {
+    invalid("say", format_args!("must be set, to a word of version {PROTOCOL} of the protocol or older"))
+}
+
 /// A clock to the wire.
 pub fn clock_to_wire(clock: Clock) -> v1::ClockKind {
     match clock {
@@ -135,6 +153,7 @@ pub fn response_of(message: &ToAgent) -> v1::SessionResponse {
             clock: clock_to_wire(*clock).into(),
             now: now.to_string(),
             heartbeat_seconds: *heartbeat_seconds,
+            protocol: PROTOCOL,
         }),
         ToAgent::ClockMoved { now } => Answer::ClockMoved(v1::ClockMoved { now: now.to_string() }),
         ToAgent::Offer { spec, trace } => {
@@ -166,7 +185,7 @@ pub fn response_of(message: &ToAgent) -> v1::SessionResponse {
 /// # Errors
 /// `INVALID_ARGUMENT` naming the field.
 pub fn to_agent(response: v1::SessionResponse) -> Result<ToAgent, Status> {
-    Ok(match parse::required("say", response.say)? {
+    Ok(match response.say.ok_or_else(unknown_word)? {
         Answer::Welcome(welcome) => ToAgent::Welcome {
             generation: welcome.generation,
             clock: clock_from_wire(welcome.clock())?,
@@ -182,7 +201,7 @@ pub fn to_agent(response: v1::SessionResponse) -> Result<ToAgent, Status> {
         Answer::Denied(denied) => ToAgent::Denied {
             job: parse::field("denied.job", &denied.job)?,
             nonce: parse::field("denied.nonce", &denied.nonce)?,
-            reason: denial_from_wire(denied.reason())?,
+            reason: denial_from_wire(denied.reason)?,
         },
         Answer::ReceiptStored(stored) => {
             ToAgent::ReceiptStored { receipt: parse::field("receipt_stored.receipt", &stored.receipt)? }
@@ -220,10 +239,14 @@ fn denial_to_wire(denial: Denial) -> v1::DenialReason {
         Denial::Clock => v1::DenialReason::Clock,
         Denial::NoAddress => v1::DenialReason::NoAddress,
         Denial::NotLogged => v1::DenialReason::NotLogged,
+        // Nobody who gives a reason has one that it does not know.
+        Denial::Other => v1::DenialReason::Unspecified,
     }
 }
 
-fn denial_from_wire(reason: v1::DenialReason) -> Result<Denial, Status> {
+/// No is no, for whichever reason.
+fn denial_from_wire(reason: i32) -> Result<Denial, Status> {
+    let Ok(reason) = v1::DenialReason::try_from(reason) else { return Ok(Denial::Other) };
     Ok(match reason {
         v1::DenialReason::NotDue => Denial::NotDue,
         v1::DenialReason::Held => Denial::Held,

@@ -74,12 +74,11 @@ fn heard(message: &ToPrivileged, permit_key: &VerifyingKey) -> Option<Heard> {
         ToPrivileged::Connected { generation, .. } => Some(Heard::Connected { generation: *generation }),
         ToPrivileged::Permitted { permit } => Some(match gallra_proof::permit::open(permit, permit_key) {
             Ok((permit, _)) => Heard::Permitted(Box::new(permit)),
-            Err(_) => Heard::PermitBad(super::claimed_job(permit)),
+            Err(_) => Heard::PermitBad(super::newer::claimed_job(permit)),
         }),
         ToPrivileged::Denied { job, nonce, reason } => Some(Heard::Denied(*job, *nonce, *reason)),
         ToPrivileged::Order { order } => {
-            let opened = gallra_proof::order::open(order, permit_key).ok();
-            opened.map(|(order, _)| Heard::Ordered(Box::new(order)))
+            super::newer::order(order, permit_key).ok().map(|order| Heard::Ordered(Box::new(order)))
         }
         ToPrivileged::Withdraw { job } => Some(Heard::Withdrawn(*job)),
         ToPrivileged::ClockMoved { .. }

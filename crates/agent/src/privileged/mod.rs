@@ -4,21 +4,19 @@
 
 mod act;
 mod crash;
+mod newer;
 mod note;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use gallra_flow::agent::privileged::{Effect, Host, Input, Privileged, step};
+use gallra_model::Digest;
 use gallra_model::envelope::Envelope;
 use gallra_model::job::JobSpec;
 use gallra_model::journal::JournalMark;
 use gallra_model::message::{ToCoordinator, ToPrivileged, ToSession};
-use gallra_model::permit::Permit;
 use gallra_model::target::{Inventory, TargetId, TargetInfo};
-use gallra_model::{Digest, JobId};
 use gallra_proof::key::{SigningKey, VerifyingKey};
 use gallra_targets::Driver;
 
@@ -265,21 +263,24 @@ impl Half {
                 }
                 // The parser's own words may quote the offer, and an offer names a customer.
                 Err(_) => {
-                    tracing::warn!("an offer that is no job of this version: ignored; are both sides of one version?");
-                    return None;
+                    let Some(outline) = newer::outline(&spec) else {
+                        tracing::warn!("an offer that is no job of this version: ignored; upgrade gallra-agent");
+                        return None;
+                    };
+                    Input::NotUnderstood(Box::new(outline), Digest::of(spec.as_bytes()))
                 }
             },
             ToPrivileged::Permitted { permit } => match gallra_proof::permit::open(&permit, &self.keys.permit) {
                 Ok((permit, digest)) => Input::Permitted(Box::new(permit), digest),
                 Err(error) => {
                     tracing::warn!(%error, "a permit that does not check");
-                    Input::PermitBad(claimed_job(&permit))
+                    Input::PermitBad(newer::claimed_job(&permit))
                 }
             },
             ToPrivileged::Denied { job, nonce, reason } => Input::Denied(job, nonce, reason),
             ToPrivileged::ReceiptStored { receipt } => Input::ReceiptStored(receipt),
-            ToPrivileged::Order { order } => match gallra_proof::order::open(&order, &self.keys.permit) {
-                Ok((order, _)) => Input::Ordered(Box::new(order)),
+            ToPrivileged::Order { order } => match newer::order(&order, &self.keys.permit) {
+                Ok(order) => Input::Ordered(Box::new(order)),
                 Err(error) => {
                     tracing::warn!(%error, "an order that does not check: ignored");
                     return None;
@@ -290,12 +291,6 @@ impl Half {
             ToPrivileged::Suppression { .. } | ToPrivileged::RestoreHeard { .. } => return None,
         })
     }
-}
-
-/// The job that an unchecked permit claims to be about: enough to end an asking, never to begin anything.
-fn claimed_job(envelope: &Envelope) -> Option<JobId> {
-    let payload = STANDARD.decode(&envelope.payload).ok()?;
-    serde_json::from_slice::<Permit>(&payload).ok().map(|permit| permit.job)
 }
 
 #[cfg(test)]

@@ -3,14 +3,18 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a panic is a failed test")]
 
 mod going_on;
+mod newer;
 mod restores;
 mod rig;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use gallra_flow::agent::record::{Begun, Record};
 use gallra_model::job::Action;
+use gallra_model::permit::Permit;
 use gallra_model::receipt::{Code, Receipt, Verdict};
 use gallra_model::target::{Mode, TargetKind};
-use gallra_model::{Clock, Nonce};
+use gallra_model::{Clock, JobId, Nonce};
 
 use rig::{Disk, Rig, backing, keep, permit, sign, spec};
 

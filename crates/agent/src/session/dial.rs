@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gallra_model::message::{MAX_MESSAGE_BYTES, ToAgent, ToCoordinator};
+use gallra_wire::protocol::{self, Side};
+use gallra_wire::session::protocol_of_coordinator;
+use gallra_wire::v1;
 use gallra_wire::v1::agent_service_client::AgentServiceClient;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
@@ -143,8 +146,11 @@ async fn carry(
         Ok(response) => response.into_inner(),
         Err(status) => return tracing::warn!(code = ?status.code(), reason = status.message(), "no session"),
     };
+    let mut greeted = false;
     loop {
         let message = match responses.message().await {
+            // Its first word says which version it speaks; nothing of one that is too far off is heard.
+            Ok(Some(first)) if !std::mem::replace(&mut greeted, true) => heard_first(first),
             Ok(Some(response)) => gallra_wire::session::to_agent(response),
             Ok(None) => return tracing::info!("the coordinator ended the session"),
             Err(status) => Err(status),
@@ -158,6 +164,11 @@ async fn carry(
             Err(status) => return tracing::warn!(code = ?status.code(), reason = status.message(), "session lost"),
         }
     }
+}
+
+fn heard_first(response: v1::SessionResponse) -> Result<ToAgent, tonic::Status> {
+    protocol::check(Side::Agent, protocol_of_coordinator(&response))?;
+    gallra_wire::session::to_agent(response)
 }
 
 #[cfg(test)]

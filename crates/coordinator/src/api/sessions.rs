@@ -18,7 +18,8 @@ use gallra_model::permit::Denial;
 use gallra_model::target::Inventory;
 use gallra_model::{AgentName, Clock, Instant, JobId};
 use gallra_store::{Change, Key, Txn, keys};
-use gallra_wire::session::{response_of, to_coordinator};
+use gallra_wire::protocol::{self, Side};
+use gallra_wire::session::{protocol_of_agent, response_of, to_coordinator};
 use gallra_wire::{details, v1};
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt as _};
@@ -113,6 +114,7 @@ async fn serve(
     outbox: &mpsc::Sender<Result<v1::SessionResponse, Status>>,
 ) -> Result<(), Status> {
     let Some(first) = inbound.message().await? else { return Ok(()) };
+    protocol::check(Side::Coordinator, protocol_of_agent(&first))?;
     let ToCoordinator::Hello { inventory, generation, credits } = to_coordinator(first)? else {
         return Err(details::invalid_text("the first word on a stream is hello"));
     };

@@ -32,6 +32,9 @@ const LOOK: Duration = Duration::from_secs(300);
 /// days. Far longer, too, than a deposed leader can take to name what it has written.
 const KEPT_DAYS: i64 = 45;
 
+/// The first schema whose programs all know pointers (decision 0042).
+const SINCE_SCHEMA: u32 = 1;
+
 /// How far a day's look is.
 #[derive(Debug, Default)]
 pub(super) struct Round {
@@ -77,6 +80,10 @@ impl Core {
     /// The store's, and a folder that is not this store's archive. One request's trouble is logged, and it is tried again tomorrow.
     pub async fn archive_some(&self) -> Result<bool, CoreError> {
         let Some(days) = self.archive.after_days else { return Ok(true) };
+        // A program of before does not know pointers, and would find nothing where one lies. This schema shuts it out.
+        if self.schema.schema().number < SINCE_SCHEMA {
+            return Ok(true);
+        }
         let mut round = self.archive.round.lock().await;
         let today = day_of(self.time.now());
         if round.ended == Some(today) {

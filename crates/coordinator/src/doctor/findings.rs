@@ -5,10 +5,12 @@ use gallra_flow::heartbeat::Presence;
 use gallra_model::hold::Halt;
 use gallra_model::{AgentName, Instant};
 use gallra_store::epochs::Due;
+use gallra_store::{Schema, Speaks};
 
 use crate::archive::Looked;
 use crate::brake::BRAKE;
 use crate::restore::RESTORE;
+use crate::schema::{self, Living, Next, SPEAKS};
 
 /// How bad a finding is; worse ones are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,6 +116,44 @@ pub(super) fn coordinators(alive: usize, led: bool) -> Finding {
         return finding(Severity::Warning, PART, what, "start the others: when this one ends, nobody answers");
     }
     finding(Severity::Ok, PART, what, "")
+}
+
+/// The store's schema, what this coordinator speaks, and who holds a raise back.
+pub(super) fn schema(schema: &Schema, speaks: Speaks, living: &[Living]) -> Finding {
+    const PART: &str = "schema";
+    const GUIDE: &str = "docs/operations.md, section 9";
+    if let Some(to) = schema.raising {
+        let next = "it goes on while a coordinator leads; where it stands still, the leader's log says why";
+        return finding(Severity::Warning, PART, format!("{} is being raised to {to}", schema.number), next);
+    }
+    if schema.number >= SPEAKS.to {
+        return finding(Severity::Ok, PART, schema.to_string(), "");
+    }
+    if speaks.to < SPEAKS.to {
+        let what = format!("{schema}, held there by schema_at_most of this coordinator");
+        return finding(
+            Severity::Warning,
+            PART,
+            what,
+            "take it out of coordinator.toml once this version has proven itself",
+        );
+    }
+    match schema::next(schema, speaks, living) {
+        Next::Waits(late) => {
+            let late: Vec<String> = late.into_iter().map(|one| one.address).collect();
+            let what = format!("{schema}, and waits for coordinators that speak no newer one: {}", late.join(", "));
+            finding(Severity::Warning, PART, what, &format!("upgrade them, or take out schema_at_most there: {GUIDE}"))
+        }
+        Next::Begin(_) | Next::GoOn(_) | Next::Done => {
+            let what = format!("{schema}, and will be raised: all coordinators speak a newer one");
+            finding(
+                Severity::Warning,
+                PART,
+                what,
+                "wait a minute and run this again; where it stays so, see the leader's log",
+            )
+        }
+    }
 }
 
 /// The log: why it is stopped, how many agents it waits for, and how much waits for it.
@@ -299,6 +339,23 @@ mod tests {
         assert_eq!(said(&coordinators(2, true)), OK);
         assert_eq!(said(&coordinators(1, true)), WARNING);
         assert_eq!(said(&coordinators(2, false)), CRITICAL);
+    }
+
+    #[test]
+    fn a_schema_that_is_not_raised_names_who_holds_it_back() {
+        let one = |address: &str, to| Living { address: address.to_owned(), schemas: Speaks { from: 0, to } };
+        let of = |number, raising, to, living: &[Living]| {
+            schema(&Schema { number, oldest: 0, raising }, Speaks { from: 0, to }, living)
+        };
+        let newest = SPEAKS.to;
+        assert_eq!(said(&of(newest, None, newest, &[])), OK);
+        let waits = of(newest - 1, None, newest, &[one("https://a", newest), one("https://b", newest - 1)]);
+        assert_eq!(said(&waits), WARNING);
+        assert!(waits.what.contains("https://b") && !waits.what.contains("https://a"), "{}", waits.what);
+        let held = of(newest - 1, None, newest - 1, &[one("https://a", newest - 1)]);
+        assert!(said(&held) == WARNING && held.what.contains("schema_at_most"), "{}", held.what);
+        assert_eq!(said(&of(newest - 1, None, newest, &[one("https://a", newest)])), WARNING);
+        assert_eq!(said(&of(newest - 1, Some(newest), newest, &[])), WARNING);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::Ledger;
 use super::grow::{edge, grow};
 use super::record::StoredHead;
 use crate::core::until_committed;
-use crate::error::{CoreError, decode, encode};
+use crate::error::{CoreError, encode};
 
 /// Most entries in one transaction. Each is two writes, a position and a removal; beside them there are at most the head, two
 /// tiles of the lowest level, one of each of seven more, and two bundles: of 128 that every engine takes.
@@ -65,7 +65,7 @@ impl Ledger {
     pub(super) async fn fence(&self, txn: Txn) -> Result<Txn, CoreError> {
         let key = keys::meta_generation();
         let entry = self.store.get(&key).await?;
-        let generation: u64 = entry.as_ref().map_or(Ok(0), |entry| decode("generation", &entry.value))?;
+        let generation = entry.as_ref().map_or(Ok(0), |entry| crate::generation::decode(&entry.value))?;
         if generation != self.generation {
             return Err(CoreError::Precondition("a newer coordinator has taken over: this one appends nothing".into()));
         }

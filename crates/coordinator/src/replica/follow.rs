@@ -12,7 +12,7 @@ use crate::core::Core;
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// Waits for a change, or long enough. False once the store is closed.
-async fn changed(watch: &mut Watch) -> bool {
+pub(crate) async fn changed(watch: &mut Watch) -> bool {
     !matches!(tokio::time::timeout(LONGEST, watch.next()).await, Ok(Change::Closed))
 }
 

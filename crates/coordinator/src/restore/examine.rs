@@ -12,6 +12,7 @@ use gallra_store::transfer::everything;
 use gallra_store::{Entry, Key, KeyPrefix, Keyring, Store};
 
 use crate::error::decode;
+use crate::generation;
 use crate::ledger::Signed;
 
 /// What is in it.
@@ -39,7 +40,7 @@ pub async fn examine(store: &dyn Store, key_folder: &Path, anchor: &str) -> anyh
     let keyring = Keyring::open(key_folder).context("the key-wrapping keys cannot be read")?;
     // The epoch that it is in: its keys are here, or it is nobody's to read.
     keyring.share(store).await.context(GONE)?;
-    let mut found = Examined { generation: decode("generation", &generation.value)?, ..Examined::default() };
+    let mut found = Examined { generation: generation::decode(&generation.value)?, ..Examined::default() };
     let mut left = Some(everything());
     while let Some(range) = left {
         let page = store.range(&range, MAX_PAGE_ENTRIES).await?;

@@ -2,6 +2,7 @@
 //! engine's affair and tested with it, and what follows from who leads is the same on each.
 
 mod pair;
+mod schema;
 
 use gallra_coordinator::contracts::{End, Start};
 use gallra_coordinator::{leader, state};

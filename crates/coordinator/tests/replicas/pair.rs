@@ -39,6 +39,19 @@ struct Local {
     led: watch::Sender<Option<Term>>,
 }
 
+impl Local {
+    fn new(id: &str, store: &Arc<dyn Store>, lock: &Arc<tokio::sync::Mutex<()>>) -> Self {
+        Self {
+            id: id.to_owned(),
+            store: Arc::clone(store),
+            lock: Arc::clone(lock),
+            free: Mutex::default(),
+            rests: watch::Sender::new(true),
+            led: watch::Sender::default(),
+        }
+    }
+}
+
 #[async_trait]
 impl Election for Local {
     async fn campaign(&self, who: &str) -> Result<Term, StoreError> {
@@ -102,18 +115,51 @@ pub(crate) struct Pair {
 impl Pair {
     /// Both are open, and neither leads.
     pub(crate) async fn new() -> Self {
+        Self::begun(None).await
+    }
+
+    /// Both are open on a store of before there was a schema, and the second one speaks nothing newer.
+    pub(crate) async fn of_before() -> Self {
+        Self::begun(Some(0)).await
+    }
+
+    async fn begun(at_most: Option<u32>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let dirs = [folder.path().join("one"), folder.path().join("two")];
         let [first, second] = &dirs;
         made(first).await;
         joined(first, second);
         let store = Arc::new(Embedded::open(&first.join("store")).expect("the store"));
+        if let Some(most) = at_most {
+            lowered(&*store).await;
+            hold_back(second, most);
+        }
         let lock = Arc::<tokio::sync::Mutex<()>>::default();
         let mut ones = Vec::new();
         for dir in &dirs {
             ones.push(started(dir, &store, &lock).await);
         }
         Self { folder, ones }
+    }
+
+    /// Opens the coordinator of a directory once more, as a process that is started again would.
+    pub(crate) async fn opened_again(&self, number: usize) -> anyhow::Result<Core> {
+        let layout = Layout::new(self.folder.path().join(if number == 0 { "one" } else { "two" }));
+        let Local { id, store, lock, .. } = &*self.one(number).cluster;
+        let cluster = Arc::new(Local::new(id, store, lock));
+        let effects = Arc::clone(&self.one(number).core.effects);
+        open_over(&layout, None, Engine { store: Arc::clone(store), effects, cluster: Some(cluster) }).await
+    }
+
+    /// The store as its engine has it.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.one(0).cluster.store)
+    }
+
+    /// A replica's lease runs out.
+    pub(crate) async fn is_gone(&self, number: usize) {
+        let gone = Txn::new().delete(keys::replica_alive(&self.one(number).cluster.id));
+        self.store().commit(gone).await.expect("commits");
     }
 
     fn one(&self, number: usize) -> &One {
@@ -214,8 +260,22 @@ impl Pair {
     }
 }
 
+/// The store as versions before 0042 made it: no schema, and a generation that is a number.
+pub(crate) async fn lowered(store: &dyn Store) {
+    let before = Txn::new().delete(keys::meta_schema()).put(keys::meta_generation(), "1");
+    store.commit(before).await.expect("commits");
+}
+
+/// Has the coordinator of a directory speak no newer schema.
+pub(crate) fn hold_back(dir: &Path, most: u32) {
+    let path = dir.join("coordinator.toml");
+    let text = std::fs::read_to_string(&path).expect("reads");
+    std::fs::remove_file(&path).expect("a link or a file");
+    std::fs::write(&path, format!("schema_at_most = {most}\n{text}")).expect("writes");
+}
+
 /// A new coordinator's directory.
-async fn made(dir: &Path) {
+pub(crate) async fn made(dir: &Path) {
     let init = Init {
         dir: dir.to_owned(),
         installation: "test".to_owned(),
@@ -251,14 +311,8 @@ fn joined(first: &Path, second: &Path) {
 
 async fn started(dir: &Path, store: &Arc<Embedded>, lock: &Arc<tokio::sync::Mutex<()>>) -> One {
     let layout = Layout::new(dir);
-    let cluster = Arc::new(Local {
-        id: dir.file_name().and_then(|name| name.to_str()).expect("a name").to_owned(),
-        store: Arc::clone(store) as Arc<dyn Store>,
-        lock: Arc::clone(lock),
-        free: Mutex::default(),
-        rests: watch::Sender::new(true),
-        led: watch::Sender::default(),
-    });
+    let id = dir.file_name().and_then(|name| name.to_str()).expect("a name");
+    let cluster = Arc::new(Local::new(id, &(Arc::clone(store) as Arc<dyn Store>), lock));
     let engine = Engine {
         store: Arc::clone(store) as Arc<dyn Store>,
         effects: Arc::new(OnDisk::new(Arc::clone(store), layout.path("backups"))),

@@ -8,7 +8,7 @@
 //!
 //! | family | key after `v1/` | holds | order |
 //! | --- | --- | --- | --- |
-//! | meta | `meta/{schema,generation,epoch,policy}` | schema version, coordinator's generation, current key epoch and its turning, the policy in force and those that wait | |
+//! | meta | `meta/{schema,generation,epoch,policy}` | schema version ([`crate::schema`]), coordinator's generation, current key epoch and its turning, the policy in force and those that wait | |
 //! | | `meta/leader` | the name of the replica that leads, where several may; goes with its lease, and is in no copy | |
 //! | | `meta/moved` | the generation that this store had, once it was moved into another one | |
 //! | | `meta/ends` | contracts ended on one local day: what the brake counts | |
@@ -127,7 +127,8 @@ pub use signing::{
     leak_of_statement, leaks_of, parse_claim_due, pickup,
 };
 pub use suppression::{
-    suppression, suppression_entry, suppression_head, suppressions, suppressions_after, suppressions_of,
+    parse_suppression, suppression, suppression_entry, suppression_head, suppressions, suppressions_after,
+    suppressions_of,
 };
 pub use time::{parse_ready, parse_timer, ready, ready_due, ready_of, timer, timers, timers_due};
 

@@ -7,7 +7,7 @@ use super::Family;
 use crate::key::{Key, KeyPrefix};
 use crate::keyring::Epoch;
 
-/// The version of the schema that the store was last written with.
+/// Which schema the store is in, and how old a program may work on it ([`crate::schema`]).
 pub fn meta_schema() -> Key {
     Family::Meta.prefix().key("schema")
 }

@@ -30,6 +30,11 @@ pub fn suppressions() -> KeyPrefix {
     Family::Suppression.prefix()
 }
 
+/// Whose list a line is of; none for another key.
+pub fn parse_suppression(key: &Key) -> Option<AgentName> {
+    suppressions().rest(key)?.split_once('/')?.0.parse().ok()
+}
+
 /// The sequence that an agent's list was last given.
 pub fn suppression_head(agent: &AgentName) -> Key {
     Family::SuppressionHead.prefix().key(agent.as_str())

@@ -406,6 +406,19 @@ impl<'a> Rig<'a> {
         self.tell(ToPrivileged::Offer { spec: bytes_of(spec) });
     }
 
+    /// An offer with a word more than this version reads; `within` a part of it, or in the offer itself.
+    pub(super) fn offer_with_more(&mut self, spec: &JobSpec, within: Option<&str>) {
+        let mut json = serde_json::to_value(spec).expect("serialises");
+        let part = within.map_or_else(String::new, |part| format!("/{part}"));
+        json.pointer_mut(&part).expect("a part of it")["later"] = serde_json::json!(true);
+        self.tell(ToPrivileged::Offer { spec: json.to_string() });
+    }
+
+    /// Signed by the permit key, whatever it says.
+    pub(super) fn signed(&self, payload_type: &str, text: &str) -> gallra_model::envelope::Envelope {
+        gallra_proof::dsse::sign(payload_type, text.as_bytes(), &permit_key())
+    }
+
     pub(super) fn permit(&mut self, permit: &Permit) {
         self.tell(ToPrivileged::Permitted { permit: sign(permit) });
     }

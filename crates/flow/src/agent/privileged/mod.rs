@@ -68,6 +68,8 @@ pub enum Input {
     ClockMoved(Instant),
     /// A job to ask for, with the digest of its exact bytes, and its cause where a key that the host trusts signed it.
     Offered(Box<JobSpec>, Digest, Option<Box<Cause>>),
+    /// An offer that says more than this version reads, as far as it is read, with the digest of its exact bytes: it is refused.
+    NotUnderstood(Box<JobSpec>, Digest),
     /// A permit with a good signature, and the digest of its payload.
     Permitted(Box<Permit>, Digest),
     /// A permit whose signature or form is bad. What it claims to be about is believed only far enough to end an asking.
@@ -178,7 +180,11 @@ pub fn step(mut state: Privileged, input: Input, moment: &Moment) -> (Privileged
         }
         Input::ClockMoved(now) => state.clock_moved(now, &mut effects),
         Input::Offered(spec, digest, trusted) => {
-            offer::offered(&mut state, *spec, (digest, trusted.as_deref()), moment, &mut effects);
+            let whole = Some(trusted.as_deref());
+            offer::offered(&mut state, *spec, (digest, whole), moment, &mut effects);
+        }
+        Input::NotUnderstood(spec, digest) => {
+            offer::offered(&mut state, *spec, (digest, None), moment, &mut effects);
         }
         Input::Permitted(permit, digest) => begin::permitted(&mut state, &permit, digest, moment, &mut effects),
         Input::PermitBad(claimed) => begin::permit_bad(&mut state, claimed, moment, &mut effects),

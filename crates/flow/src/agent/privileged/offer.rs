@@ -16,6 +16,9 @@ use super::{Effect, MAX_HELD, MAX_WAITING, Moment, Note};
 /// Why nothing is changed in quiet hours.
 pub(super) const QUIET: &str = "quiet_hours in agent.toml: it is tried again after them";
 
+/// Why nothing is done that was not read to its end.
+const NEWER: &str = "the job says more than this version of gallra-agent reads: upgrade it; nothing was touched";
+
 /// How long an act counts against `jobs_per_hour`, in milliseconds of boot time.
 const HOUR_MS: u64 = 3_600_000;
 
@@ -30,10 +33,11 @@ pub struct Offered {
     pub kind: TargetKind,
 }
 
+/// `whole` is unset where the offer says more than was read; else it is the cause that the host trusts, if there is one.
 pub(super) fn offered(
     state: &mut Privileged,
     spec: JobSpec,
-    (digest, trusted): (Digest, Option<&Cause>),
+    (digest, whole): (Digest, Option<Option<&Cause>>),
     moment: &Moment,
     effects: &mut Vec<Effect>,
 ) {
@@ -66,7 +70,11 @@ pub(super) fn offered(
     // An unknown target has no kind; the code says that there is none.
     let (kind, mode) = state.host.targets.get(&spec.target).copied().unwrap_or((TargetKind::Files, Mode::Observe));
     let offer = Offered { spec, digest, kind };
-    match objection(state, &offer, (mode, trusted), moment) {
+    let objection = match whole {
+        None => Some((Code::Unsupported, NEWER)),
+        Some(trusted) => objection(state, &offer, (mode, trusted), moment),
+    };
+    match objection {
         Some((code, hint)) => {
             effects.push(Effect::Note(Note::Refused(job, code)));
             let ending = Ending::before_permit(offer, state.clock(moment));
