@@ -38,6 +38,7 @@ pub async fn run(core: &Core, cluster: Arc<dyn Cluster>, stamping: &Stamping, st
 /// A task that never ends by itself, until there is no more to be done.
 async fn until(mut stopped: watch::Receiver<bool>, task: impl Future<Output = ()>) {
     tokio::select! {
+        biased;
         () = task => {}
         () = told(&mut stopped) => {}
     }
@@ -62,6 +63,7 @@ async fn show(core: &Core, cluster: &dyn Cluster) {
 async fn lead(core: &Core, cluster: &dyn Cluster, stamping: &Stamping, mut stopped: watch::Receiver<bool>) {
     loop {
         let term = tokio::select! {
+            biased;
             term = cluster.campaign(cluster.id()) => term,
             () = told(&mut stopped) => return,
         };
@@ -92,6 +94,7 @@ async fn lead_once(
     let engine = cluster.while_leading(&term);
     let leading = async { tokio::join!(leader::run(&led), ledger::run(&led), stamping.run(&led), engine) };
     tokio::select! {
+        biased;
         _ = leading => {}
         why = term.ended() => tracing::warn!(%why, "this coordinator leads no longer"),
         () = told(stopped) => {
