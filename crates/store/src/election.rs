@@ -247,7 +247,8 @@ impl<S: Store + ?Sized> Store for Fenced<S> {
             return Err(StoreError::Deposed);
         }
         let Some(Fence { key, revision }) = self.term.fence() else { return self.store.commit(txn).await };
-        let txn = if gallra_planted::is(Bug::LeaderConditionDropped) { txn } else { txn.fenced(key.clone(), *revision) };
+        let txn =
+            if gallra_planted::is(Bug::LeaderConditionDropped) { txn } else { txn.fenced(key.clone(), *revision) };
         match self.store.commit(txn).await {
             Err(StoreError::Conflict { key: at }) if at == *key => {
                 self.term.shared().end(Ended::Deposed);

@@ -18,7 +18,7 @@ use gallra_model::{Clock, ContractId, Day, HoldId, Nonce};
 use crate::chance::Chance;
 use crate::site::Site;
 use crate::template::cause_key;
-use crate::truth::{Stop, date, days};
+use crate::truth::{Stop, days};
 use crate::world::World;
 
 /// How often something is said before it is given up for now.
@@ -66,17 +66,19 @@ enum Said {
 }
 
 /// Services, their customers, and how many items each has in each place. The second's id begins as the first's, and so its customer's.
-pub const SERVICES: [(&str, &str, u64); 5] =
-    [("anna1", "c-77", 4), ("anna10", "c-770", 3), ("bo-shop", "c-88", 5), ("bo-blog", "c-88", 2), ("cilla.example", "c-99", 3)];
+pub const SERVICES: [(&str, &str, u64); 5] = [
+    ("anna-svensson1", "kund-447190", 4),
+    (STAYS, "kund-4471905", 3),
+    ("bo-lunds-butik", "kund-558203", 5),
+    ("bo-lunds-blogg", "kund-558203", 2),
+    ("cilla.example", "kund-669314", 3),
+];
+
+/// Never ends.
+pub const STAYS: &str = "anna-svensson10";
 
 fn id(text: &str) -> ExternalId {
     text.parse().expect("a literal id")
-}
-
-fn day_of(days: i64) -> Day {
-    let (year, month, day) = date(days);
-    let small = |number: u32| i8::try_from(number).unwrap_or(1);
-    Day::new(i16::try_from(year).unwrap_or(2026), small(month), small(day)).unwrap_or(Day::MIN)
 }
 
 fn number_of(day: Day) -> i64 {
@@ -152,7 +154,9 @@ impl Actors {
             self.start(service, customer, (started, version)).await;
             self.remember(service, Said::Started(started, version));
             let mut contents = world.contents();
-            for (agent, target, owner) in [("web1", "www", service), ("web2", "mail", service), ("web2", "books", customer)] {
+            for (agent, target, owner) in
+                [("web1", "www", service), ("web2", "mail", service), ("web2", "books", customer)]
+            {
                 let place = contents.places.entry((agent.to_owned(), target.to_owned())).or_default();
                 for _ in 0..count {
                     item += 1;
@@ -272,7 +276,11 @@ impl Actors {
             Deed::Hold(service) => self.hold(service).await,
             Deed::Release => self.release().await,
             Deed::Stop => {
-                if self.say("an operator pulls the stop", async |core| core.stop("look", "operator").await).await.is_some() {
+                if self
+                    .say("an operator pulls the stop", async |core| core.stop("look", "operator").await)
+                    .await
+                    .is_some()
+                {
                     let from = world.ms();
                     world.contents().truth.stops.push(Stop { from, until: None });
                 }
@@ -320,7 +328,8 @@ impl Actors {
         let Some(contract) = self.contracts.get(service).copied() else { return };
         let what = format!("an operator places a hold on {service}");
         let level = Level::Contract { contract };
-        let placed = self.say(&what, async |core| core.place_hold(level.clone(), "dispute", None, "operator").await).await;
+        let placed =
+            self.say(&what, async |core| core.place_hold(level.clone(), "dispute", None, "operator").await).await;
         let Some(placed) = placed else { return };
         let stop = Stop { from: world.ms(), until: None };
         let mut contents = world.contents();
@@ -353,7 +362,8 @@ impl Actors {
         let applied = self
             .say("an approver has data kept for two months", async |core| {
                 let packs = [("webone".to_owned(), text.clone()), ("law-se".to_owned(), read("law-se"))].into();
-                let stored = StoredPolicy { name: "webone".to_owned(), packs, by: "approver".to_owned(), at, cause: None };
+                let stored =
+                    StoredPolicy { name: "webone".to_owned(), packs, by: "approver".to_owned(), at, cause: None };
                 core.apply_policy_to(stored, None, true).await
             })
             .await;

@@ -9,9 +9,9 @@ impl Chance {
     /// The source of one party in a seed's world.
     pub fn of(seed: u64, party: &str) -> Self {
         // FNV-1a: any mixing will do, as long as it is the same for ever.
-        let name = party.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let name = party
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ name)
     }
 

@@ -47,6 +47,7 @@ pub fn committed(world: &Arc<World>, memory: &Memory, node: &str, changed: &[Cha
             ("proof", request) => proof::issued(world, memory, request, one),
             ("request", id) => request(world, id, one),
             ("job", _) => job(world, one),
+            ("leak", _) => leak(world, one),
             _ => {}
         }
         if let Some(after) = &one.after {
@@ -88,10 +89,13 @@ fn log(world: &World, node: &str, changed: &Changed) {
 
 fn state_of(value: Option<&Vec<u8>>) -> String {
     let value = value.map(|value| json(value)).unwrap_or(Value::Null);
-    value.pointer("/state").map_or_else(|| "-".to_owned(), |state| match state.as_str() {
-        Some(text) => text.to_owned(),
-        None => state.to_string(),
-    })
+    value.pointer("/state").map_or_else(
+        || "-".to_owned(),
+        |state| match state.as_str() {
+            Some(text) => text.to_owned(),
+            None => state.to_string(),
+        },
+    )
 }
 
 fn request(world: &World, id: &str, changed: &Changed) {
@@ -107,6 +111,12 @@ fn request(world: &World, id: &str, changed: &Changed) {
     if changed.after.is_none() {
         world.violate("I8", format!("{} is gone from the store", world.name("request", id)));
     }
+}
+
+/// Nothing here has a field that shows somebody: a statement that does is a fault of the product's.
+fn leak(world: &World, changed: &Changed) {
+    let Some(noted) = changed.after.as_deref().map(json) else { return };
+    world.violate("I12", format!("a statement shows somebody: {}", text(&noted, "/field")));
 }
 
 fn job(world: &World, changed: &Changed) {
@@ -139,7 +149,10 @@ pub fn told(world: &World, memory: &Memory, agent: &str, word: &ToAgent) {
         ToAgent::ReceiptStored { receipt } => {
             let digest = receipt.to_string();
             let mut there = false;
-            memory.each("v1/receipt/", |key, _| there |= key.ends_with(&digest));
+            // One that would show somebody is kept sealed, elsewhere.
+            for family in ["v1/receipt/", "v1/leak/"] {
+                memory.each(family, |key, _| there |= key.ends_with(&digest));
+            }
             if !there {
                 world.violate("I4", format!("{agent} was told that a receipt is stored, and it is not"));
             }
@@ -159,7 +172,10 @@ pub fn told(world: &World, memory: &Memory, agent: &str, word: &ToAgent) {
         }
         ToAgent::Denied { job, reason, .. } => {
             world.count(format!("denied {}", reason.as_str()));
-            world.tell("coordinator", format!("denies {agent} {}: {}", world.name("job", &job.to_string()), reason.as_str()));
+            world.tell(
+                "coordinator",
+                format!("denies {agent} {}: {}", world.name("job", &job.to_string()), reason.as_str()),
+            );
         }
         ToAgent::Order { .. } => world.count("told of a stop or its end"),
         ToAgent::Withdraw { job } => {

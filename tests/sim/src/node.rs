@@ -182,13 +182,9 @@ impl Node {
             slot,
             port: Arc::clone(&port),
         });
-        let effects =
-            Copies { world: Arc::clone(world), memory: Arc::clone(memory), seats: Arc::clone(seats) };
-        let engine = Engine {
-            store: port,
-            effects: Arc::new(effects),
-            cluster: Some(Arc::clone(&seat) as Arc<dyn Cluster>),
-        };
+        let effects = Copies { world: Arc::clone(world), memory: Arc::clone(memory), seats: Arc::clone(seats) };
+        let engine =
+            Engine { store: port, effects: Arc::new(effects), cluster: Some(Arc::clone(&seat) as Arc<dyn Cluster>) };
         let mark = memory.value(keys::meta_clock().as_str());
         let mark: Option<Instant> = mark.and_then(|value| serde_json::from_slice(&value).ok());
         let mut core = open_over(&Layout::new(&home.dir), None, engine).await?;

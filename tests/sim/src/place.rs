@@ -60,7 +60,9 @@ impl Modelled {
         }
         let contents = self.world.contents();
         let place = contents.places.get(&self.at);
-        place.map(|place| place.items.keys().filter(|owner| owner.starts_with(&id)).cloned().collect()).unwrap_or_default()
+        place
+            .map(|place| place.items.keys().filter(|owner| owner.starts_with(&id)).cloned().collect())
+            .unwrap_or_default()
     }
 
     fn count(&self, owners: &[String]) -> (u64, u64) {
@@ -90,7 +92,7 @@ impl Driver for Modelled {
         self.fails("inspect")?;
         let owners = self.owners(selector);
         let (items, others) = self.count(&owners);
-        let instance = (items > 0).then(|| Digest::of(owners.join("/").as_bytes()));
+        let instance = (items > 0).then(|| Digest::of(format!("the inode of {owners:?}").as_bytes()));
         Ok(Inspection { instance, found: Tally { items, bytes: items * 100, others }, residue: Vec::new() })
     }
 

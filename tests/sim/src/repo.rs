@@ -17,7 +17,7 @@ use crate::place::Place;
 use crate::world::{World, lock};
 
 /// How long a copy lives by the store's own rules, in days.
-pub const LIFE_DAYS: u64 = 150;
+pub const LIFE_DAYS: u64 = 100;
 /// Milliseconds in a day.
 pub const DAY_MS: u64 = 86_400_000;
 
@@ -71,7 +71,7 @@ impl Driver for Listing {
     }
 
     fn copy_life(&self) -> Option<CopyLife> {
-        Some(CopyLife::AtMost { days: u32::try_from(LIFE_DAYS + 7).unwrap_or(u32::MAX) })
+        Some(CopyLife::AtMost { days: u32::try_from(LIFE_DAYS + 45).unwrap_or(u32::MAX) })
     }
 
     fn inspect(&self, _: &Selector) -> Result<Inspection, Failure> {
@@ -111,7 +111,7 @@ impl Driver for Listing {
         let listed = repo.copies.iter().filter(|copy| copy.listed).map(|copy| ListedCopy {
             copy: id_of(&self.at, copy.number),
             began: self.world.at(copy.began),
-            expected: Expected::By(day_of(self.world.at(copy.began + (LIFE_DAYS + 7) * DAY_MS))),
+            expected: Expected::By(day_of(self.world.at(copy.began + (LIFE_DAYS + 45) * DAY_MS))),
         });
         let copies: Vec<ListedCopy> = listed.collect();
         let missing = question.known.iter().any(|known| copies.iter().all(|listed| listed.copy != *known));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use gallra_planted::Bug;
 use gallra_store::{Key, keys};
 
-use crate::actors::{Actors, Deed, SERVICES};
+use crate::actors::{Actors, Deed, SERVICES, STAYS};
 use crate::chance::Chance;
 use crate::check;
 use crate::faults::{Fault, mend, strike};
@@ -48,11 +48,11 @@ impl Outcome {
 /// Makes a runtime's clock stand still until everybody waits for it: tokio's own test feature does, which only tests are built with.
 pub type Pause = fn(&mut tokio::runtime::Builder) -> &mut tokio::runtime::Builder;
 
-/// Plays one year.
+/// Plays so many days of a seed's year.
 ///
 /// # Panics
 /// When the world cannot be made.
-pub fn run(seed: u64, bug: Option<Bug>, pause: Pause) -> Outcome {
+pub fn run(seed: u64, days: u64, bug: Option<Bug>, pause: Pause) -> Outcome {
     template();
     let played = std::thread::spawn(move || {
         let mut draws = Chance::of(seed, "random");
@@ -60,7 +60,7 @@ pub fn run(seed: u64, bug: Option<Bug>, pause: Pause) -> Outcome {
         gallra_random::draw_from(Some(source));
         gallra_planted::plant(bug);
         let runtime = pause(tokio::runtime::Builder::new_current_thread().enable_time()).build().expect("a runtime");
-        tokio::task::LocalSet::new().block_on(&runtime, year(seed, bug)).expect("a world can be made")
+        tokio::task::LocalSet::new().block_on(&runtime, year(seed, days, bug)).expect("a world can be made")
     });
     played.join().expect("the simulation itself does not panic")
 }
@@ -76,10 +76,10 @@ fn plan(chance: &mut Chance) -> BTreeMap<u64, Happens> {
     let mut at = |chance: &mut Chance, day: u64, happens| {
         plan.insert(day * DAY_MS + chance.below(14 * 3_600_000), happens);
     };
-    for week in 0..YEAR / 7 {
-        at(chance, week * 7 + 1, Happens::Backup);
+    for run in 0..YEAR / 14 {
+        at(chance, run * 14 + 1, Happens::Backup);
     }
-    for (service, ..) in SERVICES.iter().filter(|(service, ..)| *service != "anna10") {
+    for (service, ..) in SERVICES.iter().filter(|(service, ..)| *service != STAYS) {
         let service = (*service).to_owned();
         let ended = chance.between(8, 60);
         let settled = ended + chance.between(0, 25);
@@ -104,7 +104,7 @@ fn plan(chance: &mut Chance) -> BTreeMap<u64, Happens> {
         let day = chance.between(YEAR - 60, YEAR - 2);
         at(chance, day, Happens::Deed(Deed::Again(service)));
     }
-    let day = chance.between(80, 150);
+    let day = chance.between(60, 100);
     at(chance, day, Happens::Deed(Deed::Release));
     at(chance, day + 30, Happens::Deed(Deed::Release));
     if chance.once_in(3) {
@@ -120,7 +120,7 @@ fn plan(chance: &mut Chance) -> BTreeMap<u64, Happens> {
     plan
 }
 
-async fn year(seed: u64, bug: Option<Bug>) -> anyhow::Result<Outcome> {
+async fn year(seed: u64, days: u64, bug: Option<Bug>) -> anyhow::Result<Outcome> {
     let world = World::new(seed, bug);
     let site = Site::new(&world).await?;
     let mut chance = Chance::of(seed, "year");
@@ -129,13 +129,13 @@ async fn year(seed: u64, bug: Option<Bug>) -> anyhow::Result<Outcome> {
     actors.begin().await;
     settle(&world).await;
     let mut plan = plan(&mut chance);
-    let (end, mut backoff, mut calm) = (YEAR * DAY_MS, 0_u64, true);
+    let (end, mut backoff, mut calm) = (days.min(YEAR) * DAY_MS, 0_u64, true);
     let actors = Arc::new(tokio::sync::Mutex::new(actors));
     while world.ms() < end && world.violations().is_empty() {
         let now = world.ms();
         let event = plan.keys().next().copied().unwrap_or(end);
         let (timer, ready) = due(&site, now);
-        let again = if ready { now + (3_600_000 << backoff.min(5)) } else { end };
+        let again = if ready { now + (3_600_000 << backoff.min(7)) } else { end };
         backoff = if ready { backoff + 1 } else { 0 };
         world.skip_to(event.min(timer).min(again).min(end));
         site.time_passed();
@@ -204,7 +204,8 @@ fn due(site: &Site, now: u64) -> (u64, bool) {
     let world = &site.around.world;
     let (mut next, mut ready) = (u64::MAX, false);
     site.around.memory.each(keys::timers().as_str(), |key, _| {
-        let at = Key::parse(key).ok().and_then(|key| keys::parse_timer(&key)).map_or(u64::MAX, |(at, _)| world.ms_of(at));
+        let at =
+            Key::parse(key).ok().and_then(|key| keys::parse_timer(&key)).map_or(u64::MAX, |(at, _)| world.ms_of(at));
         // One that is due and stays is looked at again later.
         if at <= now {
             ready = true;
@@ -224,7 +225,7 @@ async fn settle(world: &World) {
         let now = world.moved.load(Ordering::Relaxed);
         still = if now == before { still + 1 } else { 0 };
         before = now;
-        if still >= 5 {
+        if still >= 5 || !world.violations().is_empty() {
             return;
         }
     }

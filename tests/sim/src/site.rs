@@ -70,8 +70,7 @@ impl Site {
             hosts.push(Arc::new(host));
         }
         let blows = Blows(Mutex::default());
-        let site =
-            Arc::new(Self { around, homes, nodes, hosts, blows, streams: AtomicU64::new(0), _folder: folder });
+        let site = Arc::new(Self { around, homes, nodes, hosts, blows, streams: AtomicU64::new(0), _folder: folder });
         for host in &site.hosts {
             let (deals, taken) = mpsc::channel(4);
             lock(&site.blows.0).push(deals);

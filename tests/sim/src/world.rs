@@ -68,6 +68,8 @@ pub struct World {
     /// Transitions and faults that were seen.
     seen_of: Mutex<BTreeMap<String, u64>>,
     contents: Mutex<Contents>,
+    /// Whether the story is told on stderr while it happens: `GALLRA_SIM_FOLLOW`.
+    follows: bool,
 }
 
 impl World {
@@ -86,6 +88,7 @@ impl World {
             names: Mutex::default(),
             seen_of: Mutex::default(),
             contents: Mutex::default(),
+            follows: std::env::var_os("GALLRA_SIM_FOLLOW").is_some(),
         })
     }
 
@@ -138,9 +141,14 @@ impl World {
     /// Tells the story on.
     pub fn tell(&self, who: &str, what: impl AsRef<str>) {
         let at = self.now().to_string();
+        let line = format!("{} {who}: {}", at.get(..23).unwrap_or(&at), what.as_ref());
+        if self.follows {
+            use std::io::Write as _;
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
         let mut story = lock(&self.story);
         if story.len() < MAX_STORY {
-            story.push(format!("{} {who}: {}", at.get(..23).unwrap_or(&at), what.as_ref()));
+            story.push(line);
         }
     }
 

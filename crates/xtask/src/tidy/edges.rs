@@ -130,7 +130,39 @@ const IMPURE: [&str; 15] = [
 ];
 
 pub(super) fn check(tree: &Tree) -> Vec<String> {
-    tree.files().filter_map(|(path, text)| Some((path, crate_of(path)?, text))).flat_map(of_manifest).collect()
+    let edges = tree.files().filter_map(|(path, text)| Some((path, crate_of(path)?, text))).flat_map(of_manifest);
+    edges.chain(tree.files().filter(|(path, _)| path.ends_with("Cargo.toml")).flat_map(switched)).collect()
+}
+
+/// Crates that a test can take hold of, and the manifest whose development dependencies alone may ask for that (0045).
+const SWITCHES: [&str; 2] = ["gallra-planted", "gallra-random"];
+const MAY_SWITCH: &str = "tests/sim/Cargo.toml";
+
+/// Nothing that is built to be shipped can have a bug planted or its randomness seeded: no manifest asks for those features but in the
+/// simulator's development dependencies.
+fn switched((path, text): (&str, &str)) -> Vec<String> {
+    let Ok(manifest) = text.parse::<Table>() else { return Vec::new() };
+    let workspace = manifest.get("workspace").and_then(Value::as_table);
+    let asks = |table: Option<&Value>| {
+        let wanted = |name: &&str| {
+            let one = table.and_then(|table| table.get(name));
+            one.and_then(|one| one.get("features")).is_some()
+        };
+        SWITCHES.iter().any(wanted)
+    };
+    let normal = ["dependencies", "build-dependencies"].iter().any(|kind| asks(manifest.get(*kind)));
+    let for_all = workspace.is_some_and(|workspace| asks(workspace.get("dependencies")));
+    let for_tests = path != MAY_SWITCH && asks(manifest.get("dev-dependencies"));
+    let forwards = manifest.get("features").is_some_and(|features| {
+        let text = features.to_string();
+        SWITCHES.iter().any(|name| text.contains(&format!("{name}/")))
+    });
+    if normal || for_all || for_tests || forwards {
+        return vec![format!(
+            "{path}: asks for what only {MAY_SWITCH} may, and only for its tests; see docs/decisions/0045"
+        )];
+    }
+    Vec::new()
 }
 
 fn crate_of(path: &str) -> Option<&str> {
@@ -196,6 +228,22 @@ mod tests {
         assert_eq!(problems("flow", "[dependencies]\ntokio.workspace = true"), 1);
         assert_eq!(problems("store", "[dependencies]\ntokio.workspace = true"), 0);
         assert_eq!(problems("common", ""), 1);
+    }
+
+    #[test]
+    fn only_the_simulator_s_tests_take_hold_of_production_code() {
+        let said = |path: &str, text: &str| check(&tree(&[(path, text)])).len();
+        let asks = |table: &str| {
+            format!(
+                "[lints]\nworkspace = true\n[{table}]\ngallra-planted = {{ workspace = true, features = [\"switch\"] }}"
+            )
+        };
+        assert_eq!(said("tests/sim/Cargo.toml", &asks("dev-dependencies")), 0);
+        assert_eq!(said("tests/sim/Cargo.toml", &asks("dependencies")), 1);
+        assert_eq!(said("tests/Cargo.toml", &asks("dev-dependencies")), 1);
+        assert_eq!(said("Cargo.toml", &asks("workspace.dependencies")), 1);
+        assert_eq!(said("tests/Cargo.toml", "[features]\nx = [\"gallra-random/seeded\"]"), 1);
+        assert_eq!(problems("flow", "[dependencies]\ngallra-planted.workspace = true"), 0);
     }
 
     #[test]

@@ -46,7 +46,8 @@ pub fn keys_are_gone(world: &World, memory: &Memory, seats: &Seats) {
     let ms = world.ms();
     let late: Vec<String> = {
         let contents = world.contents();
-        let late = contents.truth.contracts.values().filter(|told| told.done.is_some_and(|done| ms > done + 32 * DAY_MS));
+        let late =
+            contents.truth.contracts.values().filter(|told| told.done.is_some_and(|done| ms > done + 32 * DAY_MS));
         late.flat_map(|told| told.requests.iter().cloned()).collect()
     };
     let now = memory.image();
@@ -58,7 +59,10 @@ pub fn keys_are_gone(world: &World, memory: &Memory, seats: &Seats) {
         }
     });
     let holds = |entries: &Entries, subject: &String| {
-        entries.range("v1/key/".to_owned()..).take_while(|(key, _)| key.starts_with("v1/key/")).any(|(key, _)| key.ends_with(subject))
+        entries
+            .range("v1/key/".to_owned()..)
+            .take_while(|(key, _)| key.starts_with("v1/key/"))
+            .any(|(key, _)| key.ends_with(subject))
     };
     for subject in subjects {
         if holds(&now, &subject) {

@@ -25,10 +25,12 @@ pub fn all_is_done(world: &World, memory: &Memory) {
         }
         let mut visible = false;
         for request in &told.requests {
-            let record = memory.value(&format!("v1/request/{request}")).map(|value| json(&value)).unwrap_or(Value::Null);
+            let record =
+                memory.value(&format!("v1/request/{request}")).map(|value| json(&value)).unwrap_or(Value::Null);
             let is = |fact: &str| record.pointer(fact).and_then(Value::as_bool) == Some(true);
             visible |= is("/facts/overdue") || is("/facts/legal_review") || is("/facts/needs_approval");
-            world.tell("CHECK", format!("{service}: {} is {}", world.name("request", request), text(&record, "/state")));
+            world
+                .tell("CHECK", format!("{service}: {} is {}", world.name("request", request), text(&record, "/state")));
         }
         if !visible {
             world.violate("I8", format!("{service} should be done, and nothing says that it is late"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use crate::truth::{days, date};
+use crate::truth::{date, days};
 use crate::world::World;
 
 /// Erases the first item of these owners, if there is one, and looks whether it may go. Returns whose it was.
@@ -40,7 +40,10 @@ pub fn erase_one(world: &Arc<World>, at: &(String, String), owners: &[String]) -
     let today = local_day(world, ms);
     match truth.earliest(&owner, ms) {
         Some(earliest) if today < earliest => {
-            broken.push(("I1", format!("an item of {owner} went on {:?}, and is kept until {:?}", date(today), date(earliest))));
+            broken.push((
+                "I1",
+                format!("an item of {owner} went on {:?}, and is kept until {:?}", date(today), date(earliest)),
+            ));
         }
         None if broken.is_empty() => broken.push(("I1", format!("an item of {owner} went before its settlement"))),
         Some(_) | None => {}
@@ -55,7 +58,10 @@ pub fn erase_one(world: &Arc<World>, at: &(String, String), owners: &[String]) -
         broken.push(("I3", format!("{} acted under generation {permitted} and has seen {seen}", at.0)));
     }
     if !begun(&journal, &at.1) {
-        broken.push(("I4", format!("an item of {} went and the journal on the disk does not say that it was begun", at.1)));
+        broken.push((
+            "I4",
+            format!("an item of {} went and the journal on the disk does not say that it was begun", at.1),
+        ));
     }
     drop(contents);
     world.tell(&at.0, format!("an item of {owner} goes from {}", at.1));
@@ -69,7 +75,10 @@ fn begun(journal: &[u8], target: &str) -> bool {
     let mut open = false;
     for value in lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok()) {
         let text = value.to_string();
-        if text.contains("\"begin\"") && text.contains(&format!("\"target\":\"{target}\"")) && text.contains("\"erase\"") {
+        if text.contains("\"begin\"")
+            && text.contains(&format!("\"target\":\"{target}\""))
+            && text.contains("\"erase\"")
+        {
             open = true;
         }
     }

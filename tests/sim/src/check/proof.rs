@@ -26,7 +26,8 @@ pub(super) fn issued(world: &World, memory: &Memory, request: &str, changed: &Ch
             broken.push(format!("{}/{} holds items of {owner}", at.0, at.1));
         }
         let erased = contents.truth.erased.contains_key(&(at.0.clone(), at.1.clone(), owner.clone()));
-        let last = contents.repos.iter().filter(|(repo, _)| repo.0 == at.0).filter_map(|(_, repo)| repo.last_gone.get(&owner));
+        let last =
+            contents.repos.iter().filter(|(repo, _)| repo.0 == at.0).filter_map(|(_, repo)| repo.last_gone.get(&owner));
         let last = last.max().copied().unwrap_or(0);
         if erased && place.found_empty.get(&owner).is_none_or(|empty| *empty < last) {
             broken.push(format!("nobody looked at {}/{} since the last copy of {owner} went", at.0, at.1));
@@ -70,11 +71,15 @@ pub fn lists_hold(world: &World) {
             let left = contents.places.get(&(of.clone(), target.clone()));
             of == agent
                 && left.is_none_or(|place| !place.items.contains_key(owner))
-                && kept.iter().any(|copy| copy.holds.iter().any(|(at, place)| at == target && place.items.contains_key(owner)))
+                && kept
+                    .iter()
+                    .any(|copy| copy.holds.iter().any(|(at, place)| at == target && place.items.contains_key(owner)))
         });
         let needed = needed.count();
         if entries < needed {
-            broken.push(format!("{agent} erased {needed} subjects that copies still hold, and its list has {entries} entries"));
+            broken.push(format!(
+                "{agent} erased {needed} subjects that copies still hold, and its list has {entries} entries"
+            ));
         }
     }
     drop(contents);

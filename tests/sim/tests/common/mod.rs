@@ -3,7 +3,7 @@
 use gallra_planted::Bug;
 use gallra_sim::Outcome;
 
-/// Plays one year of a seed.
-pub fn run(seed: u64, bug: Option<Bug>) -> Outcome {
-    gallra_sim::run(seed, bug, |builder| builder.start_paused(true))
+/// Plays so many days of a seed.
+pub(crate) fn run(seed: u64, days: u64, bug: Option<Bug>) -> Outcome {
+    gallra_sim::run(seed, days, bug, |builder| builder.start_paused(true))
 }
