@@ -16,6 +16,10 @@ test:
 long:
     ./dev test --long
 
+# N fresh seeds of the simulator, a year each
+sim *args:
+    ./dev sim {{args}}
+
 # every bench target beside its peer
 bench *args:
     ./dev bench {{args}}

@@ -38,13 +38,48 @@ pub enum Next {
     Closed,
 }
 
-/// The privileged half's end, for a thread that may block.
-pub struct PrivilegedEnd {
+/// What carries lines to a thread that may block, and from it: this process's queues, or a simulation's.
+pub trait Carry: Send {
+    /// The next line, if one comes within so long; without a wait, if one is there.
+    ///
+    /// # Errors
+    /// `Empty` when none came, `Disconnected` when none ever will.
+    fn next(&mut self, wait: Option<Duration>) -> Result<String, mpsc::error::TryRecvError>;
+
+    /// Passes a line on; waits while there is no room.
+    ///
+    /// # Errors
+    /// When the other side has ended.
+    fn say(&self, line: String) -> Result<(), Closed>;
+}
+
+/// The queues, and the timer for waiting at them.
+struct Queues {
     timer: tokio::runtime::Runtime,
     lines: mpsc::Receiver<String>,
+    out: mpsc::Sender<String>,
+}
+
+impl Carry for Queues {
+    fn next(&mut self, wait: Option<Duration>) -> Result<String, mpsc::error::TryRecvError> {
+        let Some(wait) = wait else { return self.lines.try_recv() };
+        let lines = &mut self.lines;
+        match self.timer.block_on(async { tokio::time::timeout(wait, lines.recv()).await }) {
+            Ok(line) => line.ok_or(mpsc::error::TryRecvError::Disconnected),
+            Err(_) => Err(mpsc::error::TryRecvError::Empty),
+        }
+    }
+
+    fn say(&self, line: String) -> Result<(), Closed> {
+        self.out.blocking_send(line).map_err(|_| Closed)
+    }
+}
+
+/// The privileged half's end, for a thread that may block.
+pub struct PrivilegedEnd {
+    lines: Box<dyn Carry>,
     ahead: VecDeque<Next>,
     closed: bool,
-    out: mpsc::Sender<String>,
 }
 
 /// The session's end.
@@ -67,8 +102,7 @@ pub fn pair() -> Result<(PrivilegedEnd, SessionEnd), SetupError> {
     let (to_privileged, at_privileged) = mpsc::channel(QUEUE);
     let (to_session, at_session) = mpsc::channel(QUEUE);
     let timer = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(SetupError)?;
-    let privileged =
-        PrivilegedEnd { timer, lines: at_privileged, ahead: VecDeque::new(), closed: false, out: to_session };
+    let privileged = PrivilegedEnd::over(Box::new(Queues { timer, lines: at_privileged, out: to_session }));
     Ok((privileged, SessionEnd { reading: Reading(at_session), writing: Writing(to_privileged) }))
 }
 
@@ -97,16 +131,20 @@ pub(crate) fn session_over_pipe() -> (SessionEnd, Lines) {
 }
 
 impl PrivilegedEnd {
+    /// The end of whatever carries the lines.
+    pub fn over(lines: Box<dyn Carry>) -> Self {
+        Self { lines, ahead: VecDeque::new(), closed: false }
+    }
+
     /// Waits for the next message, at most so long.
     pub fn next(&mut self, wait: Duration) -> Next {
         if let Some(next) = self.ahead.pop_front() {
             return next;
         }
-        let lines = &mut self.lines;
-        match self.timer.block_on(async { tokio::time::timeout(wait, lines.recv()).await }) {
-            Ok(Some(line)) => parse(&line),
-            Ok(None) => Next::Closed,
-            Err(_) => Next::Idle,
+        match self.lines.next(Some(wait)) {
+            Ok(line) => parse(&line),
+            Err(mpsc::error::TryRecvError::Disconnected) => Next::Closed,
+            Err(mpsc::error::TryRecvError::Empty) => Next::Idle,
         }
     }
 
@@ -117,7 +155,7 @@ impl PrivilegedEnd {
     pub fn overhear(&mut self, wait: Duration, mut takes: impl FnMut(&ToPrivileged) -> bool) -> bool {
         let mut wait = Some(wait).filter(|wait| !wait.is_zero());
         while !self.closed && self.ahead.len() < AHEAD {
-            match self.line(wait.take()) {
+            match self.lines.next(wait.take()) {
                 Ok(line) => {
                     let next = parse(&line);
                     if !matches!(&next, Next::Message(message) if takes(message)) {
@@ -131,21 +169,12 @@ impl PrivilegedEnd {
         true
     }
 
-    fn line(&mut self, wait: Option<Duration>) -> Result<String, mpsc::error::TryRecvError> {
-        let Some(wait) = wait else { return self.lines.try_recv() };
-        let lines = &mut self.lines;
-        match self.timer.block_on(async { tokio::time::timeout(wait, lines.recv()).await }) {
-            Ok(line) => line.ok_or(mpsc::error::TryRecvError::Disconnected),
-            Err(_) => Err(mpsc::error::TryRecvError::Empty),
-        }
-    }
-
     /// Says something; waits while the queue is full.
     ///
     /// # Errors
     /// When the session has ended.
     pub fn say(&self, message: &ToSession) -> Result<(), Closed> {
-        self.out.blocking_send(line_of(message)).map_err(|_| Closed)
+        self.lines.say(line_of(message))
     }
 }
 

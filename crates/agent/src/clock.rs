@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::rand;
 use gallra_flow::agent::privileged::Moment;
 use gallra_model::{Instant, Nonce, ObligationId};
 use rustix::time::{ClockId, clock_gettime};
@@ -43,7 +42,7 @@ impl gallra_targets::pace::Wait for BootClock {
 /// When the system has none.
 pub fn random<const N: usize>() -> Result<[u8; N], ClockError> {
     let mut bytes = [0; N];
-    rand::fill(&mut bytes).map_err(|_| ClockError)?;
+    gallra_random::fill(&mut bytes).map_err(|_| ClockError)?;
     Ok(bytes)
 }
 

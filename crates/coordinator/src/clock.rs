@@ -2,7 +2,7 @@
 //! the crate that reads the machine's clocks. Whether the machine's clock is gone by is `flow::clock`'s decision.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gallra_flow::clock::{Reading, Standing, Watch};
 use gallra_model::{AgentName, Clock, Instant};
@@ -22,7 +22,12 @@ enum Source {
     Machine,
     /// Moved by `AdvanceClock` only.
     Simulated(Mutex<Instant>),
+    /// Somebody else's, both readings of it.
+    Played(Reader),
 }
+
+/// Reads a clock that is not the machine's.
+pub type Reader = Arc<dyn Fn() -> Reading + Send + Sync>;
 
 /// A clock was asked for what it does not do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +38,16 @@ pub enum ClockError {
     /// Backwards.
     #[error("a clock does not go back: now is {0}")]
     Back(Instant),
+}
+
+impl Source {
+    fn read(&self) -> Reading {
+        match self {
+            Self::Machine => Reading { now: real_now(), boot_ms: boot_ms() },
+            Self::Simulated(now) => Reading { now: *locked(now), boot_ms: boot_ms() },
+            Self::Played(read) => read(),
+        }
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -55,18 +70,21 @@ impl Time {
         Self::of(Source::Simulated(Mutex::new(start)), Some(start))
     }
 
+    /// A clock that counts as a machine's and is read elsewhere: a simulation's. `mark` as in [`Time::real`].
+    pub fn played(read: Reader, mark: Option<Instant>) -> Self {
+        let believed = mark.unwrap_or_else(|| read().now);
+        Self::of(Source::Played(read), Some(believed))
+    }
+
     fn of(source: Source, believed: Option<Instant>) -> Self {
-        let watch = believed.map(|now| Mutex::new(Watch::new(Reading { now, boot_ms: boot_ms() })));
+        let boot_ms = source.read().boot_ms;
+        let watch = believed.map(|now| Mutex::new(Watch::new(Reading { now, boot_ms })));
         Self { source, watch, doubted: AtomicBool::new(false) }
     }
 
     /// What the clock itself says, whether it is believed or not.
     fn reading(&self) -> Reading {
-        let now = match &self.source {
-            Source::Machine => real_now(),
-            Source::Simulated(now) => *locked(now),
-        };
-        Reading { now, boot_ms: boot_ms() }
+        self.source.read()
     }
 
     /// The time to go by.
@@ -124,7 +142,7 @@ impl Time {
     /// Which kind of clock it is.
     pub fn kind(&self) -> Clock {
         match self.source {
-            Source::Machine => Clock::Real,
+            Source::Machine | Source::Played(_) => Clock::Real,
             Source::Simulated(_) => Clock::Simulated,
         }
     }

@@ -254,7 +254,7 @@ pub fn merge(into: Txn, from: Txn) -> Txn {
 /// When the operating system gives none.
 pub fn random<const N: usize>() -> Result<[u8; N], CoreError> {
     let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| CoreError::Crypto("no randomness to be had".into()))?;
+    gallra_random::fill(&mut bytes).map_err(|_| CoreError::Crypto("no randomness to be had".into()))?;
     Ok(bytes)
 }
 

@@ -14,6 +14,7 @@ use gallra_model::job::Action;
 use gallra_model::plan::Step;
 use gallra_model::request::Request;
 use gallra_model::{CustomerId, HoldId};
+use gallra_planted::Bug;
 use gallra_store::{Entry, Key, Store, Txn, keys};
 
 use crate::error::{CoreError, decode, encode};
@@ -163,7 +164,8 @@ impl Read {
     /// What they say together.
     pub fn restraint(&self) -> Restraint {
         Restraint {
-            held: self.guards.iter().any(|(_, _, guard)| !guard.holds.is_empty()),
+            held: self.guards.iter().any(|(_, _, guard)| !guard.holds.is_empty())
+                && !gallra_planted::is(Bug::HoldGuardSkipped),
             halted: self.guards.iter().any(|(_, _, guard)| guard.halt.is_some()),
             review: self.instructed().is_some_and(|instructed| instructed.review),
         }

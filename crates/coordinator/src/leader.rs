@@ -31,6 +31,7 @@ pub async fn run(core: &Core) {
             match &mut others {
                 None => core.wake.notified().await,
                 Some(others) => tokio::select! {
+                    biased;
                     () = core.wake.notified() => {}
                     () = others.moved() => {}
                 },
@@ -53,6 +54,7 @@ impl Others {
     async fn moved(&mut self) {
         let [timers, guards, holds, policies, instructions] = &mut self.0;
         tokio::select! {
+            biased;
             _ = timers.next() => {}
             _ = guards.next() => {}
             _ = holds.next() => {}

@@ -8,6 +8,7 @@ use gallra_model::request::{About, Parties};
 use gallra_model::selector::{ExternalId, Selector};
 use gallra_model::target::Scope;
 use gallra_model::{AgentName, Nonce, Pseudonym, RequestId, SubjectId};
+use gallra_planted::Bug;
 use gallra_store::keys::{self, IndexKind, What};
 use gallra_store::{Entry, SubjectKey, Txn};
 
@@ -276,12 +277,12 @@ impl Core {
         let others = requests_of(number).filter(|id| *id != view.request.id);
         for id in others {
             let other = state::load(&*self.store, &id).await?.view.request;
-            if other.done.is_none() && !other.facts.cancelled {
+            if other.done.is_none() && !other.facts.cancelled && !gallra_planted::is(Bug::KeyDestroyedTooEarly) {
                 return Ok((txn, true));
             }
         }
         // Its number is what the customer's own end will be carried out by, once all numbers' contracts are settled.
-        let stays = !group.is_settled();
+        let stays = !group.is_settled() && !gallra_planted::is(Bug::KeyDestroyedTooEarly);
         let txn = if stays { txn } else { self.destroy_customer(txn, &number.customer).await? };
         Ok((txn, stays))
     }

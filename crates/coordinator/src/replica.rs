@@ -42,6 +42,7 @@ pub async fn run(core: &Core, cluster: Arc<dyn Cluster>, stamping: &Stamping, st
 /// A task that never ends by itself, until there is no more to be done.
 async fn until(mut stopped: watch::Receiver<bool>, task: impl Future<Output = ()>) {
     tokio::select! {
+        biased;
         () = task => {}
         () = told(&mut stopped) => {}
     }
@@ -66,6 +67,7 @@ async fn show(core: &Core, cluster: &dyn Cluster) {
 async fn lead(core: &Core, cluster: &dyn Cluster, stamping: &Stamping, mut stopped: watch::Receiver<bool>) {
     loop {
         let term = tokio::select! {
+            biased;
             term = cluster.campaign(cluster.id()) => term,
             () = told(&mut stopped) => return,
         };
@@ -105,6 +107,7 @@ async fn lead_once(
         )
     };
     tokio::select! {
+        biased;
         _ = leading => {}
         why = term.ended() => tracing::warn!(%why, "this coordinator leads no longer"),
         () = told(stopped) => {

@@ -12,6 +12,7 @@ use gallra_model::job::Action;
 use gallra_model::receipt::Receipt;
 use gallra_model::suppression::{Entry, Item, Line, Month, MonthKey, first_sequence};
 use gallra_model::{AgentName, Instant, RequestId, SuppressionId};
+use gallra_planted::Bug;
 use gallra_store::{Entry as Record, Txn, keys};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -130,7 +131,7 @@ impl Core {
     /// # Errors
     /// The store's.
     pub async fn with_suppression(&self, id: &RequestId, receipt: &Receipt, txn: Txn) -> Result<Txn, CoreError> {
-        if !leaves_entry(receipt) {
+        if !leaves_entry(receipt) || gallra_planted::is(Bug::SuppressionLost) {
             return Ok(txn);
         }
         let entry = match self.entry_of(id, receipt).await {

@@ -9,6 +9,7 @@ use gallra_model::permit::{Denial, Permit};
 use gallra_model::request::{JobRecord, JobState, RequestState, Under};
 use gallra_model::statement::Commitment;
 use gallra_model::{AgentName, Instant, JobId, Nonce};
+use gallra_planted::Bug;
 
 use crate::view::View;
 
@@ -154,7 +155,8 @@ pub fn stands(view: &View, job: &JobRecord, around: Around) -> Result<(), Denial
     if around.restraint.held {
         return Err(Denial::Held);
     }
-    if Some(job.plan) != view.request.plan || around.rules.is_none() || view.planned_under() != around.rules {
+    let outruled = around.rules.is_none() || view.planned_under() != around.rules;
+    if Some(job.plan) != view.request.plan || (outruled && !gallra_planted::is(Bug::PolicyChangeIgnored)) {
         return Err(Denial::Stale);
     }
     // A day was corrected, or an end taken out, and the plan that follows it is not made yet. What has begun keeps its plan.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use gallra_planted::Bug;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 
@@ -246,7 +247,9 @@ impl<S: Store + ?Sized> Store for Fenced<S> {
             return Err(StoreError::Deposed);
         }
         let Some(Fence { key, revision }) = self.term.fence() else { return self.store.commit(txn).await };
-        match self.store.commit(txn.fenced(key.clone(), *revision)).await {
+        let txn =
+            if gallra_planted::is(Bug::LeaderConditionDropped) { txn } else { txn.fenced(key.clone(), *revision) };
+        match self.store.commit(txn).await {
             Err(StoreError::Conflict { key: at }) if at == *key => {
                 self.term.shared().end(Ended::Deposed);
                 Err(StoreError::Deposed)

@@ -19,7 +19,7 @@ mod policies;
 mod proofs;
 mod receipts;
 mod requests;
-mod sessions;
+pub mod sessions;
 mod suppressions;
 mod targets;
 

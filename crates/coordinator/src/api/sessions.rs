@@ -17,6 +17,7 @@ use gallra_model::message::{ToAgent, ToCoordinator};
 use gallra_model::permit::Denial;
 use gallra_model::target::Inventory;
 use gallra_model::{AgentName, Clock, Instant, JobId};
+use gallra_planted::Bug;
 use gallra_store::{Change, Key, Txn, keys};
 use gallra_wire::protocol::{self, Side};
 use gallra_wire::session::{protocol_of_agent, response_of, to_coordinator};
@@ -49,16 +50,24 @@ impl v1::agent_service_server::AgentService for Api {
         let (send, receive) = mpsc::channel(OUTBOX);
         let core = Arc::clone(&self.core);
         let inbound = request.into_inner();
-        tokio::spawn(async move {
-            if let Err(status) = serve(&core, &name, inbound, &send).await {
-                end_of_stream(&name, &status);
-                let _ = send.send(Err(status)).await;
-            }
-            if let Err(error) = core.let_stream_go(&name).await {
-                tracing::warn!(agent = %name, %error, "other coordinators are not told that the agent's stream ended");
-            }
-        });
+        tokio::spawn(async move { carry(&core, &name, inbound, &send).await });
         Ok(Response::new(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receive))))
+    }
+}
+
+/// Serves one stream of a registered agent to its end, whatever carries its words.
+pub async fn carry(
+    core: &Core,
+    agent: &AgentName,
+    inbound: impl Stream<Item = Result<v1::SessionRequest, Status>> + Unpin,
+    outbox: &mpsc::Sender<Result<v1::SessionResponse, Status>>,
+) {
+    if let Err(status) = serve(core, agent, inbound, outbox).await {
+        end_of_stream(agent, &status);
+        let _ = outbox.send(Err(status)).await;
+    }
+    if let Err(error) = core.let_stream_go(agent).await {
+        tracing::warn!(%agent, %error, "other coordinators are not told that the agent's stream ended");
     }
 }
 
@@ -110,15 +119,16 @@ impl Drop for Place<'_> {
 async fn serve(
     core: &Core,
     agent: &AgentName,
-    mut inbound: Streaming<v1::SessionRequest>,
+    mut inbound: impl Stream<Item = Result<v1::SessionRequest, Status>> + Unpin,
     outbox: &mpsc::Sender<Result<v1::SessionResponse, Status>>,
 ) -> Result<(), Status> {
-    let Some(first) = inbound.message().await? else { return Ok(()) };
+    let Some(first) = inbound.next().await else { return Ok(()) };
+    let first = first?;
     protocol::check(Side::Coordinator, protocol_of_agent(&first))?;
     let ToCoordinator::Hello { inventory, generation, credits } = to_coordinator(first)? else {
         return Err(details::invalid_text("the first word on a stream is hello"));
     };
-    if generation > core.generation {
+    if generation > core.generation && !gallra_planted::is(Bug::OlderGenerationAccepted) {
         return Err(details::state("the agent has seen a newer coordinator: this one is out of date"));
     }
     core.check_key_of(agent).await?;
@@ -151,7 +161,22 @@ async fn serve(
     let mut stopping = core.stopping.subscribe();
     session.begin(credits).await?;
     loop {
+        // In the order written (0045). What is seldom and matters most comes first; what an agent says cannot keep it back. Guards before
+        // what else is watched: of a store that closed they tell.
         let mut next = tokio::select! {
+            biased;
+            _ = stopping.changed() => return Err(Status::unavailable("the coordinator stops")),
+            change = guards.next() => session.guards_moved(change).await?,
+            _ = streams.next() => {
+                if core.went_elsewhere(agent).await? {
+                    return Err(Status::aborted("a newer stream of this agent took over, at another coordinator"));
+                }
+                Next::Nothing
+            }
+            _ = ended.next() => {
+                core.check_key_of(agent).await?;
+                Next::Nothing
+            }
             word = inbound.next() => match word {
                 Some(word) => Next::Word(Box::new(to_coordinator(word?)?)),
                 None => return Ok(()),
@@ -175,18 +200,6 @@ async fn serve(
             change = suppressions.next() => {
                 if change == Change::Closed { return Ok(()) }
                 session.tell_suppressions(false).await?;
-                Next::Nothing
-            }
-            change = guards.next() => session.guards_moved(change).await?,
-            _ = stopping.changed() => return Err(Status::unavailable("the coordinator stops")),
-            _ = ended.next() => {
-                core.check_key_of(agent).await?;
-                Next::Nothing
-            }
-            _ = streams.next() => {
-                if core.went_elsewhere(agent).await? {
-                    return Err(Status::aborted("a newer stream of this agent took over, at another coordinator"));
-                }
                 Next::Nothing
             }
         };

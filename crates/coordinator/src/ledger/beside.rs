@@ -6,6 +6,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use crate::error::CoreError;
 
 /// The newest note that was handed out.
@@ -43,6 +45,10 @@ impl Beside {
     /// Names the file. Then the note must be handed to nobody.
     pub(super) async fn write(&self, name: &'static str, text: &str) -> Result<(), CoreError> {
         let (folder, text) = (self.folder.clone(), text.to_owned());
+        // With one thread there is nobody whom it would keep waiting.
+        if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return replace(&folder, name, text.as_bytes()).map_err(|error| failed(name, &error));
+        }
         let written = tokio::task::spawn_blocking(move || replace(&folder, name, text.as_bytes())).await;
         written.map_err(|error| failed(name, &io::Error::other(error)))?.map_err(|error| failed(name, &error))
     }

@@ -103,6 +103,7 @@ pub async fn run(core: &Core) {
             Ok(passed) if passed.more => {}
             Ok(_) => {
                 tokio::select! {
+                    biased;
                     change = waiting.next() => if change == Change::Closed { return },
                     () = ledger.wake.notified() => {}
                 }

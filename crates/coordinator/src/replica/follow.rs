@@ -25,6 +25,7 @@ pub(super) async fn log(core: &Core) {
             tracing::warn!(%error, "the log's newest checkpoint could not be read; it is tried again");
         }
         tokio::select! {
+            biased;
             open = changed(&mut notes) => if !open { return },
             open = changed(&mut contraries) => if !open { return },
         }

@@ -7,6 +7,7 @@ use gallra_model::outcome::Counts;
 use gallra_model::plan::{Plan, Step};
 use gallra_model::proof::{KeptResult, TargetResult};
 use gallra_model::receipt::Receipt;
+use gallra_planted::Bug;
 
 use super::book::{Book, Place, is_recheck, place};
 use super::copies::CopySet;
@@ -88,6 +89,9 @@ pub(super) fn targets<'a>(book: &Book<'a>, copies: &CopySet, why: impl Fn(&[&'a 
 /// Once the last copy went: whether the target was looked at again after that (section 10.4). Before: nothing is due yet.
 fn is_rechecked<'a>(book: &Book<'a>, steps: &[&'a Step], copies: &CopySet) -> bool {
     let Some(gone) = copies.gone else { return true };
+    if gallra_planted::is(Bug::FinalBeforeLastConfirm) {
+        return true;
+    }
     let mut rechecks = steps.iter().filter(|step| is_recheck(step)).peekable();
     let needed = steps.iter().any(|step| step.action == Action::Erase);
     (rechecks.peek().is_some() || !needed) && rechecks.all(|step| recheck(book, step, gone).is_some())

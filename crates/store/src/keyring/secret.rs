@@ -1,6 +1,5 @@
 //! Thirty-two secret bytes: made at random, wiped when dropped, never printed.
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
 use super::KeyringError;
@@ -15,7 +14,7 @@ impl Secret {
     /// A fresh one from the operating system's generator.
     pub(super) fn random() -> Result<Self, KeyringError> {
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-        SystemRandom::new().fill(bytes.as_mut()).map_err(|_| KeyringError::Library)?;
+        gallra_random::fill(bytes.as_mut()).map_err(|_| KeyringError::Library)?;
         Ok(Self(bytes))
     }
 

@@ -10,8 +10,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("policy", &["model"]),
     ("planner", &["model", "policy"]),
-    ("flow", &["model"]),
-    ("proof", &["model"]),
+    ("flow", &["model", "planted"]),
+    // What a test can break on purpose; nothing in what is shipped (0045).
+    ("planted", &[]),
+    ("proof", &["model", "planted"]),
     // The verifier does not use it: it reads the page of the log with code of its own (0024).
     ("log", &["model"]),
     ("verify", &[]),
@@ -20,14 +22,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // edges
     ("retry", &[]),
     ("wire", &["model", "proof"]),
-    ("store", &["model"]),
+    ("random", &[]),
+    ("store", &["model", "random", "planted"]),
     // Its client is built with protoc, which nothing else here needs (0035).
     ("store-etcd", &["store", "retry"]),
     // Its ML-DSA key signs what `proof` makes, which is pure and computes no such signature.
     ("identity", &["model", "proof"]),
     // What checks a token is handed in, so that the coordinator is not built with the verifier.
     ("stamp", &[]),
-    ("targets", &["model"]),
+    ("targets", &["model", "planted"]),
     ("tlog", &["log"]),
     ("crash", &[]),
     // Its spans say ids and words of the model, and nothing that is a text.
@@ -53,9 +56,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "retry",
             "crash",
             "telemetry",
+            "random",
+            "planted",
         ],
     ),
-    ("agent", &["model", "flow", "proof", "wire", "identity", "targets", "retry", "crash", "telemetry"]),
+    (
+        "agent",
+        &["model", "flow", "proof", "wire", "identity", "targets", "retry", "crash", "telemetry", "random", "planted"],
+    ),
     // The demonstration's search opens sealed store values with the keys on disk, hence store; causes are signed here, hence
     // proof (0012). Root holders see the checkpoint that a log ends at, hence log (0034).
     (
@@ -124,7 +132,39 @@ const IMPURE: [&str; 15] = [
 ];
 
 pub(super) fn check(tree: &Tree) -> Vec<String> {
-    tree.files().filter_map(|(path, text)| Some((path, crate_of(path)?, text))).flat_map(of_manifest).collect()
+    let edges = tree.files().filter_map(|(path, text)| Some((path, crate_of(path)?, text))).flat_map(of_manifest);
+    edges.chain(tree.files().filter(|(path, _)| path.ends_with("Cargo.toml")).flat_map(switched)).collect()
+}
+
+/// Crates that a test can take hold of, and the manifest whose development dependencies alone may ask for that (0045).
+const SWITCHES: [&str; 2] = ["gallra-planted", "gallra-random"];
+const MAY_SWITCH: &str = "tests/sim/Cargo.toml";
+
+/// Nothing that is built to be shipped can have a bug planted or its randomness seeded: no manifest asks for those features but in the
+/// simulator's development dependencies.
+fn switched((path, text): (&str, &str)) -> Vec<String> {
+    let Ok(manifest) = text.parse::<Table>() else { return Vec::new() };
+    let workspace = manifest.get("workspace").and_then(Value::as_table);
+    let asks = |table: Option<&Value>| {
+        let wanted = |name: &&str| {
+            let one = table.and_then(|table| table.get(name));
+            one.and_then(|one| one.get("features")).is_some()
+        };
+        SWITCHES.iter().any(wanted)
+    };
+    let normal = ["dependencies", "build-dependencies"].iter().any(|kind| asks(manifest.get(*kind)));
+    let for_all = workspace.is_some_and(|workspace| asks(workspace.get("dependencies")));
+    let for_tests = path != MAY_SWITCH && asks(manifest.get("dev-dependencies"));
+    let forwards = manifest.get("features").is_some_and(|features| {
+        let text = features.to_string();
+        SWITCHES.iter().any(|name| text.contains(&format!("{name}/")))
+    });
+    if normal || for_all || for_tests || forwards {
+        return vec![format!(
+            "{path}: asks for what only {MAY_SWITCH} may, and only for its tests; see docs/decisions/0045"
+        )];
+    }
+    Vec::new()
 }
 
 fn crate_of(path: &str) -> Option<&str> {
@@ -190,6 +230,22 @@ mod tests {
         assert_eq!(problems("flow", "[dependencies]\ntokio.workspace = true"), 1);
         assert_eq!(problems("store", "[dependencies]\ntokio.workspace = true"), 0);
         assert_eq!(problems("common", ""), 1);
+    }
+
+    #[test]
+    fn only_the_simulator_s_tests_take_hold_of_production_code() {
+        let said = |path: &str, text: &str| check(&tree(&[(path, text)])).len();
+        let asks = |table: &str| {
+            format!(
+                "[lints]\nworkspace = true\n[{table}]\ngallra-planted = {{ workspace = true, features = [\"switch\"] }}"
+            )
+        };
+        assert_eq!(said("tests/sim/Cargo.toml", &asks("dev-dependencies")), 0);
+        assert_eq!(said("tests/sim/Cargo.toml", &asks("dependencies")), 1);
+        assert_eq!(said("tests/Cargo.toml", &asks("dev-dependencies")), 1);
+        assert_eq!(said("Cargo.toml", &asks("workspace.dependencies")), 1);
+        assert_eq!(said("tests/Cargo.toml", "[features]\nx = [\"gallra-random/seeded\"]"), 1);
+        assert_eq!(problems("flow", "[dependencies]\ngallra-planted.workspace = true"), 0);
     }
 
     #[test]

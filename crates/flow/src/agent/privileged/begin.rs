@@ -6,6 +6,7 @@ use gallra_model::permit::{Denial, Permit};
 use gallra_model::receipt::Code;
 use gallra_model::time::CLOCK_BOUND_SECONDS;
 use gallra_model::{Clock, Digest, JobId, Nonce};
+use gallra_planted::Bug;
 
 use super::end::{Ending, Outcome, sign};
 use super::offer::{Offered, QUIET, count};
@@ -83,6 +84,8 @@ pub(super) fn fault(state: &Privileged, asked: &Question<'_>, permit: &Permit, m
     let early = clock == Clock::Real && ahead > CLOCK_BOUND_SECONDS;
     let elapsed_ms = moment.boot_ms.saturating_sub(asked.since_ms);
     let attempt = permit.attempt >= 1 && asked.attempt.is_none_or(|attempt| attempt == permit.attempt);
+    let old = gallra_planted::is(Bug::OlderGenerationAccepted);
+    let late = gallra_planted::is(Bug::PermitWithoutExpiry);
     let checks = [
         (permit.job == spec.job, Fault::Job),
         (permit.agent == state.host.agent, Fault::Agent),
@@ -92,11 +95,11 @@ pub(super) fn fault(state: &Privileged, asked: &Question<'_>, permit: &Permit, m
         (permit.target == spec.target, Fault::Target),
         (permit.instance == spec.instance, Fault::Instance),
         (permit.action == spec.action, Fault::Action),
-        (permit.generation == spec.generation && permit.generation >= asked.generation, Fault::Generation),
+        (permit.generation == spec.generation && (permit.generation >= asked.generation || old), Fault::Generation),
         (permit.clock == spec.clock && permit.clock == clock, Fault::Clock),
         (attempt, Fault::Attempt),
         (!early, Fault::TooEarly),
-        (elapsed_ms <= u64::from(permit.begin_within_seconds) * 1000, Fault::Expired),
+        (elapsed_ms <= u64::from(permit.begin_within_seconds) * 1000 || late, Fault::Expired),
         (moment.boot_ms >= asked.since_ms, Fault::Expired),
     ];
     checks.into_iter().find(|(fits, _)| !fits).map(|(_, fault)| fault)

@@ -10,6 +10,7 @@ use gallra_model::message::ToCoordinator;
 use gallra_model::order::Order;
 use gallra_model::permit::{Denial, Permit};
 use gallra_model::{JobId, Nonce};
+use gallra_planted::Bug;
 
 use super::begin::{Acting, Fault, Question, fault};
 use super::state::{Current, Privileged};
@@ -185,7 +186,8 @@ impl UnderWay<'_> {
             return Boundary::Wait;
         }
         let used_ms = moment.boot_ms.checked_sub(self.since_ms);
-        if self.waits_since_ms.is_none() && used_ms.is_some_and(|used| used <= self.longest_ms) {
+        let late = gallra_planted::is(Bug::PermitWithoutExpiry);
+        if self.waits_since_ms.is_none() && used_ms.is_some_and(|used| used <= self.longest_ms || late) {
             return Boundary::GoOn;
         }
         if self.state.is_quiet(moment) {
