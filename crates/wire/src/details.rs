@@ -161,7 +161,7 @@ mod tests {
         for (refused, code, word) in [
             (invalid_text("covers: name what the hold covers"), Code::InvalidArgument, "INVALID_FIELD"),
             (invalid_text("a sentence"), Code::InvalidArgument, "INVALID_FIELD"),
-            (super::state("not now"), Code::FailedPrecondition, "STATE"),
+            (state("not now"), Code::FailedPrecondition, "STATE"),
             (missing("no such key"), Code::NotFound, "NOT_FOUND"),
             (not_allowed("this role may not call this"), Code::PermissionDenied, "NOT_ALLOWED"),
         ] {
