@@ -12,7 +12,6 @@ use gallra_model::message::{ToAgent, ToCoordinator};
 use gallra_model::permit::{Denial, Permit};
 use gallra_model::{Digest, Instant, JobId, Nonce};
 use gallra_proof::key::{SigningKey, VerifyingKey};
-use gallra_store::{Embedded, Store};
 use gallra_wire::session::{request_of, to_agent};
 use jiff::SignedDuration;
 
@@ -51,7 +50,7 @@ pub(crate) async fn measure(disk: &Path, many: usize) -> Outcome<()> {
     streams::registered(&dir, AGENTS).await?;
     let began = now();
     {
-        let store: Arc<dyn Store> = Arc::new(Embedded::open(&Layout::new(&dir).path("store"))?);
+        let store = waiting::opened_again(&Layout::new(&dir).path("store")).await?;
         let offered = move |n: usize| Ok(Some((streams::name(n % AGENTS)?, due(n, many)?)));
         waiting::filled(store, Arc::new(template), 0..many, offered).await?;
     }

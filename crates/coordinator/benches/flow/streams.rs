@@ -195,7 +195,7 @@ pub(crate) async fn measure(disk: &Path, many: usize) -> Outcome<()> {
 /// A coordinator starts with a job for each agent in its store, all agents come back at once, and each does its one job.
 async fn one_job_each(dir: &Path, many: usize, template: Arc<waiting::Template>) -> Outcome<()> {
     {
-        let store = waiting::opened_again(dir).await?;
+        let store = waiting::opened_again(&Layout::new(dir).path("store")).await?;
         let offered = |n| Ok(Some((name(n)?, NOW.parse()?)));
         waiting::filled(store, template, 0..many, offered).await?;
     }

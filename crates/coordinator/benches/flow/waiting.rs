@@ -202,11 +202,11 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// A directory's store, once the process that served it has gone.
+/// A store, once whoever had it open has let it go.
 pub(crate) async fn opened_again(dir: &Path) -> Outcome<Arc<dyn Store>> {
     let began = now();
     loop {
-        match Embedded::open(&Layout::new(dir).path("store")) {
+        match Embedded::open(dir) {
             Ok(store) => return Ok(Arc::new(store)),
             Err(error) if began.elapsed().as_secs() > 30 => return Err(error.into()),
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -223,7 +223,7 @@ enum Place {
 impl Place {
     async fn store(&self) -> Outcome<Arc<dyn Store>> {
         Ok(match self {
-            Self::File(dir) => Arc::new(Embedded::open(dir)?),
+            Self::File(dir) => opened_again(dir).await?,
             Self::Etcd(config) => Arc::new(Etcd::open(config).await?),
         })
     }
