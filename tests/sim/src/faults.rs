@@ -66,7 +66,9 @@ pub async fn strike(site: &Arc<Site>, fault: Fault, chance: &mut Chance) {
     let (Some(home), Some(struck)) = (site.homes.get(node), site.hosts.get(host)) else { return };
     let whom = match fault {
         Fault::NodeCrash | Fault::NodeStall | Fault::NodeCut | Fault::Unsure => home.name.clone(),
-        _ => struck.agent.to_string(),
+        Fault::HostCrash | Fault::HostStall | Fault::HangUp | Fault::SlowWay | Fault::UpCut | Fault::DownCut => {
+            struck.agent.to_string()
+        }
     };
     world.tell("FAULT", format!("{fault:?} of {whom} for {} s", time.as_secs()));
     match fault {

@@ -3,7 +3,7 @@
 //! next thing that it waits for, as a process would end there.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -34,7 +34,7 @@ enum Go {
 
 /// The thread's side: whatever it is that waits hands the turn over.
 pub struct Hand {
-    turns: Sender<Turn>,
+    turns: SyncSender<Turn>,
     go: Receiver<Go>,
     inbox: Arc<Mutex<Lines>>,
     outbox: Arc<Mutex<Vec<String>>>,
@@ -92,7 +92,7 @@ impl Carry for Pace {
 
 /// The simulation's side.
 pub struct Played {
-    go: Sender<Go>,
+    go: SyncSender<Go>,
     turns: Receiver<Turn>,
     inbox: Arc<Mutex<Lines>>,
     outbox: Arc<Mutex<Vec<String>>>,
@@ -102,7 +102,7 @@ pub struct Played {
 impl Played {
     /// Makes a half, which waits for its first turn. `setup` is called in its thread.
     pub fn start(random: Source, bug: Option<Bug>, setup: impl FnOnce(Pace) -> Option<Setup> + Send + 'static) -> Self {
-        let ((turns, hears), (go, goes)) = (channel(), channel());
+        let ((turns, hears), (go, goes)) = (sync_channel(8), sync_channel(8));
         let (inbox, outbox) = (Arc::<Mutex<Lines>>::default(), Arc::<Mutex<Vec<String>>>::default());
         let hand = Hand { turns: turns.clone(), go: goes, inbox: Arc::clone(&inbox), outbox: Arc::clone(&outbox) };
         let pace = Pace(Arc::new(Mutex::new(hand)));
