@@ -295,7 +295,8 @@ impl Host {
                     }
                     Effect::Tell(word) => life.half.tell(serde_json::to_string(&word).unwrap_or_default()),
                     Effect::HangUp => life.stream = None,
-                    Effect::Ignored(_) => {}
+                    // Silence between words is not modelled: a link says when it broke.
+                    Effect::Beat { .. } | Effect::Ignored(_) => {}
                 }
             }
         }
