@@ -133,9 +133,9 @@ async fn a_request_whose_file_is_gone_says_so_and_is_not_unknown() {
     let good = std::fs::read(&file).expect("a file");
     std::fs::remove_file(&file).expect("removes");
     let site = site.restarted().await;
-    let told = |error: CoreError| match error {
-        CoreError::Store(StoreError::Archive { hint }) => assert!(hint.contains("put it back"), "{hint}"),
-        other => panic!("{other}"),
+    let told = |error: CoreError| {
+        let CoreError::Store(StoreError::Archive { hint }) = error else { panic!("{error}") };
+        assert!(hint.contains("put it back"), "{hint}");
     };
     told(site.core.proofs(&id).await.expect_err("its file is gone"));
     told(site.core.pick_up(&code.pickup()).await.expect_err("its file is gone"));
