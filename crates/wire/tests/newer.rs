@@ -87,7 +87,7 @@ fn a_clock_that_is_not_known_is_no_welcome() {
     let welcome = |clock| {
         let now = "2026-11-28T08:00:00Z".to_owned();
         to_agent(v1::SessionResponse {
-            say: Some(Answer::Welcome(v1::Welcome { generation: 1, clock, now, protocol: 2 })),
+            say: Some(Answer::Welcome(v1::Welcome { generation: 1, clock, now, heartbeat_seconds: 30, protocol: 2 })),
         })
     };
     assert!(welcome(1).is_ok());
