@@ -116,13 +116,13 @@ impl Drop for Place<'_> {
     }
 }
 
-async fn serve(
+/// The first word, and whether it may be followed by others: what the agent has, and how many offers it takes.
+async fn greeted(
     core: &Core,
     agent: &AgentName,
-    mut inbound: impl Stream<Item = Result<v1::SessionRequest, Status>> + Unpin,
-    outbox: &mpsc::Sender<Result<v1::SessionResponse, Status>>,
-) -> Result<(), Status> {
-    let Some(first) = inbound.next().await else { return Ok(()) };
+    inbound: &mut (impl Stream<Item = Result<v1::SessionRequest, Status>> + Unpin),
+) -> Result<Option<(Inventory, u32)>, Status> {
+    let Some(first) = inbound.next().await else { return Ok(None) };
     let first = first?;
     protocol::check(Side::Coordinator, protocol_of_agent(&first))?;
     let ToCoordinator::Hello { inventory, generation, credits } = to_coordinator(first)? else {
@@ -133,6 +133,16 @@ async fn serve(
     }
     core.check_key_of(agent).await?;
     store_inventory(core, agent, &inventory).await?;
+    Ok(Some((inventory, credits)))
+}
+
+async fn serve(
+    core: &Core,
+    agent: &AgentName,
+    mut inbound: impl Stream<Item = Result<v1::SessionRequest, Status>> + Unpin,
+    outbox: &mpsc::Sender<Result<v1::SessionResponse, Status>>,
+) -> Result<(), Status> {
+    let Some((inventory, credits)) = greeted(core, agent, &mut inbound).await? else { return Ok(()) };
     let number = core.fleet.open(agent);
     core.time.heard(agent, None);
     let _place = Place { core, agent, number };
