@@ -167,7 +167,6 @@ fn a_coordinator_that_lies_gets_nothing_done_and_the_agent_goes_on() {
         ("\"web1\"", "\"web2\""),
         ("\"generation\":1", "\"generation\":0"),
         ("\"erase\"", "\"reformat\""),
-        ("{\"job\"", "{\"extra\":1,\"job\""),
     ] {
         coordinator.say(lie(from, to));
     }
@@ -182,6 +181,8 @@ fn a_coordinator_that_lies_gets_nothing_done_and_the_agent_goes_on() {
 
     // What is a job and may not be is refused with a reason, without asking.
     for (from, to, code) in [
+        // Whoever says more may have meant it as a condition.
+        ("{\"job\"", "{\"extra\":1,\"job\"", Code::Unsupported),
         ("\"web\"", "\"dns\"", Code::NoSuchTarget),
         ("{\"service\":\"anna.example\"}", "{}", Code::BadSelector),
         ("anna.example", "bert.example", Code::BadCause),
