@@ -85,6 +85,9 @@ async fn make() -> anyhow::Result<Template> {
     };
     init::run(&init).await?;
     let layout = Layout::new(&dir);
+    // Its coordinators share no folder, and its checkers read the store.
+    let config = layout.path("coordinator.toml");
+    std::fs::write(&config, format!("archive_after_days = 3650\n{}", std::fs::read_to_string(&config)?))?;
     let store = Arc::new(Embedded::open(&layout.path("store"))?);
     let effects = Arc::new(OnDisk::new(Arc::clone(&store), layout.path("backups")));
     let engine = Engine { store: Arc::clone(&store) as Arc<dyn Store>, effects, cluster: None };
