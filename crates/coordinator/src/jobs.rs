@@ -440,10 +440,12 @@ impl Core {
         before: &[StoredReceipt],
     ) -> Result<Option<&'static str>, CoreError> {
         let mut named = None;
-        for stored in before {
+        // The last of them counts, and is mostly the last of all.
+        for stored in before.iter().rev() {
             let opened = gallra_proof::receipt::read(&stored.envelope).map_err(crypto)?;
             if opened.predicate.job == receipt.job && opened.keyid == keyid {
                 named = gallra_proof::statement::previous(&opened.predicate, opened.digest);
+                break;
             }
         }
         if receipt.previous != named {
