@@ -95,6 +95,8 @@ impl Metrics {
         on.register("proofs", "Proofs signed here, by stage", self.proofs.clone());
         on.register("store_seconds", "How long the store took, by call", self.store_seconds.clone());
         on.register("store_failures", "Calls of the store that failed, by kind", self.store_failures.clone());
+        // There from the beginning: what was never counted is zero, and not unknown.
+        drop(self.store_failures.get_or_create(&[("kind", "conflict")]));
         on.register("requests", "Requests by state, done ones aside", self.requests.clone());
         on.register(
             "counted_all",

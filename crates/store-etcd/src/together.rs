@@ -3,6 +3,7 @@
 //! for, so it is as linearizable as alone, and that the queue is bounded (I10).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use etcd_client::{GetOptions, GetResponse, Txn, TxnOp, TxnOpResponse};
 use gallra_store::txn::Revision;
@@ -19,6 +20,9 @@ const QUEUE: usize = 1_024;
 const MOST: usize = 64;
 /// Calls under way at once. While so many are, reads wait and go together; a reader that is alone waits for nobody.
 const CALLS: usize = 3;
+
+/// How long a call counts among those.
+const SLOW: Duration = Duration::from_millis(100);
 
 type Answer = Result<(GetResponse, Revision), Fault>;
 
@@ -69,8 +73,12 @@ pub(crate) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Asked>) {
         while under_way.try_join_next().is_some() {}
         let shared = Arc::clone(&shared);
         under_way.spawn(async move {
-            answer(&shared, asked).await;
-            drop(place);
+            let mut answering = std::pin::pin!(answer(&shared, asked));
+            // One that hangs holds no other up: where a connection broke, the next one may do.
+            if tokio::time::timeout(SLOW, &mut answering).await.is_err() {
+                drop(place);
+                answering.await;
+            }
         });
     }
 }
