@@ -103,7 +103,10 @@ async fn a_coordinator_whose_place_in_etcds_history_was_forgotten_looks_again_an
     std::fs::write(&config, text).expect("writes");
     story.site.stop_agent().await.expect("stops");
     story.site.start_coordinator().await.expect("it starts");
+    let before = streams(&story);
     story.site.start_agent().await.expect("its stream is at the first one");
+    // Begun, and not about to: what is cut is a stream.
+    wait_for("its stream", async || (streams(&story) > before).then_some(())).await.expect("a stream");
     story.site.turn_to_second().await.expect("answers");
     let began = streams(&story);
 
